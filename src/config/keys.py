@@ -1,0 +1,72 @@
+"""The closed schema: which dotted keys a tree of dataclasses has, and what a mistyped one was meant to be."""
+
+import dataclasses
+import difflib
+import types
+import typing
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from src.errors import UserError
+
+
+def variants(annotation: Any) -> tuple[type, ...]:
+    """The dataclasses inside an annotation: itself, or the members of a union or of `Annotated[...]`."""
+    if typing.get_origin(annotation) is typing.Annotated:
+        return variants(typing.get_args(annotation)[0])
+    if typing.get_origin(annotation) in (typing.Union, types.UnionType):
+        return tuple(found for member in typing.get_args(annotation) for found in variants(member))
+    return (annotation,) if dataclasses.is_dataclass(annotation) and isinstance(annotation, type) else ()
+
+
+def field_types(schema: type) -> dict[str, Any]:
+    """The annotations of a dataclass's fields, resolved."""
+    hints = typing.get_type_hints(schema, include_extras=True)
+    return {field.name: hints[field.name] for field in dataclasses.fields(schema)}
+
+
+def dotted_keys(schema: type, prefix: str = "") -> Iterator[str]:
+    """Every dotted key that the schema knows, those of all variants of a union included."""
+    for name, annotation in field_types(schema).items():
+        yield prefix + name
+        for variant in variants(annotation):
+            yield from dotted_keys(variant, f"{prefix}{name}.")
+
+
+def nearest(key: str, known: list[str]) -> str:
+    """The known key that a mistyped one most resembles: by its whole path, else by its last word."""
+    close = difflib.get_close_matches(key, known, n=1, cutoff=0.6)
+    if not close:
+        last_words = {name.rsplit(".", 1)[-1]: name for name in reversed(known)}
+        match = difflib.get_close_matches(key.rsplit(".", 1)[-1], list(last_words), n=1, cutoff=0.5)
+        close = [last_words[match[0]]] if match else difflib.get_close_matches(key, known, n=1, cutoff=0.0)
+    return close[0]
+
+
+def unknown_key(key: str, schema: type) -> UserError:
+    """The error for a key that the schema does not have."""
+    known = sorted(set(dotted_keys(schema)))
+    return UserError(f"unknown key '{key}': did you mean '{nearest(key, known)}'? (`--cfg job` prints all keys)")
+
+
+def variant_for(annotation: Any, value: Mapping[str, Any]) -> type | None:
+    """The dataclass that a mapping is meant to be: the only one, or the one whose `name` literal matches."""
+    candidates = variants(annotation)
+    if len(candidates) < 2:
+        return candidates[0] if candidates else None
+    for candidate in candidates:
+        if value.get("name") in typing.get_args(field_types(candidate)["name"]):
+            return candidate
+    return None
+
+
+def check_keys(values: Mapping[str, Any], schema: type, root: type | None = None, prefix: str = "") -> None:
+    """Raise a UserError for the first key of `values` that `schema` does not have."""
+    annotations = field_types(schema)
+    for name, value in values.items():
+        if name not in annotations:
+            raise unknown_key(f"{prefix}{name}", root or schema)
+        if isinstance(value, Mapping):
+            variant = variant_for(annotations[name], value)
+            if variant is not None:
+                check_keys(value, variant, root or schema, f"{prefix}{name}.")

@@ -1,0 +1,50 @@
+"""The configuration of a training run, the schema of `conf/train.yaml`."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import Discriminator
+
+from src.callbacks.config import CallbacksConfig
+from src.data.config import DataConfig
+from src.logger import CsvLoggerConfig, NoLoggerConfig, WandbLoggerConfig
+from src.loss.config import LossConfig
+from src.model.discriminator import DiscriminatorConfig
+from src.model.light import LightConfig
+from src.model.mtun import MTUNConfig
+from src.optimizer import AdamConfig, RMSpropConfig
+from src.trainer import TrainerConfig
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """The two networks."""
+
+    generator: Annotated[MTUNConfig | LightConfig, Discriminator("name")]
+    discriminator: DiscriminatorConfig
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """Everything that a run depends on."""
+
+    name: str
+    """Name of the run's kind, as in its experiment file."""
+    seed: int
+    run_dir: str
+    data: DataConfig
+    model: ModelConfig
+    loss: LossConfig
+    optimizer: Annotated[RMSpropConfig | AdamConfig, Discriminator("name")]
+    trainer: TrainerConfig
+    logger: Annotated[CsvLoggerConfig | WandbLoggerConfig | NoLoggerConfig, Discriminator("name")]
+    callbacks: CallbacksConfig
+
+    def __post_init__(self) -> None:
+        if self.model.generator.heatmaps != self.data.heatmaps.maps:
+            raise ValueError(
+                f"model.generator.heatmaps is {self.model.generator.heatmaps} but data.heatmaps.maps is "
+                f"{self.data.heatmaps.maps}: set the latter only, the former follows it"
+            )
+        if self.loss.alignment > 0 and self.model.generator.localisation == "none":
+            raise ValueError("loss.alignment needs an STN: set loss.alignment=0 with model.generator.localisation=none")

@@ -1,0 +1,55 @@
+"""Photometric augmentation by albumentations, the one file that knows it.
+
+It acts on the HR face before the pair is made, so that LR and HR keep the same light; geometry is never touched.
+"""
+
+from dataclasses import dataclass
+
+import albumentations as A
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class PhotometricConfig:
+    """How much the light of training faces varies; all strengths 0 turn it off."""
+
+    probability: float = 0.5
+    """Share of faces whose light is changed at all, 0-1."""
+    brightness: float = 0.15
+    """Largest relative change, 0-1."""
+    contrast: float = 0.15
+    """Largest relative change, 0-1."""
+    saturation: float = 0.2
+    """Largest relative change, 0-1."""
+    hue: float = 0.02
+    """Largest shift, as a share of the colour circle, 0-0.5."""
+    gray: float = 0.05
+    """Share of faces turned grey, 0-1."""
+
+
+class Photometric:
+    """Changes brightness, contrast, colour and, for some, takes the colour away: deterministic by the given seed."""
+
+    def __init__(self, config: PhotometricConfig) -> None:
+        self.probability = config.probability
+        self.transform = A.Compose(
+            [
+                A.ColorJitter(
+                    brightness=(1 - config.brightness, 1 + config.brightness),
+                    contrast=(1 - config.contrast, 1 + config.contrast),
+                    saturation=(1 - config.saturation, 1 + config.saturation),
+                    hue=(-config.hue, config.hue),
+                    p=1.0,
+                ),
+                A.ToGray(p=config.gray),
+            ]
+        )
+
+    def __call__(self, image: NDArray[np.uint8], random: np.random.Generator) -> NDArray[np.uint8]:
+        """(H, W, 3) uint8 RGB -> the same; what happens follows from `random` alone."""
+        if random.random() >= self.probability:
+            return image
+        self.transform.set_random_seed(int(random.integers(2**31)))
+        changed: NDArray[np.uint8] = self.transform(image=image)["image"]
+        return changed

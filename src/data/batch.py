@@ -1,0 +1,64 @@
+"""What the networks train on: pairs and heatmaps of a batch, made on the batch's device."""
+
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import torch
+from torch import Tensor
+
+from src.data.dataset import FaceBatch
+from src.data.heatmaps import component_heatmaps
+from src.data.landmarks import mirror_landmarks, mirror_visible
+from src.data.pairs import make_pair, to_network
+
+
+@dataclass(frozen=True)
+class HeatmapConfig:
+    """The component heatmaps' targets."""
+
+    maps: Literal[4, 5, 68] = 4
+    """4: eyes with brows, nose, mouth, chin; 5: brows apart; 68: a map a landmark."""
+    std: float = 3.0
+    """The kernels' standard deviation in pixels of the 128x128 image, above 0."""
+
+    def __post_init__(self) -> None:
+        if self.std <= 0:
+            raise ValueError(f"std must be above 0 pixels, not {self.std}")
+
+
+class Pairs(NamedTuple):
+    """B training pairs, images float32 in [-1, 1]."""
+
+    lr: Tensor
+    """(B, 3, 16, 16), unaligned."""
+    hr: Tensor
+    """(B, 3, 128, 128), upright."""
+    matrix: Tensor
+    """(B, 2, 3): the STN's label, upright output to unaligned input coordinates."""
+    heatmaps: Tensor
+    """(B, M, R, R): the target of Eq. 7.5 in the upright frame."""
+    kernels: Tensor
+    """(B, M) int64: visible kernels in each component."""
+    landmarks: Tensor
+    """(B, 68, 2) x, y in pixels of the HR image."""
+    visible: Tensor
+    """(B, 68) bool."""
+
+
+def make_batch(batch: FaceBatch, heatmaps: HeatmapConfig, resolution: int) -> Pairs:
+    """Mirror, misalign, reduce and render a batch, on its own device.
+
+    Args:
+        batch: B faces.
+        heatmaps: components and kernel width.
+        resolution: R, the side of the heatmaps.
+    """
+    hr, landmarks, visible = to_network(batch.images), batch.landmarks, batch.visible
+    side = hr.shape[-1]
+    flip = batch.mirror
+    hr = torch.where(flip[:, None, None, None], hr.flip(3), hr)
+    landmarks = torch.where(flip[:, None, None], mirror_landmarks(landmarks, side), landmarks)
+    visible = torch.where(flip[:, None], mirror_visible(visible), visible)
+    lr, matrix = make_pair(hr, batch.misalignment)
+    target, kernels = component_heatmaps(landmarks, visible, heatmaps.maps, resolution, heatmaps.std, side)
+    return Pairs(lr, hr, matrix, target, kernels, landmarks, visible)

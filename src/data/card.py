@@ -1,0 +1,90 @@
+"""The card of a store: what it holds, how it was made, and the sizes and hashes that tell a damaged one."""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from src.data.face import LANDMARKS, SIDE
+from src.errors import UserError
+
+LAYOUT = 1
+CARD, MANIFEST = "card.json", "manifest.csv"
+ARRAYS: dict[str, tuple[DTypeLike, tuple[int, ...]]] = {
+    "images.npy": (np.uint8, (SIDE, SIDE, 3)),
+    "landmarks.npy": (np.float32, (LANDMARKS, 2)),
+    "visible.npy": (np.bool_, (LANDMARKS,)),
+}
+BYTES_A_FACE = SIDE * SIDE * 3 + LANDMARKS * 2 * 4 + LANDMARKS + 256  # the last is about a line of the manifest
+
+Setting = str | int | float | bool | None
+Settings = dict[str, Setting]
+
+
+class StoreError(UserError):
+    """A store that is missing, damaged, of another layout or empty; the message names the file and the remedy."""
+
+
+@dataclass(frozen=True)
+class StoredFile:
+    """A file of a store as it was when whole: its size, and its SHA-256 as `sha256sum` prints it."""
+
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Card:
+    """`card.json`.
+
+    Attributes:
+        faces: how many; rows of every array.
+        rejected: how many files or faces of the source were left out (see `rejected.csv`).
+        split: "train", "val", "test" or "".
+        crop: the crop rule with its formula, the resampler and the coordinate convention.
+        source: a description for people: name, folder, seed.
+        settings: all that decides the store's bytes, by dotted key; `fingerprint` is its hash.
+        files: of every array and the manifest.
+        layout: version of the folder's layout.
+    """
+
+    faces: int
+    rejected: int
+    split: str
+    crop: dict[str, str]
+    source: Settings
+    settings: Settings
+    fingerprint: str
+    files: dict[str, StoredFile]
+    layout: int = LAYOUT
+
+
+def fingerprint(settings: Settings) -> str:
+    """SHA-256 of the settings, whatever their order."""
+    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
+
+
+def write_card(folder: Path, card: Card) -> None:
+    """Write `card.json` into a store's folder."""
+    text = json.dumps(asdict(card), indent=2, ensure_ascii=False)
+    (folder / CARD).write_text(text + "\n", encoding="utf-8")
+
+
+def read_card(folder: Path) -> Card:
+    """The card of a store; StoreError where it cannot be read or is of another layout."""
+    again = f"make the store again: python -m src.prepare source=... out={folder} overwrite=true"
+    try:
+        values = json.loads((folder / CARD).read_text(encoding="utf-8"))
+        layout = values["layout"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise StoreError(f"{folder / CARD} cannot be read ({type(error).__name__}); {again}") from None
+    if layout != LAYOUT:
+        raise StoreError(f"{folder} has the store layout {layout!r}, this version reads {LAYOUT}; {again}")
+    try:
+        values["files"] = {name: StoredFile(**record) for name, record in values["files"].items()}
+        return Card(**values)
+    except (AttributeError, KeyError, TypeError) as error:
+        raise StoreError(f"{folder / CARD} does not describe a store ({error}); {again}") from None

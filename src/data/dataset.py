@@ -1,0 +1,85 @@
+"""Faces of one or more stores with their random draws, in batches: what the loader's workers do."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from src.data.augment import Photometric, PhotometricConfig
+from src.data.pairs import MisalignmentConfig, draw_misalignment, face_random
+from src.data.sampler import FaceKey
+from src.data.store import FaceStores
+
+
+class FaceBatch(NamedTuple):
+    """A batch of B faces as it leaves the workers: small, 8-bit, nothing rendered yet."""
+
+    images: Tensor
+    """(B, 128, 128, 3) uint8 RGB, upright."""
+    landmarks: Tensor
+    """(B, 68, 2) float32 x, y in pixels."""
+    visible: Tensor
+    """(B, 68) bool."""
+    misalignment: Tensor
+    """(B, 4) float32 of `draw_misalignment`."""
+    mirror: Tensor
+    """(B,) bool: show this face mirrored."""
+
+
+class FaceDataset(Dataset[FaceBatch]):
+    """Reads faces by (epoch, index) keys; every draw follows from (seed, epoch, row in its store).
+
+    Args:
+        stores: the faces.
+        misalignment: ranges of the LR branch's transform.
+        seed: of the draws.
+        mirror: half of the faces mirrored.
+        photometric: the light's variation, None for none.
+    """
+
+    def __init__(
+        self,
+        stores: FaceStores,
+        misalignment: MisalignmentConfig,
+        seed: int,
+        mirror: bool = False,
+        photometric: PhotometricConfig | None = None,
+    ) -> None:
+        self.stores, self.misalignment, self.seed, self.mirror = stores, misalignment, seed, mirror
+        self.photometric = Photometric(photometric) if photometric and photometric.probability > 0 else None
+
+    def __len__(self) -> int:
+        return len(self.stores)
+
+    def __getitem__(self, key: FaceKey) -> FaceBatch:
+        """A batch of one."""
+        return self.__getitems__([key])
+
+    def __getitems__(self, keys: Sequence[FaceKey]) -> FaceBatch:
+        """The whole batch in one read."""
+        indices = np.array([index for _, index in keys])
+        images = self.stores.images(indices)
+        # Rows count within a store, so a face is misaligned alike whatever stores stand beside its own.
+        _, rows = self.stores.locate(indices)
+        misalignment, mirror = np.empty((len(keys), 4), np.float32), np.zeros(len(keys), bool)
+        for place, ((epoch, _), row) in enumerate(zip(keys, rows, strict=True)):
+            random = face_random(self.seed, epoch, int(row))
+            misalignment[place] = draw_misalignment(self.misalignment, random)
+            mirror[place] = self.mirror and random.random() < 0.5
+            if self.photometric is not None:
+                images[place] = self.photometric(images[place], random)
+        return FaceBatch(
+            torch.from_numpy(images),
+            torch.from_numpy(self.stores.landmarks(indices)),
+            torch.from_numpy(self.stores.visible(indices)),
+            torch.from_numpy(misalignment),
+            torch.from_numpy(mirror),
+        )
+
+
+def keep(batch: Any) -> Any:
+    """The loader's collate function: the batch is one already."""
+    return batch

@@ -1,0 +1,74 @@
+"""What a source hands over: a face with the row that traces it, or the reason why there is none."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from src.errors import UserError
+
+SIDE = 128  # pixels: the HR side, fixed by the store's layout
+LANDMARKS = 68  # the iBUG scheme
+
+CropBox = tuple[float, float, float, float]
+
+
+class BadFace(UserError):  # noqa: N818 - it says what was found; `prepare` goes on past it
+    """A picture, or one face of it, that cannot be used.
+
+    Attributes:
+        file: the file to look at, relative to the source's root where there is one.
+        reason: what is wrong with it, one line.
+    """
+
+    def __init__(self, file: str, reason: str) -> None:
+        super().__init__(file, reason)
+        self.file = file
+        self.reason = " ".join(reason.split())
+
+    def __str__(self) -> str:
+        return f"{self.file}: {self.reason}"
+
+
+@dataclass(frozen=True, slots=True)
+class FaceRow:
+    """One row of the manifest: where a face came from.
+
+    Attributes:
+        file: the source file, relative to the source's root, with forward slashes.
+        identity: whose face it is, as far as the source knows.
+        crop_box: x0, y0, x1, y1 of the square in source pixels, *edge* coordinates (pixel i covers i to i + 1).
+        landmark_source: who placed the landmarks.
+        landmark_score: their confidence, 0 to 1; 1 for annotations.
+        sha256: of the source file's bytes (of the drawn image's bytes for a synthetic face).
+        split: "train", "val", "test", or "" for a source without splits.
+        replicated_border: the share of the crop that lies outside the picture, 0 to 1; None where not known.
+        gray: whether the picture has no colour; None where not known.
+    """
+
+    file: str
+    identity: str
+    crop_box: CropBox
+    landmark_source: str
+    landmark_score: float
+    sha256: str
+    split: str = ""
+    replicated_border: float | None = None
+    gray: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Face:
+    """A face as the store keeps it.
+
+    Attributes:
+        image: (128, 128, 3) uint8 RGB.
+        landmarks: (68, 2) float32, (x, y) in pixels of `image`, pixel centres at integers; always finite.
+        visible: (68,) bool.
+        row: its line of the manifest.
+    """
+
+    image: NDArray[np.uint8]
+    landmarks: NDArray[np.float32]
+    visible: NDArray[np.bool_]
+    row: FaceRow

@@ -1,0 +1,62 @@
+"""The 68-point scheme (iBUG), its mirror table and the facial components.
+
+Indices are 0-based. Left and right are the picture's: point 0 is at the left edge of a frontal face's picture.
+"""
+
+from typing import Final
+
+import numpy as np
+import torch
+from torch import Tensor
+
+POINTS: Final = 68
+
+JAW: Final = range(0, 17)
+BROWS: Final = range(17, 27)
+NOSE: Final = range(27, 36)
+EYES: Final = range(36, 48)
+MOUTH: Final = range(48, 68)
+
+COMPONENTS: Final[dict[int, dict[str, tuple[int, ...]]]] = {
+    # Our choice: the published code has four unnamed channels. Brows move with the eyes; the chin is the jaw contour.
+    4: {"eyes": (*BROWS, *EYES), "nose": (*NOSE,), "mouth": (*MOUTH,), "chin": (*JAW,)},
+    5: {"brows": (*BROWS,), "eyes": (*EYES,), "nose": (*NOSE,), "mouth": (*MOUTH,), "chin": (*JAW,)},
+    68: {str(point): (point,) for point in range(POINTS)},
+}
+"""Facial components by the number of heatmaps M: name -> the landmarks whose kernels merge in its map."""
+
+
+def _mirror_table() -> list[int]:
+    table = list(range(POINTS))
+    pairs = [(0 + i, 16 - i) for i in range(8)]  # jaw
+    pairs += [(17 + i, 26 - i) for i in range(5)]  # brows
+    pairs += [(31, 35), (32, 34)]  # nostrils
+    pairs += [(36, 45), (37, 44), (38, 43), (39, 42), (40, 47), (41, 46)]  # eyes
+    pairs += [(48, 54), (49, 53), (50, 52), (55, 59), (56, 58)]  # outer lips
+    pairs += [(60, 64), (61, 63), (65, 67)]  # inner lips
+    for left, right in pairs:
+        table[left], table[right] = right, left
+    return table
+
+
+MIRROR: Final = np.array(_mirror_table())
+"""MIRROR[i] is the point that becomes point i in the mirrored picture."""
+
+
+def mirror_landmarks(landmarks: Tensor, side: int) -> Tensor:
+    """Landmarks of the left-right mirrored picture: positions flipped, left and right swapped.
+
+    Args:
+        landmarks: (B, 68, 2) x, y in pixels, pixel centres at integers.
+        side: the picture's width in pixels.
+
+    Returns:
+        (B, 68, 2); mirroring twice gives back the input.
+    """
+    swapped = landmarks[:, torch.as_tensor(MIRROR)]
+    return torch.stack([side - 1 - swapped[..., 0], swapped[..., 1]], -1)
+
+
+def mirror_visible(visible: Tensor) -> Tensor:
+    """Visibility flags of the mirrored picture, (B, 68) -> (B, 68)."""
+    return visible[:, torch.as_tensor(MIRROR)]

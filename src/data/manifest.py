@@ -1,0 +1,65 @@
+"""The manifest of a store, a CSV file with a row a face, and the list of rejected files."""
+
+import csv
+from collections.abc import Iterable
+from dataclasses import fields
+from pathlib import Path
+from typing import TextIO
+
+from src.data.face import BadFace, FaceRow
+
+BOX = ("x0", "y0", "x1", "y1")
+COLUMNS = tuple(column for field in fields(FaceRow) for column in (BOX if field.name == "crop_box" else (field.name,)))
+
+
+def write_header(file: TextIO) -> None:
+    """The manifest's first line."""
+    csv.writer(file, lineterminator="\n").writerow(COLUMNS)
+
+
+def write_row(file: TextIO, row: FaceRow) -> None:
+    """Append a face's line; floats are written so that they read back exactly, None as nothing."""
+    values: dict[str, object] = {field.name: getattr(row, field.name) for field in fields(FaceRow)}
+    values |= dict(zip(BOX, row.crop_box, strict=True))
+    values["gray"] = None if row.gray is None else int(row.gray)
+    csv.writer(file, lineterminator="\n").writerow(values[column] for column in COLUMNS)
+
+
+def read_manifest(path: Path) -> list[FaceRow]:
+    """The rows of a `manifest.csv`; ValueError where it is not one."""
+    with path.open(encoding="utf-8", newline="") as file:
+        reader = csv.DictReader(file)
+        if tuple(reader.fieldnames or ()) != COLUMNS:
+            raise ValueError(f"{path} has the columns {reader.fieldnames}, not {list(COLUMNS)}")
+        return [_row(values) for values in reader]
+
+
+def _row(values: dict[str, str]) -> FaceRow:
+    x0, y0, x1, y1 = (float(values[column]) for column in BOX)
+    return FaceRow(
+        file=values["file"],
+        identity=values["identity"],
+        crop_box=(x0, y0, x1, y1),
+        landmark_source=values["landmark_source"],
+        landmark_score=float(values["landmark_score"]),
+        sha256=values["sha256"],
+        split=values["split"],
+        replicated_border=float(values["replicated_border"]) if values["replicated_border"] else None,
+        gray=bool(int(values["gray"])) if values["gray"] else None,
+    )
+
+
+def write_rejected(path: Path, rejected: Iterable[tuple[str, BadFace]]) -> None:
+    """Write `rejected.csv`: file, split, reason, a row for every (split, BadFace)."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(("file", "split", "reason"))
+        writer.writerows((bad.file, split, bad.reason) for split, bad in rejected)
+
+
+def read_rejected(path: Path) -> list[tuple[str, BadFace]]:
+    """What `write_rejected` wrote; empty where there is no such file."""
+    if not path.is_file():
+        return []
+    with path.open(encoding="utf-8", newline="") as file:
+        return [(row["split"], BadFace(row["file"], row["reason"])) for row in csv.DictReader(file)]

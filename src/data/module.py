@@ -1,0 +1,103 @@
+"""The LightningDataModule: opens the stores, deals out batches, makes pairs and heatmaps on the training device."""
+
+import logging
+from pathlib import Path
+
+import torch
+from lightning import LightningDataModule
+from torch.utils.data import DataLoader, Sampler
+
+from src.data.batch import Pairs, make_batch
+from src.data.config import DataConfig
+from src.data.dataset import FaceBatch, FaceDataset, keep
+from src.data.pairs import VALIDATION_EPOCH, VALIDATION_SEED
+from src.data.sampler import EpochSampler, FaceKey, FixedSampler
+from src.data.store import FaceStores
+from src.errors import UserError
+
+log = logging.getLogger(__name__)
+
+
+class FaceData(LightningDataModule):
+    """Training and validation faces of a run.
+
+    Args:
+        config: stores, batches, misalignment, heatmaps, augmentation.
+        resolution: R, the side of the heatmaps that the generator estimates.
+        seed: of the order and the draws.
+
+    Raises:
+        UserError: in `setup`: a store that is missing or broken, an empty data set, a batch larger than it.
+    """
+
+    def __init__(self, config: DataConfig, resolution: int, seed: int) -> None:
+        super().__init__()
+        self.config, self.resolution, self.seed = config, resolution, seed
+        self.train_faces: FaceDataset | None = None
+        self.val_faces: FaceDataset | None = None
+
+    def prepare_data(self) -> None:
+        """Draw the synthetic faces that the run asks for and that are not there yet (one process a machine)."""
+        synthetic = self.config.synthetic
+        if synthetic is None:
+            return
+        asked = [Path(path) for path in (*self.config.train, *self.config.val)]
+        if any(Path(synthetic.out) in path.parents and not path.exists() for path in asked):
+            from src.data.preparation import run_preparation
+            from src.data.prepare_config import PrepareConfig, SyntheticSource
+
+            source = SyntheticSource(name="synthetic", train=synthetic.train, val=synthetic.val, seed=synthetic.seed)
+            run_preparation(PrepareConfig(source=source, out=synthetic.out), log.info)
+
+    def setup(self, stage: str) -> None:  # noqa: ARG002 - the stores are cheap to open, whatever the stage
+        """Open the stores."""
+        config = self.config
+        train, val = (_open(paths, key) for paths, key in ((config.train, "data.train"), (config.val, "data.val")))
+        world = self.trainer.world_size if self.trainer else 1
+        if len(train) // world < config.batch_size:
+            raise UserError(
+                f"data.batch_size={config.batch_size} is above the {len(train) // world} training faces a process; "
+                f"use data.batch_size={max(2, len(train) // world)} or more faces"
+            )
+        self.train_faces = FaceDataset(train, config.misalignment, self.seed, config.mirror, config.photometric)
+        self.val_faces = FaceDataset(val, config.misalignment, VALIDATION_SEED)
+
+    def train_dataloader(self) -> DataLoader[FaceBatch]:
+        """Shuffled by (seed, epoch); an incomplete last batch is left out."""
+        assert self.train_faces is not None
+        rank, world = self._place()
+        sampler = EpochSampler(len(self.train_faces), self.seed, rank, world)
+        return self._loader(self.train_faces, sampler, drop_last=True)
+
+    def val_dataloader(self) -> DataLoader[FaceBatch]:
+        """Every validation face once, always misaligned the same way."""
+        assert self.val_faces is not None
+        return self._loader(
+            self.val_faces, FixedSampler(len(self.val_faces), VALIDATION_EPOCH, *self._place()), drop_last=False
+        )
+
+    def on_after_batch_transfer(self, batch: FaceBatch, dataloader_idx: int) -> Pairs:  # noqa: ARG002
+        """Pairs and heatmaps, on the device that trains."""
+        return make_batch(batch, self.config.heatmaps, self.resolution)
+
+    def _place(self) -> tuple[int, int]:
+        return (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
+
+    def _loader(self, faces: FaceDataset, sampler: Sampler[FaceKey], drop_last: bool) -> DataLoader[FaceBatch]:
+        workers = self.config.workers
+        return DataLoader(
+            faces,
+            self.config.batch_size,
+            sampler=sampler,
+            num_workers=workers,
+            collate_fn=keep,
+            drop_last=drop_last,
+            pin_memory=torch.cuda.is_available(),
+            persistent_workers=workers > 0,
+        )
+
+
+def _open(paths: tuple[str, ...], key: str) -> FaceStores:
+    if not paths:
+        raise UserError(f"{key} is empty: name at least one store, as in {key}='[data/lfw/train]'")
+    return FaceStores(paths)

@@ -1,0 +1,110 @@
+"""LR/HR pairs: the known misalignment of the LR branch and the degradation to 16x16, as functions on batches."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+from src.geometry import invert, similarity_matrix, warp
+
+VALIDATION_SEED: Final = 0
+VALIDATION_EPOCH: Final = -1
+"""Seed and epoch of draws that never change: validation and test faces keep their misalignment for ever."""
+
+
+@dataclass(frozen=True)
+class MisalignmentConfig:
+    """How far the LR faces are from upright; measured on the published test inputs."""
+
+    rotation: float = 30.0
+    """Degrees, uniform in [-rotation, rotation]."""
+    scale_min: float = 0.85
+    """Scale, uniform in [scale_min, scale_max]; below 1 the face gets smaller."""
+    scale_max: float = 1.0
+    shift: float = 0.05
+    """Share of the side, uniform in [-shift, shift] for x and y."""
+
+    def __post_init__(self) -> None:
+        if not 0 < self.scale_min <= self.scale_max:
+            raise ValueError("misalignment.scale_min must be above 0 and at most scale_max")
+        if not (0 <= self.rotation <= 180 and 0 <= self.shift < 0.5):
+            raise ValueError("misalignment.rotation must be 0-180 degrees and misalignment.shift 0-0.5 of the side")
+
+
+def draw_misalignment(config: MisalignmentConfig, random: np.random.Generator) -> NDArray[np.float32]:
+    """One face's misalignment (4,): angle in radians, scale, and the shifts in x and y in normalised units."""
+    low = [-config.rotation, config.scale_min, -config.shift, -config.shift]
+    high = [config.rotation, config.scale_max, config.shift, config.shift]
+    angle, scale, shift_x, shift_y = random.uniform(low, high)
+    # A normalised image side is 2 long.
+    return np.array([np.deg2rad(angle), scale, 2 * shift_x, 2 * shift_y], np.float32)
+
+
+def face_random(seed: int, epoch: int, row: int) -> np.random.Generator:
+    """The random numbers of one face in one epoch: the same whatever the batch, the worker, the process or a resume."""
+    return np.random.default_rng([seed, epoch - VALIDATION_EPOCH, row])
+
+
+def quantise(images: Tensor) -> Tensor:
+    """Images in [-1, 1] rounded to the 256 levels of an 8-bit file and clamped."""
+    return ((images.clamp(-1, 1) + 1) * 127.5).round() / 127.5 - 1
+
+
+def downsample(images: Tensor, side: int) -> Tensor:
+    """Anti-aliased bicubic reduction, clamped and rounded to 8 bits: (B, 3, H, W) -> (B, 3, side, side) in [-1, 1]."""
+    return quantise(F.interpolate(images, (side, side), mode="bicubic", align_corners=False, antialias=True))
+
+
+def upsample_bicubic(lr: Tensor, side: int) -> Tensor:
+    """The bicubic baseline: (B, 3, h, w) -> (B, 3, side, side) in [-1, 1], clamped."""
+    return F.interpolate(lr, (side, side), mode="bicubic", align_corners=False).clamp(-1, 1)
+
+
+def misalign(hr: Tensor, matrix: Tensor) -> Tensor:
+    """The unaligned face at full resolution, its empty corners black.
+
+    Args:
+        hr: (B, 3, H, W) upright, in [-1, 1].
+        matrix: (B, 2, 3) where each upright point goes, normalised coordinates.
+
+    Returns:
+        (B, 3, H, W) in [-1, 1].
+    """
+    # Outside the image the sampler reads 0, so the values are shifted to make 0 black.
+    return warp(hr + 1, invert(matrix)) - 1
+
+
+def align(images: Tensor, matrix: Tensor) -> Tensor:
+    """The upright face out of an unaligned one by a known or estimated transform: the inverse of `misalign`."""
+    return warp(images + 1, matrix) - 1
+
+
+def make_pair(hr: Tensor, misalignment: Tensor, lr_side: int = 16) -> tuple[Tensor, Tensor]:
+    """The LR input of every upright HR face, and the label of the STN.
+
+    Rotation, scale and shift act at full resolution on the LR branch only; then anti-aliased bicubic, 8-bit rounding.
+
+    Args:
+        hr: (B, 3, H, W) in [-1, 1].
+        misalignment: (B, 4) of `draw_misalignment`.
+        lr_side: side of the LR image in pixels.
+
+    Returns:
+        LR (B, 3, lr_side, lr_side) in [-1, 1], and the true 2x3 matrices (B, 2, 3): upright output to LR coordinates.
+    """
+    matrix = similarity_matrix(*misalignment.float().unbind(1))
+    return downsample(misalign(hr, matrix), lr_side), matrix
+
+
+def to_network(images: Tensor) -> Tensor:
+    """(B, H, W, 3) uint8 -> (B, 3, H, W) float32 in [-1, 1]."""
+    return images.permute(0, 3, 1, 2).to(torch.float32) / 127.5 - 1
+
+
+def to_bytes(images: Tensor) -> Tensor:
+    """(B, 3, H, W) in [-1, 1], clamped -> (B, H, W, 3) uint8."""
+    return ((images.float().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8).permute(0, 2, 3, 1)

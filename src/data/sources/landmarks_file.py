@@ -1,0 +1,144 @@
+"""`landmarks68.npz` with its `meta.csv`, and the pictures that its names stand for."""
+
+import csv
+from collections import defaultdict
+from pathlib import Path
+from zipfile import BadZipFile
+
+import numpy as np
+from numpy.typing import NDArray
+
+from src.data.face import LANDMARKS
+from src.data.sources.photo import Annotation, PhotoJob
+from src.errors import UserError
+
+NAME, META = "landmarks68.npz", "meta.csv"
+
+
+class LandmarksFile:
+    """A table of landmarks: `names` (N,), `landmarks` (N, 68, 2), pixel centres at integers, NaN where not known.
+
+    Names are file names relative to the table's folder, or to its `images/`; a bare name may also stand for the one
+    picture of that name in any sub-folder. A name that stands there twice is a picture with two faces.
+
+    Raises:
+        UserError: not readable, other arrays, or a `meta.csv` that does not fit.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.names, self.points = _read_table(path)
+        self.meta = _read_meta(path.with_name(META))
+
+    def jobs(self, pictures: list[Path], root: Path) -> list[PhotoJob]:
+        """A job for every picture and, as rejected ones, for every name without a picture.
+
+        Args:
+            pictures: the files in the table's folder and below.
+            root: of the source; what file names are relative to.
+
+        Raises:
+            UserError: no name matches a picture.
+        """
+        found, ambiguous = self._match(pictures)
+        if not found:
+            raise UserError(
+                f"{self.path}: none of its {len(self.names)} names matches one of the {len(pictures)} pictures below "
+                f"{self.path.parent} (names: {_first(self.names)}; files: {_first(p.name for p in pictures)}); "
+                f"write names relative to that folder or to its images/"
+            )
+        jobs = []
+        for path in pictures:
+            file = self._file(path, root)
+            rows = found.get(path, [])
+            problem = "" if rows else f"no landmarks: its name is not in {NAME}"
+            annotations = tuple(self._annotation(path, file, rows, number) for number in range(len(rows)))
+            jobs.append(PhotoJob(path, file, annotations, problem))
+        matched = {row for rows in found.values() for row in rows}
+        for row in range(len(self.names)):
+            if row not in matched:
+                problem = ambiguous.get(row, f"no such file, though {NAME} names it")
+                jobs.append(PhotoJob(self.path.parent / self.names[row], self.names[row], problem=problem))
+        return jobs
+
+    def _match(self, pictures: list[Path]) -> tuple[dict[Path, list[int]], dict[int, str]]:
+        """The table's rows of each picture, and the rows whose name fits several pictures."""
+        exact: dict[str, Path] = {}
+        bare: dict[str, list[Path]] = defaultdict(list)
+        for path in pictures:
+            inside = path.relative_to(self.path.parent)
+            bare[path.name].append(path)
+            exact[inside.as_posix()] = path
+            if inside.parts[0] == "images":
+                exact.setdefault(inside.relative_to("images").as_posix(), path)
+        found: dict[Path, list[int]] = defaultdict(list)
+        ambiguous = {}
+        for row, name in enumerate(self.names):
+            same = [exact[name]] if name in exact else bare.get(name, [])
+            if len(same) == 1:
+                found[same[0]].append(row)
+            elif same:
+                ambiguous[row] = f"the name fits {len(same)} pictures: write the sub-folder into {NAME}"
+        return found, ambiguous
+
+    def _annotation(self, path: Path, file: str, rows: list[int], number: int) -> Annotation:
+        row = rows[number]
+        meta = self.meta.get(self.names[row], self.meta.get(path.name, {}))
+        identity = file.removeprefix("images/").removesuffix(path.suffix)
+        if len(rows) > 1:
+            identity += f"_{number + 1}"
+        border, gray = meta.get("replicated_border"), meta.get("gray")
+        return Annotation(
+            name=file,
+            identity=meta.get("identity") or identity,
+            points=self.points[row],
+            replicated_border=float(border) if border else None,
+            gray=bool(int(gray)) if gray else None,
+        )
+
+    @staticmethod
+    def _file(path: Path, root: Path) -> str:
+        return path.relative_to(root).as_posix()
+
+
+def _first(names: object) -> str:
+    listed = [str(name) for name in names][:3]  # type: ignore[attr-defined]
+    return ", ".join(listed)
+
+
+def _read_table(path: Path) -> tuple[list[str], NDArray[np.float32]]:
+    wanted = f"an .npz with 'names' (N,) and 'landmarks' (N, {LANDMARKS}, 2) wanted"
+    try:
+        with np.load(path, allow_pickle=False) as table:
+            names, points = table["names"], table["landmarks"]
+    except KeyError as error:
+        raise UserError(f"{path} has no array {error}; {wanted}") from None
+    except (OSError, ValueError, BadZipFile, EOFError, AttributeError, TypeError) as error:
+        raise UserError(f"{path} cannot be read ({error or type(error).__name__}); {wanted}") from None
+    if names.ndim != 1 or points.shape != (len(names), LANDMARKS, 2) or points.dtype.kind not in "fiu":
+        raise UserError(f"{path} holds names {names.shape} and landmarks {points.shape} {points.dtype}; {wanted}")
+    return [str(name) for name in names], points.astype(np.float32)
+
+
+def _read_meta(path: Path) -> dict[str, dict[str, str]]:
+    """`meta.csv` by file name: identity, gray (0 or 1), replicated_border (0..1), each of them optional."""
+    if not path.is_file():
+        return {}
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            rows = [{key: value or "" for key, value in row.items() if key} for row in csv.DictReader(file)]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise UserError(f"{path} cannot be read ({error}); mend it, or remove it to do without") from None
+    for number, row in enumerate(rows, start=2):
+        try:
+            row["file"]
+            border = float(row.get("replicated_border") or 0)
+            fits = 0 <= border <= 1 and (row.get("gray") or "0") in ("0", "1")
+        except (KeyError, ValueError):
+            fits = False
+        if not fits:
+            raise UserError(
+                f"{path}, line {number}: 'file', and where given gray 0 or 1 and replicated_border 0..1, wanted; "
+                f"it has {row}"
+            )
+    return {row["file"]: row for row in rows}

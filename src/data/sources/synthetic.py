@@ -1,0 +1,77 @@
+"""Drawn faces as a source."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import overload
+
+import numpy as np
+
+from src.data.face import SIDE, BadFace, Face, FaceRow
+from src.data.prepare_config import SyntheticSource
+from src.data.sources import Split
+
+# Splits draw from ranges of the index that never meet, so val stays the same when train grows.
+FIRST = {"": 0, "train": 0, "val": 10_000_000, "test": 20_000_000}
+
+
+@dataclass(frozen=True, slots=True)
+class SyntheticJob:
+    """The face drawn for (seed, index)."""
+
+    seed: int
+    index: int
+    faces: int = 1
+
+    def resolve(self) -> list[Face | BadFace]:
+        """The drawn face; its occlusion is known exactly."""
+        from src.data.synthetic import render_face
+
+        drawn = render_face(self.seed, self.index)
+        image = np.ascontiguousarray(drawn.image)
+        row = FaceRow(
+            file=f"synthetic/{self.seed}/{self.index}",
+            identity=f"synthetic-{self.seed}-{self.index}",
+            crop_box=(0.0, 0.0, float(SIDE), float(SIDE)),
+            landmark_source="synthetic",
+            landmark_score=1.0,
+            sha256=hashlib.sha256(image.tobytes()).hexdigest(),
+            replicated_border=0.0,
+            gray=False,
+        )
+        return [Face(image, drawn.landmarks.astype(np.float32), drawn.visible.astype(np.bool_), row)]
+
+
+@dataclass(frozen=True)
+class SyntheticJobs(Sequence[SyntheticJob]):
+    """The jobs of a range of indices, made when asked for."""
+
+    seed: int
+    indices: range
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    @overload
+    def __getitem__(self, item: int) -> SyntheticJob: ...
+    @overload
+    def __getitem__(self, item: slice) -> "SyntheticJobs": ...
+    def __getitem__(self, item: int | slice) -> "SyntheticJob | SyntheticJobs":
+        if isinstance(item, slice):
+            return SyntheticJobs(self.seed, self.indices[item])
+        return SyntheticJob(self.seed, self.indices[item])
+
+
+def synthetic_splits(source: SyntheticSource) -> list[Split]:
+    """One split a count that was given."""
+    counts = {"": source.count, "train": source.train, "val": source.val, "test": source.test}
+    return [
+        Split(
+            name=name,
+            jobs=SyntheticJobs(source.seed, range(FIRST[name], FIRST[name] + count)),
+            settings={"source": source.name, "source.seed": source.seed, f"source.{name or 'count'}": count},
+            description={"name": source.name, "seed": source.seed, "first": FIRST[name], "count": count},
+        )
+        for name, count in counts.items()
+        if count
+    ]

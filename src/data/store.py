@@ -1,0 +1,146 @@
+"""Reading faces from stores: memory-mapped, in batches, by index."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from src.data.card import ARRAYS, CARD, MANIFEST, Card, StoreError, read_card
+from src.data.face import FaceRow
+from src.data.manifest import read_manifest
+
+SPLITS = ("train", "val", "test")
+
+
+class FaceStore:
+    """A store on disk. Opening it reads the card and the files' sizes; arrays are mapped when first asked for.
+
+    Pickled, it carries its path and card only: a loader's worker maps the files itself.
+
+    Args:
+        path: the store's folder.
+
+    Raises:
+        StoreError: nothing there, no store, a file cut short, another layout version, or no face in it.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self.card = _checked_card(self.path)
+        self._arrays: dict[str, NDArray[Any]] = {}
+        self._manifest: list[FaceRow] | None = None
+
+    def __len__(self) -> int:
+        return self.card.faces
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"path": self.path, "card": self.card, "_arrays": {}, "_manifest": None}
+
+    def images(self, indices: ArrayLike) -> NDArray[np.uint8]:
+        """(B, 128, 128, 3) uint8 RGB, a copy."""
+        return self._rows("images.npy", indices)
+
+    def landmarks(self, indices: ArrayLike) -> NDArray[np.float32]:
+        """(B, 68, 2) float32, (x, y) in pixels, pixel centres at integers; finite also where hidden."""
+        return self._rows("landmarks.npy", indices)
+
+    def visible(self, indices: ArrayLike) -> NDArray[np.bool_]:
+        """(B, 68) bool."""
+        return self._rows("visible.npy", indices)
+
+    @property
+    def manifest(self) -> list[FaceRow]:
+        """Every face's row, in the order of the arrays; read when first asked for."""
+        if self._manifest is None:
+            self._manifest = read_manifest(self.path / MANIFEST)
+        return self._manifest
+
+    def _rows(self, name: str, indices: ArrayLike) -> NDArray[Any]:
+        if name not in self._arrays:
+            # A plain view: numpy.memmap's own indexing would wrap every batch in a memmap again.
+            self._arrays[name] = np.load(self.path / name, mmap_mode="r").view(np.ndarray)
+        return np.take(self._arrays[name], np.asarray(indices, dtype=np.int64), axis=0)
+
+
+class FaceStores:
+    """Several stores as one data set; index i counts through them in the given order.
+
+    Args:
+        paths: the stores' folders, at least one.
+
+    Raises:
+        StoreError: from any of the stores, or when there is none.
+    """
+
+    def __init__(self, paths: Sequence[str | Path]) -> None:
+        if not paths:
+            raise StoreError("no store was given: name at least one, as in 'data.train=[data/synthetic/train]'")
+        self.stores = [FaceStore(path) for path in paths]
+        self.starts = np.concatenate([[0], np.cumsum([len(store) for store in self.stores])])
+
+    def __len__(self) -> int:
+        return int(self.starts[-1])
+
+    def locate(self, indices: ArrayLike) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """(number of the store, row in it) of each index; IndexError for one outside 0..len-1."""
+        wanted = np.asarray(indices, dtype=np.int64)
+        if wanted.size and not 0 <= wanted.min() <= wanted.max() < len(self):
+            raise IndexError(f"indices {wanted.min()} to {wanted.max()} of a data set of {len(self)} faces")
+        which = np.searchsorted(self.starts, wanted, side="right") - 1
+        return which, wanted - self.starts[which]
+
+    def images(self, indices: ArrayLike) -> NDArray[np.uint8]:
+        """(B, 128, 128, 3) uint8 RGB."""
+        return self._rows("images.npy", indices)
+
+    def landmarks(self, indices: ArrayLike) -> NDArray[np.float32]:
+        """(B, 68, 2) float32, as `FaceStore.landmarks`."""
+        return self._rows("landmarks.npy", indices)
+
+    def visible(self, indices: ArrayLike) -> NDArray[np.bool_]:
+        """(B, 68) bool."""
+        return self._rows("visible.npy", indices)
+
+    def row(self, index: int) -> FaceRow:
+        """The manifest's row of one face."""
+        which, row = self.locate([index])
+        return self.stores[int(which[0])].manifest[int(row[0])]
+
+    def _rows(self, name: str, indices: ArrayLike) -> NDArray[Any]:
+        which, rows = self.locate(indices)
+        if len(self.stores) == 1:
+            return self.stores[0]._rows(name, rows)
+        dtype, shape = ARRAYS[name]
+        batch = np.empty((len(rows), *shape), dtype)
+        for number in np.unique(which):
+            mine = which == number
+            batch[mine] = self.stores[number]._rows(name, rows[mine])
+        return batch
+
+
+def _checked_card(path: Path) -> Card:
+    prepare = f"make it with: python -m src.prepare source=... out={path}"
+    if not path.exists():
+        raise StoreError(f"{path} does not exist; {prepare}")
+    if not path.is_dir():
+        raise StoreError(f"{path} is a file, not a store (a folder); {prepare}")
+    missing = [name for name in (CARD, *ARRAYS, MANIFEST) if not (path / name).is_file()]
+    if missing:
+        splits = [str(path / split) for split in SPLITS if (path / split / CARD).is_file()]
+        if splits:
+            raise StoreError(f"{path} is not a store itself, but holds stores: give {' or '.join(splits)}")
+        raise StoreError(f"{path} is not a store: it has no {', '.join(missing)}; {prepare}")
+    card = read_card(path)
+    again = f"make it again: python -m src.prepare source={card.source.get('name', '...')} out={path} overwrite=true"
+    for name in (*ARRAYS, MANIFEST):
+        if name not in card.files:
+            raise StoreError(f"{path / CARD} does not list {name}; {again}")
+        actual, expected = (path / name).stat().st_size, card.files[name].bytes
+        if actual != expected:
+            what = "cut short" if actual < expected else "too long"
+            raise StoreError(f"{path / name} is {what}: {actual:,} bytes, {expected:,} expected; {again}")
+    if card.faces < 1:
+        raise StoreError(f"{path} is an empty store: it holds no face; {again}")
+    return card

@@ -1,0 +1,178 @@
+"""Writing a store: to a hidden folder beside its place, renamed when whole."""
+
+import errno
+import fcntl
+import hashlib
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, BinaryIO, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from src.data.card import ARRAYS, MANIFEST, Card, Settings, StoredFile, StoreError, fingerprint, write_card
+from src.data.crops import CROP_RULE
+from src.data.face import Face
+from src.data.manifest import write_header, write_row
+from src.errors import UserError
+
+FULL_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+class StoreWriter:
+    """A store in the making; a context manager that leaves nothing behind unless `publish` was called.
+
+    Faces go straight to disk, so memory stays flat. The folder `.NAME.partial` beside the final one is locked while
+    it is written; one left over by a killed run is cleared away.
+
+    Args:
+        final: the store's folder; it must not exist, or be empty, unless `overwrite`.
+        overwrite: put the new store in the place of an old one, which stays until the new one is whole.
+
+    Raises:
+        StoreError: another process is writing the same store.
+    """
+
+    def __init__(self, final: Path, overwrite: bool = False) -> None:
+        self.final, self.overwrite, self.faces = final, overwrite, 0
+        self.folder = final.parent / f".{final.name}.partial"
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._lock: int | None = os.open(self.folder, os.O_RDONLY)
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            self._release()
+            raise StoreError(f"{final} is being written by another process; wait for it or stop it") from None
+        for left_over in self.folder.iterdir():
+            left_over.unlink()
+        self._files: dict[str, BinaryIO] = {name: (self.folder / name).open("wb") for name in ARRAYS}
+        self._manifest = (self.folder / MANIFEST).open("w", encoding="utf-8", newline="")
+        self._write_headers()
+        write_header(self._manifest)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for file in self._open_files():
+            with suppress(OSError):  # what a full disk refused is thrown away below
+                file.close()
+        if self._lock is not None:
+            shutil.rmtree(self.folder, ignore_errors=True)
+        self._release()
+
+    def add(self, face: Face, split: str = "") -> None:
+        """Append a face; ValueError where an array has not the layout's type and shape or a landmark is not finite."""
+        arrays: dict[str, NDArray[Any]] = {
+            "images.npy": face.image,
+            "landmarks.npy": face.landmarks,
+            "visible.npy": face.visible,
+        }
+        for name, (dtype, shape) in ARRAYS.items():
+            if arrays[name].dtype != dtype or arrays[name].shape != shape:
+                raise ValueError(f"{face.row.file}: {name} wants {dtype} {shape}")
+        if not np.isfinite(face.landmarks).all():
+            raise ValueError(f"{face.row.file}: landmarks must be finite")
+        for name in ARRAYS:
+            self._files[name].write(np.ascontiguousarray(arrays[name]).data)
+        write_row(self._manifest, replace(face.row, split=split))
+        self.faces += 1
+
+    def seal(self, split: str, settings: Settings, source: Settings, rejected: int) -> Card:
+        """Finish the files and write the card: `folder` is now a whole store under its hidden name."""
+        self._write_headers()
+        for file in self._open_files():
+            file.flush()
+            os.fsync(file.fileno())
+            file.close()
+        files = {name: _stored_file(self.folder / name) for name in (*ARRAYS, MANIFEST)}
+        print_of_settings = fingerprint(settings)
+        card = Card(self.faces, rejected, split, CROP_RULE, source, settings, print_of_settings, files)
+        write_card(self.folder, card)
+        return card
+
+    def publish(self) -> None:
+        """Rename the sealed store into its place."""
+        for path in self.folder.iterdir():
+            _sync(path)
+        _sync(self.folder)
+        old = _set_aside(self.final)
+        if self.overwrite and self.final.exists():
+            shutil.rmtree(old, ignore_errors=True)
+            self.final.rename(old)
+        self.folder.rename(self.final)
+        _sync(self.final.parent)
+        shutil.rmtree(old, ignore_errors=True)
+        self._release()
+
+    def _write_headers(self) -> None:
+        """(Re)write the .npy headers; numpy pads them so that a growing first axis does not change their length."""
+        for name, (dtype, shape) in ARRAYS.items():
+            layout = {"descr": np.dtype(dtype).str, "fortran_order": False, "shape": (self.faces, *shape)}
+            self._files[name].seek(0)
+            np.lib.format.write_array_header_1_0(self._files[name], layout)
+
+    def _open_files(self) -> list[IO[Any]]:
+        return [*self._files.values(), self._manifest]
+
+    def _release(self) -> None:
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+
+def recover(final: Path) -> None:
+    """Put an old store back that a run killed between the two renames of `publish` had set aside."""
+    if _set_aside(final).exists() and not final.exists():
+        _set_aside(final).rename(final)
+
+
+@contextmanager
+def disk_errors(final: Path, needed: int) -> Iterator[None]:
+    """Turn a full disk or a folder that cannot be written into a UserError with the free and the needed space.
+
+    Args:
+        final: the store that is written.
+        needed: bytes, about, for the whole store.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in FULL_DISK:
+            raise UserError(f"{final} cannot be written: {error.strerror or error}; choose another out=") from None
+        raise UserError(full_disk(final, needed, error.strerror or "disk full")) from None
+
+
+def full_disk(final: Path, needed: int, why: str) -> str:
+    """The message for a disk that is too small."""
+    place = next(folder for folder in (final, *final.absolute().parents) if folder.is_dir())
+    free = shutil.disk_usage(place).free
+    return (
+        f"{final} cannot be written ({why}): {free / 2**20:,.1f} MiB free, about {needed / 2**20:,.1f} MiB needed; "
+        f"free some space or choose another out= (nothing half-written was left)"
+    )
+
+
+def _set_aside(final: Path) -> Path:
+    return final.parent / f".{final.name}.replaced"
+
+
+def _stored_file(path: Path) -> StoredFile:
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return StoredFile(path.stat().st_size, digest)
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,58 @@
+"""Similarity transforms and warps, in one convention.
+
+Coordinates are normalised: x and y run from -1 at the left or upper edge of an image to 1 at the right or lower edge
+(`align_corners=False` everywhere), so one matrix serves every resolution. A 2x3 matrix maps output to input
+coordinates, as `torch.nn.functional.affine_grid` wants it.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def similarity_matrix(angle: Tensor, scale: Tensor, shift_x: Tensor, shift_y: Tensor) -> Tensor:
+    """The 2x3 matrix `x -> scale * R(angle) x + shift`.
+
+    Args:
+        angle: (B,) radians; positive turns the x axis towards the y axis (clockwise on the screen).
+        scale: (B,).
+        shift_x: (B,) in normalised units (half an image side is 1).
+        shift_y: (B,) likewise.
+
+    Returns:
+        (B, 2, 3).
+    """
+    cos, sin = scale * torch.cos(angle), scale * torch.sin(angle)
+    return torch.stack([torch.stack([cos, -sin, shift_x], -1), torch.stack([sin, cos, shift_y], -1)], -2)
+
+
+def invert(matrix: Tensor) -> Tensor:
+    """The inverse of similarity matrices, (B, 2, 3) -> (B, 2, 3)."""
+    linear, shift = matrix[..., :2], matrix[..., 2:]
+    squared_scale = linear[..., 0, :1, None].square() + linear[..., 1, :1, None].square()
+    inverse = linear.transpose(-1, -2) / squared_scale
+    return torch.cat([inverse, -inverse @ shift], -1)
+
+
+def angle_of(matrix: Tensor) -> Tensor:
+    """The rotation angle of similarity matrices in radians, (B, 2, 3) -> (B,)."""
+    return torch.atan2(matrix[..., 1, 0], matrix[..., 0, 0])
+
+
+def warp(images: Tensor, matrix: Tensor, mode: str = "bilinear") -> Tensor:
+    """Sample images through matrices that map output to input coordinates; what lies outside is 0.
+
+    The grid and the sampling are computed in float32 whatever the images' type: bfloat16 has 8 bits of mantissa,
+    too few for coordinates of 128 pixels.
+
+    Args:
+        images: (B, C, H, W).
+        matrix: (B, 2, 3).
+        mode: "bilinear" or "bicubic".
+
+    Returns:
+        (B, C, H, W) in the type of `images`.
+    """
+    with torch.autocast(images.device.type, enabled=False):
+        grid = F.affine_grid(matrix.float(), list(images.shape), align_corners=False)
+        return F.grid_sample(images.float(), grid, mode, "zeros", align_corners=False).to(images.dtype)

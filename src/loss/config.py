@@ -1,0 +1,52 @@
+"""The weights of the objective, Eq. 7.6."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class FeatureLossConfig:
+    """Eq. 7.2: which network compares, at which layer, with what weight."""
+
+    weight: float = 0.01
+    """a of Eq. 7.6; 0 leaves the term and its network out."""
+    backbone: str = "vgg19"
+    """Any torchvision classification model."""
+    layer: str = "relu3_2"
+    """A VGG layer in the literature's words, or a module path (features.7)."""
+    weights: str = "imagenet"
+    """imagenet (torchvision's download) | a local .pth or .safetensors | random."""
+
+
+@dataclass(frozen=True)
+class AdversarialLossConfig:
+    """Eq. 7.4: the generator's adversarial term."""
+
+    weight: float = 0.01
+    """b of Eq. 7.6; 0 leaves the discriminator out."""
+    decay: float = 1.0
+    """The weight's factor after each epoch; the published code has 0.995."""
+    floor: float = 0.0
+    """The weight never decays below this; the published code has 0.005."""
+
+
+@dataclass(frozen=True)
+class StructureLossConfig:
+    """Eq. 7.5: the heatmap term."""
+
+    weight: float = 1.0
+    """0 leaves the heatmaps unsupervised."""
+    normalise: Literal["kernels", "mean"] = "kernels"
+    """kernels: over the visible kernels, Eq. 7.5; mean: over the map, the published code."""
+
+
+@dataclass(frozen=True)
+class LossConfig:
+    """LT = pixel Lp + a Lf + b LU + structure Lh + alignment La."""
+
+    pixel: float = 1.0
+    feature: FeatureLossConfig = field(default_factory=FeatureLossConfig)
+    adversarial: AdversarialLossConfig = field(default_factory=AdversarialLossConfig)
+    structure: StructureLossConfig = field(default_factory=StructureLossConfig)
+    alignment: float = 0.0
+    """Weight of the alignment term; 0 in the method as published, about 3 for short trainings."""

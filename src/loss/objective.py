@@ -1,0 +1,82 @@
+"""The generator's objective LT, Eq. 7.6, from the terms and their weights."""
+
+from torch import Tensor, nn
+
+from src.loss.config import AdversarialLossConfig, LossConfig
+from src.loss.terms import (
+    adversarial_loss,
+    alignment_loss,
+    feature_loss,
+    pixel_loss,
+    structure_loss,
+    structure_loss_mean,
+)
+from src.model.backbone import Backbone
+from src.model.output import Upscaled
+
+
+def adversarial_weight(config: AdversarialLossConfig, epoch: int) -> float:
+    """B of Eq. 7.6 in an epoch: constant in the source text, decaying to a floor in the published code."""
+    return (
+        config.weight * config.decay**epoch
+        if config.decay == 1
+        else max(config.weight * config.decay**epoch, min(config.floor, config.weight))
+    )
+
+
+class Objective(nn.Module):
+    """LT = pixel Lp + a Lf + b LU + structure Lh + alignment La; terms of weight 0 are neither built nor computed.
+
+    The frozen feature network is this module's only content, so that a checkpoint of the networks need not hold it.
+    """
+
+    def __init__(self, config: LossConfig) -> None:
+        super().__init__()
+        self.config = config
+        feature = config.feature
+        self.backbone = Backbone(feature.backbone, feature.layer, feature.weights) if feature.weight > 0 else None
+
+    def forward(
+        self,
+        output: Upscaled,
+        hr: Tensor,
+        heatmaps: Tensor,
+        kernels: Tensor,
+        matrix: Tensor,
+        fake_logits: Tensor | None,
+        epoch: int = 0,
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """The weighted sum and every term before its weight.
+
+        Args:
+            output: of the generator.
+            hr: (B, 3, 128, 128) in [-1, 1].
+            heatmaps: (B, M, R, R) the target of Eq. 7.5.
+            kernels: (B, M) visible kernels.
+            matrix: (B, 2, 3) the true transform.
+            fake_logits: (B,) D's logits of the output; None leaves the adversarial term out.
+            epoch: for the adversarial weight's decay.
+
+        Returns:
+            LT, a scalar, and the terms by name, scalars.
+        """
+        config = self.config
+        terms, weights = {"pixel": pixel_loss(output.image, hr)}, {"pixel": config.pixel}
+        if self.backbone is not None:
+            terms["feature"] = feature_loss(self.backbone(output.image), self.backbone(hr))
+            weights["feature"] = config.feature.weight
+        if fake_logits is not None and config.adversarial.weight > 0:
+            terms["adversarial"] = adversarial_loss(fake_logits)
+            weights["adversarial"] = adversarial_weight(config.adversarial, epoch)
+        if output.heatmaps and config.structure.weight > 0:
+            terms["structure"] = (
+                structure_loss(output.heatmaps, heatmaps, kernels)
+                if config.structure.normalise == "kernels"
+                else structure_loss_mean(output.heatmaps, heatmaps)
+            )
+            weights["structure"] = config.structure.weight
+        if output.matrix is not None and config.alignment > 0:
+            terms["alignment"] = alignment_loss(output.matrix, matrix)
+            weights["alignment"] = config.alignment
+        total = sum((weights[name] * term for name, term in terms.items()), hr.new_zeros(()))
+        return total, terms

@@ -1,0 +1,64 @@
+"""The terms of the objective, Eqs. 7.1-7.5, and the alignment term, each a small function.
+
+Squared Euclidean norms are averaged over all elements of a batch (our choice, as the published code: the weights 0.01
+of Eq. 7.6 only make sense beside a mean). Every term is computed in float32.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def pixel_loss(sr: Tensor, hr: Tensor) -> Tensor:
+    """Eq. 7.1: Lp = E ||U(l) - h||^2. Both (B, 3, H, W) in [-1, 1]; a scalar."""
+    return F.mse_loss(sr.float(), hr.float())
+
+
+def feature_loss(sr_features: Tensor, hr_features: Tensor) -> Tensor:
+    """Eq. 7.2: Lf = E ||psi(U(l)) - psi(h)||^2. Both (B, C, h, w), features of the frozen psi; a scalar."""
+    return F.mse_loss(sr_features.float(), hr_features.float())
+
+
+def discriminator_loss(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
+    """Eq. 7.3 with its sign turned, to be minimised: -LD = -E[log D(h)] - E[log(1 - D(U(l)))]. Logits (B,)."""
+    return F.softplus(-real_logits.float()).mean() + F.softplus(fake_logits.float()).mean()
+
+
+def adversarial_loss(fake_logits: Tensor) -> Tensor:
+    """Eq. 7.4 as it must be meant: LU = -E[log D(U(l))], non-saturating. Logits (B,).
+
+    Printed is "minimise E[log D(U(l))]", which would teach U to look fake; the published code has this sign.
+    """
+    return F.softplus(-fake_logits.float()).mean()
+
+
+def structure_loss(heatmaps: list[Tensor], target: Tensor, kernels: Tensor) -> Tensor:
+    """Eq. 7.5: per component the squared error of its map over its number of visible kernels, averaged, over stacks.
+
+    Self-occluded landmarks are in neither the target nor the average; a component with none of them visible is still
+    taught its empty map (divided by 1).
+
+    Args:
+        heatmaps: the estimates of every stack, each (B, M, R, R).
+        target: (B, M, R, R).
+        kernels: (B, M) the number of visible Gaussian kernels in each component.
+
+    Returns:
+        A scalar: the mean over components and batch, summed over the stacks.
+    """
+    count = kernels.clamp(min=1).to(target.dtype)
+    errors = [((maps.float() - target).square().sum((2, 3)) / count).mean() for maps in heatmaps]
+    return torch.stack(errors).sum()
+
+
+def structure_loss_mean(heatmaps: list[Tensor], target: Tensor) -> Tensor:
+    """The published code's form of Eq. 7.5: a plain mean squared error a stack, summed over the stacks."""
+    return torch.stack([F.mse_loss(maps.float(), target) for maps in heatmaps]).sum()
+
+
+def alignment_loss(matrix: Tensor, true_matrix: Tensor) -> Tensor:
+    """Our choice: the mean squared error between the STN's 2x3 matrix and the known one, normalised coordinates.
+
+    Training pairs are made by a known similarity transform, so the STN's matrix has a free label. Both (B, 2, 3).
+    """
+    return F.mse_loss(matrix.float(), true_matrix.float())

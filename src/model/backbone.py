@@ -1,0 +1,116 @@
+"""The frozen ImageNet network psi whose features Eq. 7.2 compares."""
+
+import logging
+from pathlib import Path
+from typing import Any, Self
+from urllib.error import URLError
+
+import safetensors.torch
+import torch
+from torch import Tensor, nn
+from torchvision.models import get_model, get_model_weights, list_models
+from torchvision.models.feature_extraction import create_feature_extractor, get_graph_node_names
+
+from src.errors import UserError
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+log = logging.getLogger(__name__)
+
+
+def vgg_layer(name: str, features: nn.Sequential) -> str | None:
+    """The module path of a VGG layer in the literature's words: relu3_2 -> features.13 in VGG-19.
+
+    None if `name` is not of that form or the network has no such layer.
+    """
+    block, position = 1, 0
+    for index, layer in enumerate(features):
+        if isinstance(layer, nn.Conv2d):
+            position += 1
+        kind = {nn.Conv2d: "conv", nn.ReLU: "relu"}.get(type(layer))
+        if kind is not None and name == f"{kind}{block}_{position}":
+            return f"features.{index}"
+        if isinstance(layer, nn.MaxPool2d):
+            block, position = block + 1, 0
+    return None
+
+
+class Backbone(nn.Module):
+    """A torchvision network up to one layer: frozen, in eval mode, with ImageNet normalisation in front.
+
+    Args:
+        name: any torchvision classification model, "vgg19" in the source text.
+        layer: a VGG layer in the literature's words ("relu3_2") or a module path ("features.7").
+        weights: "imagenet" (torchvision's download), a local .pth or .safetensors file, or "random".
+
+    Raises:
+        UserError: no such model, layer or file; or neither a cached file nor a network for "imagenet".
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, name: str = "vgg19", layer: str = "relu3_2", weights: str = "imagenet") -> None:
+        super().__init__()
+        if name not in list_models():
+            raise UserError(f"loss.feature.backbone={name}: torchvision has no such model (vgg19, squeezenet1_0, ...)")
+        network = _load(name, weights)
+        features = getattr(network, "features", None)
+        path = vgg_layer(layer, features) if isinstance(features, nn.Sequential) else None
+        nodes = get_graph_node_names(network)[1]
+        path = path or layer
+        if not any(node == path or node.startswith(f"{path}.") for node in nodes):
+            raise UserError(f"loss.feature.layer={layer}: {name} has no such layer; its last ones are {nodes[-6:]}")
+        self.extractor = create_feature_extractor(network.eval(), {path: "features"})
+        self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(3, 1, 1))
+        self.register_buffer("std", torch.tensor(IMAGENET_STD).view(3, 1, 1))
+        self.requires_grad_(False)
+        self.eval()
+
+    def train(self, mode: bool = True) -> Self:  # noqa: ARG002
+        """Stay in eval mode: a LightningModule calls this on all its children at every epoch."""
+        return super().train(False)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(B, 3, H, W) in [-1, 1] -> (B, C, h, w) features."""
+        features: Tensor = self.extractor(((images + 1) / 2 - self.mean) / self.std)["features"]
+        return features
+
+
+def _load(name: str, weights: str) -> nn.Module:
+    if weights == "random":
+        log.warning("loss.feature.weights=random: %s has RANDOM weights; good for tests, not for results", name)
+        with torch.random.fork_rng([]):  # the same features in every run, and the caller's random numbers untouched
+            torch.manual_seed(0)
+            network: nn.Module = get_model(name, weights=None)
+            return network
+    if weights == "imagenet":
+        try:
+            network = get_model(name, weights=get_model_weights(name).DEFAULT)
+            return network
+        except (URLError, OSError) as error:
+            raise UserError(
+                f"loss.feature.weights=imagenet: cannot download {name} ({error}). Connect to the network once, or "
+                "give a file: loss.feature.weights=/path/to/weights.pth (or .safetensors)"
+            ) from None
+    network = get_model(name, weights=None)
+    state = _read(Path(weights).expanduser())
+    result = network.load_state_dict({key: value for key, value in state.items() if key in network.state_dict()}, False)
+    # A file may lack the classifier, which no feature loss reads; it must not lack a convolution.
+    lacking = [key for key in result.missing_keys if not key.startswith(("classifier", "fc", "head"))]
+    if lacking:
+        raise UserError(f"{weights} is no {name}: it lacks {lacking[0]} and {len(lacking) - 1} more tensors")
+    return network
+
+
+def _read(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        raise UserError(f"loss.feature.weights={path}: no such file; give a .pth or .safetensors, imagenet or random")
+    try:
+        if path.suffix == ".safetensors":
+            return safetensors.torch.load_file(path)
+        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        return state
+    except Exception as error:
+        raise UserError(f"{path} is not a whole weights file: {str(error).splitlines()[0]}") from None

@@ -1,0 +1,152 @@
+"""Reading a checkpoint: the generator that it holds and how it was trained, without the trainer.
+
+Nothing in the file is executed: torch's unpickler is told to build tensors and plain values only.
+"""
+
+import pickle
+import re
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from src.errors import UserError
+from src.model.build import GeneratorConfig, build_generator, generator_config
+
+GENERATOR = "generator."  # prefix of the generator's tensors in `state_dict`
+REMEDY = "give one that src.train wrote (checkpoints/last.ckpt in a run folder)"
+
+
+@dataclass(frozen=True, eq=False)
+class Checkpoint:
+    """A trained generator.
+
+    Attributes:
+        path: the file.
+        generator: on the CPU, float32, in eval mode, without gradients.
+        config: what it was built from.
+        training: the whole training configuration, plain values.
+        epoch: the number of the epoch it was saved in, from 0; None where not recorded.
+        iterations: training batches seen, None where not recorded.
+    """
+
+    path: Path
+    generator: nn.Module
+    config: GeneratorConfig
+    training: dict[str, Any]
+    epoch: int | None
+    iterations: int | None
+
+
+def load_checkpoint(path: str | Path) -> Checkpoint:
+    """The generator out of a checkpoint that training wrote.
+
+    Raises:
+        UserError: no such file, no checkpoint, cut short or damaged, one that asks to run code, or one of another
+            model; one line each.
+    """
+    path = Path(path)
+    content = _read(path)
+    training, state = content.get("hyper_parameters"), content.get("state_dict")
+    model = training.get("model") if isinstance(training, Mapping) else None
+    values = model.get("generator") if isinstance(model, Mapping) else None
+    if not isinstance(training, dict) or not isinstance(values, Mapping) or not isinstance(state, Mapping):
+        raise UserError(f"{path} is a checkpoint of something else: it has no model.generator configuration; {REMEDY}")
+    config, generator = _built(path, values)
+    _load(path, generator, state)
+    return Checkpoint(path, generator, config, training, _count(content, "epoch"), _count(content, "iterations"))
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """The file's content, every kind of bad file told apart."""
+    if path.is_dir():
+        raise UserError(f"{path} is a folder: {REMEDY}")
+    if not path.exists():
+        raise UserError(f"{path} does not exist: {REMEDY}")
+    try:
+        with path.open("rb") as file:
+            start = file.read(4)
+        _check_archive(path, start)
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except UserError:
+        raise
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror or error}") from None
+    except pickle.UnpicklingError as error:
+        wanted = re.search(r"GLOBAL ([\w.]+)", str(error))
+        what = f" ({wanted[1]})" if wanted else ""
+        raise UserError(
+            f"{path} is refused: it holds more than tensors and plain values{what}, which could run code; "
+            f"nothing was run; {REMEDY}"
+        ) from None
+    except Exception as error:  # damaged archives raise a dozen kinds
+        raise UserError(f"{path} is damaged ({_first_line(error)}); copy it again from where it was written") from None
+    if not isinstance(content, dict):
+        raise UserError(f"{path} is no checkpoint: it holds a {type(content).__name__}; {REMEDY}")
+    return content
+
+
+def _check_archive(path: Path, start: bytes) -> None:
+    """A checkpoint is a zip archive with `NAME/data.pkl`, whole by the archive's own checksums."""
+    if not start.startswith(b"PK\x03\x04"):
+        what = "an empty file" if not start else "no archive of torch's"
+        raise UserError(f"{path} is no checkpoint ({what}); {REMEDY}")
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if not any(name.endswith("/data.pkl") for name in archive.namelist()):
+                raise UserError(f"{path} is a zip file but no checkpoint; {REMEDY}")
+            damaged = archive.testzip()  # torch itself does not look at the checksums
+    except (zipfile.BadZipFile, EOFError):
+        raise UserError(
+            f"{path} is cut short or damaged ({path.stat().st_size:,} bytes); copy it again from where it was written"
+        ) from None
+    if damaged is not None:
+        raise UserError(f"{path} is damaged (in {damaged}); copy it again from where it was written")
+
+
+def _built(path: Path, values: Mapping[str, Any]) -> tuple[GeneratorConfig, nn.Module]:
+    try:
+        config = generator_config(values)
+        with torch.device("meta"):  # the weights come from the file: none are drawn, no random number is used up
+            return config, build_generator(config)
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from None
+    except Exception as error:  # values of the wrong kind surface in the layers' constructors
+        raise UserError(f"{path}: its generator configuration does not build ({_first_line(error)})") from None
+
+
+def _load(path: Path, generator: nn.Module, state: Mapping[str, Any]) -> None:
+    """Move the generator's tensors in; UserError names the first that does not fit."""
+    found = {key.removeprefix(GENERATOR): value for key, value in state.items() if key.startswith(GENERATOR)}
+    other = "the file's weights are of another version of the network than its configuration"
+    expected = generator.state_dict()
+    for name, tensor in expected.items():
+        value = found.get(name)
+        if not isinstance(value, Tensor):
+            raise UserError(f"{path} has no tensor '{GENERATOR}{name}': {other}")
+        if value.shape != tensor.shape:
+            raise UserError(
+                f"{path}: tensor '{GENERATOR}{name}' is {tuple(value.shape)}, not {tuple(tensor.shape)}: {other}"
+            )
+        if value.is_floating_point() and not value.isfinite().all():
+            raise UserError(
+                f"{path}: tensor '{GENERATOR}{name}' is not finite: the training diverged; use an earlier one"
+            )
+    for name in found:
+        if name not in expected:
+            raise UserError(f"{path} has a tensor '{GENERATOR}{name}' that the network lacks: {other}")
+    generator.load_state_dict(found, assign=True)
+    generator.float().requires_grad_(False).eval()
+
+
+def _count(content: Mapping[str, Any], key: str) -> int | None:
+    value = content.get(key)
+    return value if isinstance(value, int) else None
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:160]

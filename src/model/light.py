@@ -1,0 +1,92 @@
+"""MTUN-light, the generator for CPUs and quick runs: the method's parts, most of the work at 16x16 and 32x32.
+
+Our choice throughout. It keeps what makes the method: upsampled features, a similarity STN that warps them upright,
+supervised hourglasses on the aligned features, their last heatmaps fused back. It leaves out the autoencoder through a
+1x1 bottleneck (94 % of MTUN's parameters) and moves the STN's localisation to 16x16 features and the hourglasses to
+32x32, where a 3x3 convolution costs 1/4 of one at 64x64 and 1/16 of one at 128x128.
+"""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from src.geometry import warp
+from src.model.hourglass import HeatmapEstimation, HEBConfig
+from src.model.layers import Residual, conv_bn_relu
+from src.model.mtun import LR_SIDE
+from src.model.output import Upscaled
+from src.model.stn import SpatialTransformer
+
+
+@dataclass(frozen=True)
+class LightConfig:
+    """MTUN-light: 2.0 M parameters and 0.6 GMAC with the defaults."""
+
+    name: Literal["light"] = "light"
+    heatmaps: int = 4
+    """Facial component heatmaps M: 4, 5 or 68."""
+    width: int = 64
+    """Channels of the trunk at 16x16 and 32x32."""
+    blocks16: int = 6
+    """Residual blocks on the unaligned 16x16 features, before the STN."""
+    blocks32: int = 4
+    """Residual blocks on the aligned 32x32 features, after the heatmaps are fused in."""
+    localisation: Literal["features16", "none"] = "features16"
+    """The STN's localisation net, at 16x16; none leaves the STN out (ablation)."""
+    heb: HEBConfig = field(default_factory=lambda: HEBConfig(resolution=32, stacks=2, width=32, depth=3))
+
+    def __post_init__(self) -> None:
+        if self.heb.enabled and self.heb.resolution != 32:
+            raise ValueError("model.generator.heb.resolution must be 32 in the light generator: its features are 32x32")
+
+
+class LightMTUN(nn.Module):
+    """Stem and residuals at 16x16, pixel shuffle, STN, hourglasses and residuals at 32x32, two pixel shuffles."""
+
+    def __init__(self, config: LightConfig | None = None) -> None:
+        super().__init__()
+        self.config = config = config or LightConfig()
+        width = config.width
+        self.stem = nn.Sequential(
+            nn.Conv2d(3, width, 3, padding=1), *(Residual(width, width) for _ in range(config.blocks16))
+        )
+        self.upsampler = nn.Sequential(nn.Conv2d(width + 3, 4 * width, 1), nn.PixelShuffle(2))
+        self.stn = SpatialTransformer(width + 3, "features16") if config.localisation != "none" else None
+        self.align = conv_bn_relu(width + 3, width)
+        self.heb = HeatmapEstimation(width, config.heatmaps, config.heb) if config.heb.enabled else None
+        maps = config.heatmaps if config.heb.enabled else 0
+        self.fuse = nn.Sequential(
+            nn.Conv2d(width + maps, width, 3, padding=1), *(Residual(width, width) for _ in range(config.blocks32))
+        )
+        self.tail = nn.Sequential(
+            nn.Conv2d(width, 4 * 32, 3, padding=1),
+            nn.PixelShuffle(2),
+            Residual(32, 32),
+            nn.ReLU(),
+            nn.Conv2d(32, 4 * 16, 1),
+            nn.PixelShuffle(2),
+            Residual(16, 16),
+            nn.ReLU(),
+            nn.Conv2d(16, 3, 3, padding=1),
+        )
+
+    def forward(self, lr: Tensor) -> Upscaled:
+        """(B, 3, 16, 16) in [-1, 1], unaligned -> the upright face, its heatmaps and the estimated transform."""
+        if lr.shape[1:] != (3, LR_SIDE, LR_SIDE):
+            raise ValueError(f"MTUN-light takes (B, 3, {LR_SIDE}, {LR_SIDE}), not {tuple(lr.shape)}")
+        context = torch.cat([self.stem(lr), lr], 1)  # (B, 67, 16, 16)
+        enlarged = F.interpolate(lr, scale_factor=2.0, mode="bicubic", align_corners=False)
+        features = torch.cat([self.upsampler(context), enlarged], 1)  # (B, 67, 32, 32)
+
+        matrix = None
+        if self.stn is not None:
+            matrix = self.stn(context)  # (B, 2, 3)
+            features = warp(features, matrix)
+        aligned = self.align(features)  # (B, 64, 32, 32)
+
+        heatmaps = [] if self.heb is None else self.heb(aligned)  # 2 x (B, M, 32, 32)
+        guided = torch.cat([aligned, *heatmaps[-1:]], 1)  # (B, 64 + M, 32, 32)
+        return Upscaled(self.tail(aligned + self.fuse(guided)), heatmaps, matrix)  # (B, 3, 128, 128)

@@ -1,0 +1,94 @@
+"""Optimisers and the learning rate's schedule; `conf/optimizer` mirrors this file."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Literal
+
+import torch
+from torch import nn
+
+
+@dataclass(frozen=True)
+class ScheduleConfig:
+    """The learning rate as a factor of its base value: warm-up x epoch decay x cool-down."""
+
+    epoch_decay: float = 0.99
+    """Factor after each epoch, 0-1; 0.99 in the source text."""
+    floor: float = 0.0
+    """The decayed rate never falls below this share of the base rate, 0-1; 0.001 in the published code."""
+    warmup: tuple[tuple[int, float], ...] = ()
+    """Pairs (updates, divisor), one after the other: [[50, 50], [50, 5]] is 50 updates at lr/50, then 50 at lr/5."""
+    cooldown: float = 0.0
+    """Last share of the run (by epochs or time, whichever ends it) over which the rate falls linearly to 0, 0-1."""
+
+    def __post_init__(self) -> None:
+        if not (0 < self.epoch_decay <= 1 and 0 <= self.floor <= 1 and 0 <= self.cooldown <= 1):
+            raise ValueError("schedule: epoch_decay must be in (0, 1], floor and cooldown in [0, 1]")
+
+
+def lr_factor(schedule: ScheduleConfig, update: int, epoch: int, progress: float) -> float:
+    """The learning rate's factor: a function of the clock alone, so a resumed run continues it exactly.
+
+    Args:
+        schedule: its shape.
+        update: updates done so far, 0 at the first.
+        epoch: epochs done so far.
+        progress: share of the run that is over, 0-1.
+    """
+    factor = max(schedule.epoch_decay**epoch, schedule.floor)
+    if schedule.cooldown > 0:
+        factor *= min(1.0, max(0.0, (1 - progress) / schedule.cooldown))
+    for updates, divisor in schedule.warmup:
+        if update < updates:
+            return factor / divisor
+        update -= updates
+    return factor
+
+
+@dataclass(frozen=True)
+class RMSpropConfig:
+    """RMSprop of the source text."""
+
+    name: Literal["rmsprop"] = "rmsprop"
+    lr: float = 1e-3
+    """Base learning rate, above 0."""
+    discriminator_lr: float | None = None
+    """The discriminator's; null: the same."""
+    # Our choice: "decay rate 0.01" as the smoothing constant would keep 1 % of the squared gradients' past, which is
+    # no working RMSprop; 1 - 0.01 is.
+    alpha: float = 0.99
+    """Smoothing of the squared gradient, 0-1; 0.9 in the published code."""
+    eps: float = 1e-8
+    schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
+
+
+@dataclass(frozen=True)
+class AdamConfig:
+    """Adam, for short trainings."""
+
+    name: Literal["adam"] = "adam"
+    lr: float = 1e-3
+    """Base learning rate, above 0."""
+    discriminator_lr: float | None = None
+    """The discriminator's; null: the same."""
+    betas: tuple[float, float] = (0.9, 0.999)
+    eps: float = 1e-8
+    schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
+
+
+OptimizerConfig = RMSpropConfig | AdamConfig
+
+
+def base_lr(config: OptimizerConfig, discriminator: bool = False) -> float:
+    """The learning rate before the schedule."""
+    return config.discriminator_lr if discriminator and config.discriminator_lr is not None else config.lr
+
+
+def build_optimizer(
+    config: OptimizerConfig, parameters: Iterable[nn.Parameter], discriminator: bool = False
+) -> torch.optim.Optimizer:
+    """The optimiser of one network."""
+    lr = base_lr(config, discriminator)
+    if isinstance(config, RMSpropConfig):
+        return torch.optim.RMSprop(parameters, lr, config.alpha, config.eps)
+    return torch.optim.Adam(parameters, lr, config.betas, config.eps)

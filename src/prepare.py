@@ -1,0 +1,23 @@
+"""`python -m src.prepare source=folder source.root=DIR out=DIR`: make stores of faces."""
+
+import sys
+
+from src.config.command import command
+from src.data.preparation import run_preparation
+from src.data.prepare_config import PrepareConfig
+
+
+def say(line: str) -> None:
+    """Show a line to the person who waits."""
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+@command(config_name="prepare", schema=PrepareConfig)
+def main(config: PrepareConfig) -> None:
+    """Prepare, and say where the stores are."""
+    run_preparation(config, say)
+
+
+if __name__ == "__main__":
+    main()

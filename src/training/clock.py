@@ -1,0 +1,14 @@
+"""How far a run has come, by its own clock: batches, not Lightning's `global_step`, which counts every optimiser's."""
+
+from lightning import Trainer
+from lightning.pytorch.callbacks import Timer
+
+
+def progress(trainer: Trainer) -> float:
+    """Share of the run that is over, 0-1: by batches or by `max_time`, whichever is further."""
+    batches = trainer.num_training_batches * (trainer.max_epochs or 1)
+    done = trainer.fit_loop.total_batch_idx / batches if 0 < batches < float("inf") else 0.0
+    for callback in trainer.callbacks:  # type: ignore[attr-defined]
+        if isinstance(callback, Timer) and callback._duration:
+            done = max(done, callback.time_elapsed() / callback._duration)
+    return min(1.0, done)

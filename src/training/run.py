@@ -1,0 +1,90 @@
+"""A training run from its configuration to its checkpoints."""
+
+import logging
+import warnings
+from pathlib import Path
+
+import torch
+import wandb
+from lightning import seed_everything
+from omegaconf import OmegaConf
+
+from src.callbacks.checkpoints import Checkpoints
+from src.callbacks.progress import build_progress
+from src.config.train import TrainConfig
+from src.data.module import FaceData
+from src.errors import UserError
+from src.logger import build_loggers
+from src.model.build import parameter_count, to_plain
+from src.trainer import build_trainer
+from src.training.module import FaceSR
+
+log = logging.getLogger(__name__)
+
+
+def train(config: TrainConfig) -> Path:
+    """Train and validate; the path of the newest checkpoint.
+
+    Raises:
+        UserError: a store, weights file or device that is not there; see the parts.
+    """
+    run_dir = Path(config.run_dir)
+    log.info("run folder: %s", run_dir)
+    _quieten()
+    seed_everything(config.seed, workers=True, verbose=False)
+    try:
+        return _fit(config, run_dir)
+    finally:
+        if wandb.run is not None:
+            wandb.finish()
+        log.info("run folder: %s", run_dir)
+
+
+def _fit(config: TrainConfig, run_dir: Path) -> Path:
+    module = FaceSR(config)
+    data = FaceData(config.data, config.model.generator.heb.resolution, config.seed)
+    data.prepare_data()
+    # Opened before the trainer, so that a wrong path costs a second and leaves no logs behind.
+    data.setup("fit")
+    run_dir.mkdir(parents=True, exist_ok=True)
+    plain = to_plain(config)
+    OmegaConf.save(OmegaConf.create(plain), run_dir / "config.yaml")
+    checkpoints = Checkpoints(config.run_dir, config.callbacks.monitor)
+    trainer = build_trainer(
+        config.trainer,
+        config.run_dir,
+        build_loggers(config.logger, config.run_dir, plain),
+        [*build_progress(config.callbacks), checkpoints],
+    )
+    counts = [f"U {parameter_count(module.generator) / 1e6:.2f} M"]
+    if module.discriminator is not None:
+        counts.append(f"D {parameter_count(module.discriminator) / 1e6:.2f} M")
+    assert data.train_faces is not None
+    assert data.val_faces is not None
+    log.info(
+        "%d training and %d validation faces; parameters: %s; %s, precision %s, %d threads",
+        len(data.train_faces),
+        len(data.val_faces),
+        ", ".join(counts),
+        trainer.strategy.root_device,
+        trainer.precision,
+        torch.get_num_threads(),
+    )
+    trainer.fit(module, data)
+    if checkpoints.saved_at != trainer.fit_loop.total_batch_idx:
+        if trainer.fit_loop.total_batch_idx < 0:
+            raise UserError("trainer.max_time was over before the first batch: give it more")
+        trainer.validate(module, data, verbose=False)
+    log.info("best %s %.4g: %s", config.callbacks.monitor, checkpoints.best or float("nan"), checkpoints.best_path)
+    return checkpoints.last_path
+
+
+def _quieten() -> None:
+    """Silence what libraries say to people who can do nothing about it."""
+    for name in ("lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    warnings.filterwarnings("ignore", ".*treespec, LeafSpec.*")
+    warnings.filterwarnings("ignore", ".*does not have many workers.*")
+    warnings.filterwarnings("ignore", ".*The number of training batches.*is smaller than the logging interval.*")
+    warnings.filterwarnings("ignore", ".*Checkpoint directory.*exists and is not empty.*")
+    warnings.filterwarnings("ignore", ".*Experiment logs directory.*exists and is not empty.*")

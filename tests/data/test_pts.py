@@ -1,0 +1,110 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from drawn_faces import pts_text, schematic_face
+
+from src.data.face import BadFace
+from src.data.pts import check_landmarks, read_pts
+
+SHARED = Path(__file__).parents[2] / "../shared"
+
+
+def test_pixels_are_counted_from_zero(tmp_path: Path) -> None:
+    face = schematic_face()
+    (tmp_path / "a.pts").write_text(pts_text(face))
+    points = read_pts(tmp_path / "a.pts")
+    assert points.dtype == np.float32
+    assert points == pytest.approx(face, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (pts_text(schematic_face()[:67]), "67 points, 68 wanted"),
+        (pts_text(np.tile(schematic_face(), (2, 1))[:69]), "69 points, 68 wanted"),
+        (pts_text(schematic_face()).replace(pts_text(schematic_face()).split("\n")[7], "nan 3.0"), "point 5 is not"),
+        (pts_text(schematic_face()).replace("}", ""), "not a .pts file"),
+        (pts_text(schematic_face()).replace("{", ""), "not a .pts file"),
+        ("n_points: 68\n{\n" + "one two\n" * 68 + "}\n", "a point is not two numbers"),
+        ("n_points: 68\n{\n" + "1 2 3\n" * 68 + "}\n", "a point is not two numbers"),
+        ("n_points: 68\n{\n" + "1 2\n" * 67 + "3\n}\n", "a point is not two numbers"),
+        ("", "not a .pts file"),
+        ("n_points: 0\n{\n}\n", "0 points, 68 wanted"),
+    ],
+)
+def test_bad_pts(tmp_path: Path, text: str, reason: str) -> None:
+    (tmp_path / "a.pts").write_text(text)
+    with pytest.raises(BadFace, match=reason):
+        read_pts(tmp_path / "a.pts")
+
+
+def test_binary_pts(tmp_path: Path) -> None:
+    (tmp_path / "a.pts").write_bytes(bytes(range(256)))
+    with pytest.raises(BadFace, match="no text"):
+        read_pts(tmp_path / "a.pts")
+
+
+@pytest.mark.parametrize("roll", [-60, -30, 0, 30, 60])
+@pytest.mark.parametrize("yaw", [-90, -60, 0, 60, 90])
+def test_rolled_and_turned_faces_pass(roll: float, yaw: float) -> None:
+    check_landmarks(schematic_face(roll=roll, yaw=yaw), 128, 128, "a")
+
+
+@pytest.mark.parametrize("roll", [-60, -30, -10, 0, 10, 30, 60])
+def test_swapped_axes_and_mirror_images_do_not(roll: float) -> None:
+    face = schematic_face(roll=roll)
+    mirrored = face * np.float32([-1, 1]) + np.float32([128, 0])
+    for wrong in (face[:, ::-1], mirrored, face[::-1]):
+        with pytest.raises(BadFace, match="implausible landmarks"):
+            check_landmarks(wrong, 128, 128, "a")
+
+
+def test_shuffled_and_upside_down_do_not() -> None:
+    rng = np.random.default_rng(0)
+    wrong = [rng.permutation(schematic_face()) for _ in range(20)]
+    wrong += [schematic_face(roll=180), schematic_face()[np.r_[0:36, 42:48, 36:42, 48:68]], np.full((68, 2), 64.0)]
+    for points in wrong:
+        with pytest.raises(BadFace, match=r"implausible|too small"):
+            check_landmarks(points.astype(np.float32), 128, 128, "a")
+
+
+def test_outside_the_picture() -> None:
+    check_landmarks(schematic_face((30, 64)), 128, 128, "a")  # a few outside: a face at the border
+    with pytest.raises(BadFace, match=r"outside the picture: \d+ of 68"):
+        check_landmarks(schematic_face((2, 64)), 128, 128, "a")
+    with pytest.raises(BadFace, match="outside the picture: their centre"):
+        check_landmarks(schematic_face((500, 64)), 128, 128, "a")
+    far = schematic_face()
+    far[8] = 64, 1e6
+    with pytest.raises(BadFace, match="outside the picture"):
+        check_landmarks(far, 128, 128, "a")
+    far[8] = 64, 210
+    with pytest.raises(BadFace, match="one is 82 pixels away"):
+        check_landmarks(far, 128, 128, "a")
+
+
+def test_unknown_points_are_left_out_of_the_check() -> None:
+    face = schematic_face(yaw=60)
+    face[17:22] = np.nan
+    face[9:17] = np.nan
+    check_landmarks(face, 128, 128, "a")
+    face[:60] = np.nan
+    with pytest.raises(BadFace, match="8 known landmarks"):
+        check_landmarks(face, 128, 128, "a")
+
+
+@pytest.mark.skipif(not SHARED.is_dir(), reason="../shared is not there")
+def test_every_annotated_real_face_is_plausible() -> None:
+    checked = 0
+    for path in sorted(SHARED.glob("faces/*/landmarks68.npz")):
+        with np.load(path) as table:
+            for name, points in zip(table["names"], table["landmarks"], strict=True):
+                check_landmarks(points, 128, 128, name)
+                checked += 1
+                with pytest.raises(BadFace):
+                    check_landmarks(points[:, ::-1], 128, 128, name)
+    for path in sorted(SHARED.glob("photos/*.pts")):
+        check_landmarks(read_pts(path), 4000, 4000, path.name)
+        checked += 1
+    assert checked == 5473 + 407 + 2087 + 73 + 870 + 337 + 31
