@@ -53,7 +53,8 @@ class ProgressLines(Callback):
         speed = self.faces / (now - self.printed)
         _say(
             f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}"
-            f" batch {batch_idx + 1}/{trainer.num_training_batches} | {speed:.0f} faces/s | {duration(now - self.started)} | {losses}"
+            f" batch {batch_idx + 1}/{trainer.num_training_batches} | {speed:.0f} faces/s |"
+            f" {duration(now - self.started)} | {losses}"
         )
         self.faces, self.printed = 0, now
 

@@ -1,7 +1,9 @@
 """The configuration of `python -m src.prepare`: `conf/prepare.yaml` and `conf/source/`."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Discriminator
 
 
 @dataclass(frozen=True)
@@ -18,7 +20,7 @@ class FolderSource:
 
 @dataclass(frozen=True)
 class SyntheticSource:
-    """Drawn faces: `conf/source/synthetic.yaml`. Either `count`, or the splits' counts."""
+    """Drawn faces: `conf/source/synthetic.yaml`. Either `count`, or the splits' counts; none: 2,000 and 200."""
 
     name: Literal["synthetic"]
     count: int | None = None
@@ -28,15 +30,19 @@ class SyntheticSource:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        splits = {"train": self.train, "val": self.val, "test": self.test}
-        for key, count in {"count": self.count, **splits}.items():
-            if count is not None and not 0 <= count <= 10_000_000:
-                raise ValueError(f"source.{key}={count} is not in 0..10,000,000")
+        for split, count in self.counts.items():
+            if not 1 <= count <= 10_000_000:
+                raise ValueError(f"source.{split or 'count'}={count} is not in 1..10,000,000")
         if self.seed < 0:
             raise ValueError(f"source.seed={self.seed} is negative: give 0 or more")
-        given = any(splits.values())
-        if bool(self.count) == given:
+        if "" in self.counts and len(self.counts) > 1:
             raise ValueError("give source.count=N for one store, or source.train=N source.val=N for one store a split")
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Faces by split; "" is the store without splits."""
+        given = {"": self.count, "train": self.train, "val": self.val, "test": self.test}
+        return {split: count for split, count in given.items() if count is not None} or {"train": 2000, "val": 200}
 
 
 @dataclass(frozen=True)
@@ -51,7 +57,7 @@ class PrepareConfig:
         overwrite: replace stores that were made with other settings, or are damaged.
     """
 
-    source: FolderSource | SyntheticSource
+    source: Annotated[FolderSource | SyntheticSource, Discriminator("name")]
     out: str
     workers: int = 0
     strict: bool = False

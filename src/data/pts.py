@@ -55,8 +55,9 @@ def read_pts(path: Path, file: str = "") -> NDArray[np.float32]:
 def check_landmarks(points: NDArray[np.float32], width: int, height: int, file: str) -> None:
     """Raise BadFace unless the points are plausibly the 68 landmarks of a face in a picture of this size.
 
-    In-plane rotations up to 75 degrees and yaw up to 90 degrees pass; swapped axes, a mirror image that kept its
-    numbers, or points in another order do not. All tests are relative to the face's own up direction and size.
+    In-plane rotations up to 60 degrees pass at any yaw up to 90. Swapped axes, points in another order, and a
+    mirror image that kept its numbers (unless it is a full profile, where left and right coincide) do not.
+    All tests are relative to the face's own down direction and size.
 
     Args:
         points: (68, 2) in pixels, pixel centres at integers; a row of NaN is a landmark that is not known.
@@ -104,7 +105,7 @@ def _shape_fault(points: NDArray[np.float64]) -> str:
     down /= height
     right = np.array([down[1], -down[0]])
     tilt = float(np.degrees(np.arctan2(down[0], down[1])))
-    if abs(tilt) > 75:
+    if abs(tilt) > 85:  # 60 of roll, and up to 20 by which a profile's mouth lies beside its eyes' vertical
         return f"implausible landmarks: the face lies at {tilt:.0f} degrees; {order}"
     steps = {  # (signed distance along an axis / eye-mouth distance, least, most)
         "the brows are not above the eyes": ((eyes - _mean(points, 17, 27)) @ down, 0.0, 1.5),

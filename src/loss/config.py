@@ -14,6 +14,8 @@ class FeatureLossConfig:
     """Any torchvision classification model."""
     layer: str = "relu3_2"
     """A VGG layer in the literature's words, or a module path (features.7)."""
+    relative: bool = False
+    """Divide by the mean square of the real faces' features, so that a means the same for every network."""
     weights: str = "imagenet"
     """imagenet (torchvision's download) | a local .pth or .safetensors | random."""
 

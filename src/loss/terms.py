@@ -14,9 +14,20 @@ def pixel_loss(sr: Tensor, hr: Tensor) -> Tensor:
     return F.mse_loss(sr.float(), hr.float())
 
 
-def feature_loss(sr_features: Tensor, hr_features: Tensor) -> Tensor:
-    """Eq. 7.2: Lf = E ||psi(U(l)) - psi(h)||^2. Both (B, C, h, w), features of the frozen psi; a scalar."""
-    return F.mse_loss(sr_features.float(), hr_features.float())
+def feature_loss(sr_features: Tensor, hr_features: Tensor, relative: bool = False) -> Tensor:
+    """Eq. 7.2: Lf = E ||psi(U(l)) - psi(h)||^2.
+
+    Args:
+        sr_features: (B, C, h, w), the frozen psi of the output.
+        hr_features: (B, C, h, w), psi of the ground truth.
+        relative: divide by the mean square of `hr_features` (our choice for other networks than VGG-19: the scale of
+            features differs by orders of magnitude between networks and layers, and the weight a with it).
+
+    Returns:
+        A scalar.
+    """
+    error = F.mse_loss(sr_features.float(), hr_features.float())
+    return error / hr_features.detach().float().square().mean().clamp(min=1e-12) if relative else error
 
 
 def discriminator_loss(real_logits: Tensor, fake_logits: Tensor) -> Tensor:

@@ -96,7 +96,13 @@ def _load(name: str, weights: str) -> nn.Module:
             ) from None
     network = get_model(name, weights=None)
     state = _read(Path(weights).expanduser())
-    result = network.load_state_dict({key: value for key, value in state.items() if key in network.state_dict()}, False)
+    known = network.state_dict()
+    for key, tensor in state.items():
+        if key in known and known[key].shape != tensor.shape:
+            raise UserError(
+                f"{weights} is no {name}: its {key} is {tuple(tensor.shape)}, not {tuple(known[key].shape)}"
+            )
+    result = network.load_state_dict({key: tensor for key, tensor in state.items() if key in known}, strict=False)
     # A file may lack the classifier, which no feature loss reads; it must not lack a convolution.
     lacking = [key for key in result.missing_keys if not key.startswith(("classifier", "fc", "head"))]
     if lacking:

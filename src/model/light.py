@@ -30,6 +30,8 @@ class LightConfig:
     """Facial component heatmaps M: 4, 5 or 68."""
     width: int = 64
     """Channels of the trunk at 16x16 and 32x32."""
+    width64: int = 40
+    """Channels of the tail at 64x64."""
     blocks16: int = 6
     """Residual blocks on the unaligned 16x16 features, before the STN."""
     blocks32: int = 4
@@ -62,15 +64,13 @@ class LightMTUN(nn.Module):
             nn.Conv2d(width + maps, width, 3, padding=1), *(Residual(width, width) for _ in range(config.blocks32))
         )
         self.tail = nn.Sequential(
-            nn.Conv2d(width, 4 * 32, 3, padding=1),
+            nn.Conv2d(width, 4 * config.width64, 3, padding=1),
             nn.PixelShuffle(2),
-            Residual(32, 32),
+            Residual(config.width64, config.width64),
             nn.ReLU(),
-            nn.Conv2d(32, 4 * 16, 1),
+            # No feature map at 128x128: on a CPU one block of 16 channels there takes longer than all before it.
+            nn.Conv2d(config.width64, 4 * 3, 3, padding=1),
             nn.PixelShuffle(2),
-            Residual(16, 16),
-            nn.ReLU(),
-            nn.Conv2d(16, 3, 3, padding=1),
         )
 
     def forward(self, lr: Tensor) -> Upscaled:

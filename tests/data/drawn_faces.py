@@ -1,10 +1,13 @@
 """A schematic 68-point face and pictures to put it in, for the tests of sources, stores and crops."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+
+from src.data.face import BadFace, Face, FaceRow
 
 
 def schematic_face(
@@ -56,3 +59,16 @@ def face_folder(root: Path, names: list[str], table: list[str] | None = None) ->
     points = np.stack([schematic_face(size=80 + number % 3) for number in range(len(listed))])
     np.savez(root / "landmarks68.npz", names=np.array(listed), landmarks=points)
     return root
+
+
+@dataclass(frozen=True)
+class PlainJob:
+    """A face for (seed, index) that needs no renderer."""
+
+    seed: int
+    index: int
+    faces: int = 1
+
+    def resolve(self) -> list[Face | BadFace]:
+        row = FaceRow(f"{self.index}", f"p{self.index}", (0, 0, 128, 128), "synthetic", 1.0, "00")
+        return [Face(noise_picture(128, 128, self.index), schematic_face(), np.ones(68, np.bool_), row)]

@@ -67,6 +67,14 @@ def test_several_tables_under_one_root_each_keep_their_own(tmp_path: Path) -> No
     assert rejected == {}
 
 
+def test_a_table_further_down_has_precedence(tmp_path: Path) -> None:
+    face_folder(tmp_path, ["a.png"])
+    face_folder(tmp_path / "images" / "inner", ["b.png"])
+    faces, rejected = outcomes(tmp_path)
+    assert sorted(face.row.file for face in faces.values()) == ["images/a.png", "images/inner/images/b.png"]
+    assert rejected == {}
+
+
 def test_same_names_in_sub_folders_do_not_clash(tmp_path: Path) -> None:
     faces, rejected = outcomes(face_folder(tmp_path, ["x/a.png", "y/a.png"]))
     assert sorted(faces) == ["x/a", "y/a"]
@@ -151,6 +159,11 @@ def test_several_faces_of_a_photograph(tmp_path: Path) -> None:
     assert x1 - x0 == pytest.approx(1.5 * np.ptp(second, axis=0).max(), abs=1e-2)
     assert face.landmarks == pytest.approx((second + 0.5 - [x0, y0]) * 128 / (x1 - x0) - 0.5, abs=1e-2)
     assert (face.row.file, face.row.replicated_border) == ("p.jpg", 0)
+
+
+def test_faces_are_ordered_by_their_number(tmp_path: Path) -> None:
+    photo_folder(tmp_path, "p.png", {f"p_{number}.pts": schematic_face((300, 200)) for number in (10, 2, 1)})
+    assert list(outcomes(tmp_path)[0]) == ["p_1", "p_2", "p_10"]
 
 
 def test_pts_without_a_picture_and_the_reverse(tmp_path: Path) -> None:

@@ -1,25 +1,21 @@
 import csv
 import os
 import shutil
-import signal
 import subprocess
 import sys
 from collections import namedtuple
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from drawn_faces import face_folder, noise_picture, schematic_face
+from drawn_faces import PlainJob, face_folder, noise_picture
 from PIL import Image
 
-from src.config.compose import compose
 from src.data import preparation
-from src.data.face import BadFace, Face, FaceRow
 from src.data.preparation import run_preparation
 from src.data.prepare_config import FolderSource, PrepareConfig, SyntheticSource
-from src.data.resolving import resolved
-from src.data.sources import Split, synthetic
+from src.data.sources import synthetic
 from src.data.store import FaceStore
 from src.errors import UserError
 
@@ -181,19 +177,6 @@ def test_a_disk_known_to_be_too_small_is_told_before_the_work(
         run(config)
 
 
-@dataclass(frozen=True)
-class PlainJob:
-    """A face for (seed, index) that needs no renderer."""
-
-    seed: int
-    index: int
-    faces: int = 1
-
-    def resolve(self) -> list[Face | BadFace]:
-        row = FaceRow(f"{self.index}", f"p{self.index}", (0, 0, 128, 128), "synthetic", 1.0, "00")
-        return [Face(noise_picture(128, 128, self.index), schematic_face(), np.ones(68, np.bool_), row)]
-
-
 @pytest.fixture
 def plain_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(synthetic, "SyntheticJob", PlainJob)
@@ -237,51 +220,6 @@ def test_a_store_and_splits_do_not_share_a_folder(tmp_path: Path) -> None:
         run(replace(split, out=one.out))
     with pytest.raises(UserError, match=r"holds stores \(train\)"):
         run(replace(one, out=split.out))
-
-
-@dataclass(frozen=True)
-class DeadlyJob:
-    """Kills the process that resolves it."""
-
-    faces: int = 1
-
-    def resolve(self) -> list[Face | BadFace]:
-        os.kill(os.getpid(), signal.SIGKILL)
-        return []
-
-
-def test_a_killed_worker_is_an_error_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(preparation, "list_splits", lambda _: [Split("", [PlainJob(0, 1), DeadlyJob()], {}, {})])
-    config = PrepareConfig(SyntheticSource("synthetic", count=2), str(tmp_path / "out"), workers=1)
-    with pytest.raises(UserError, match="a worker process died"):
-        run(config)
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_workers_keep_the_order() -> None:
-    jobs = [PlainJob(0, index) for index in range(70)]
-    faces = [outcome for outcomes in resolved(jobs, 2) for outcome in outcomes]
-    assert [face.row.file for face in faces if isinstance(face, Face)] == [str(index) for index in range(70)]
-
-
-def test_impossible_settings() -> None:
-    for values, reason in [
-        ({}, r"give source\.count"),
-        ({"count": 3, "train": 2}, r"give source\.count"),
-        ({"train": -1}, r"source\.train=-1"),
-        ({"count": 3, "seed": -1}, r"source\.seed=-1"),
-    ]:
-        with pytest.raises(ValueError, match=reason):
-            SyntheticSource("synthetic", **values)
-
-
-def test_the_configs_compose() -> None:
-    folder = compose("prepare", PrepareConfig, ["source=folder", "source.root=x", "workers=3", "strict=true"])
-    assert folder == PrepareConfig(FolderSource("folder", "x"), "data/folder", workers=3, strict=True)
-    drawn = compose("prepare", PrepareConfig, ["source=synthetic", "source.train=20", "out=y"])
-    assert drawn == PrepareConfig(SyntheticSource("synthetic", train=20), "y")
-    with pytest.raises(UserError, match=r"did you mean 'source\.root'"):
-        compose("prepare", PrepareConfig, ["source=folder", "source.rot=x"])
 
 
 def test_the_command(config: PrepareConfig) -> None:

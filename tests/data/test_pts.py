@@ -88,6 +88,7 @@ def test_unknown_points_are_left_out_of_the_check() -> None:
     face = schematic_face(yaw=60)
     face[17:22] = np.nan
     face[9:17] = np.nan
+    face[45:48] = np.nan
     check_landmarks(face, 128, 128, "a")
     face[:60] = np.nan
     with pytest.raises(BadFace, match="8 known landmarks"):

@@ -203,7 +203,9 @@ def test_kill_in_mid_write_leaves_no_half_store(tmp_path: Path) -> None:
         assert writing.stdout.readline() == b"sealed\n"
         writing.send_signal(signal.SIGKILL)
     assert not (tmp_path / "s").exists()
+    (tmp_path / ".s.partial" / "contact.png").touch()
     assert len(FaceStore(make_store(tmp_path / "s", 2))) == 2  # what was left over is no hindrance
+    assert not (tmp_path / "s" / "contact.png").exists()
     assert list(tmp_path.iterdir()) == [tmp_path / "s"]
 
 

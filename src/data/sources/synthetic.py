@@ -64,7 +64,6 @@ class SyntheticJobs(Sequence[SyntheticJob]):
 
 def synthetic_splits(source: SyntheticSource) -> list[Split]:
     """One split a count that was given."""
-    counts = {"": source.count, "train": source.train, "val": source.val, "test": source.test}
     return [
         Split(
             name=name,
@@ -72,6 +71,5 @@ def synthetic_splits(source: SyntheticSource) -> list[Split]:
             settings={"source": source.name, "source.seed": source.seed, f"source.{name or 'count'}": count},
             description={"name": source.name, "seed": source.seed, "first": FIRST[name], "count": count},
         )
-        for name, count in counts.items()
-        if count
+        for name, count in source.counts.items()
     ]

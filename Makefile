@@ -1,0 +1,49 @@
+# `make` alone prints the targets. Every target sets up .venv first if need be.
+PYTHON ?= python3
+BIN := .venv/bin
+RUN := $(BIN)/python
+UV_VERSION := $(shell sed -n 's/^uv==\([^ ]*\).*/\1/p' requirements.lock)
+DEMO := outputs/demo
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check format lock bench clean
+
+help: ## print these lines
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+
+setup: .venv/.installed ## install everything from requirements.lock into .venv
+
+.venv/.installed: requirements.lock
+	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed: make PYTHON=python3.11 setup" if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv .venv
+	$(RUN) -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	$(BIN)/uv pip install --python $(RUN) --quiet --require-hashes --no-deps -r requirements.lock
+	@touch $@
+
+demo: setup ## draw synthetic faces, train on the CPU, evaluate: a table and a picture in outputs/demo
+	$(RUN) -m src.train experiment=demo trainer=cpu run_dir=$(DEMO)
+	$(RUN) -m src.evaluate checkpoint=$(DEMO)/checkpoints/last.ckpt data.test='[data/synthetic/val]' out=$(DEMO)/evaluation
+
+test: setup ## run the tests
+	$(RUN) -m pytest -q
+
+check: setup ## lint, formatting, types, every configuration
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(RUN) -m src.config.check
+
+format: setup ## format the code
+	$(BIN)/ruff check --fix-only --quiet .
+	$(BIN)/ruff format .
+
+lock: setup ## resolve requirements.lock anew, newest versions, hashes and no index address
+	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --extra dev --upgrade --generate-hashes \
+		--no-emit-index-url --no-emit-find-links --quiet --custom-compile-command "make lock" -o requirements.lock
+
+bench: setup ## measure speed and memory, the machine named in the output
+	$(RUN) -m benchmarks
+
+clean: ## remove caches and .venv; stores and runs stay
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache
+	find src tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +

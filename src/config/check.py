@@ -1,0 +1,54 @@
+"""`python -m src.config.check`: compose and check every configuration that the project ships."""
+
+import sys
+
+from src.config.command import CONF, EXIT_USER_ERROR
+from src.config.compose import compose
+from src.config.train import TrainConfig
+from src.data.prepare_config import PrepareConfig
+from src.errors import UserError
+from src.evaluate import EvaluateConfig
+
+STORES = ["data.train=[train]", "data.val=[val]"]
+
+
+def options(group: str) -> list[str]:
+    """The names of a group's files."""
+    return sorted(str(path.relative_to(CONF / group).with_suffix("")) for path in (CONF / group).rglob("*.yaml"))
+
+
+def uncommented_keys() -> list[str]:
+    """`file:line` of every key with a value but no comment that says what it means, outside of experiments."""
+    found = []
+    for path in sorted(CONF.rglob("*.yaml")):
+        if path.parent.name in ("experiment", "debug"):
+            continue  # overrides; the key's own file explains it
+        for number, line in enumerate(path.read_text().partition("\nhydra:")[0].splitlines(), 1):
+            key, colon, value = line.partition(":")
+            if colon and value.strip() and "#" not in value and not key.lstrip().startswith(("#", "-")):
+                found.append(f"{path.relative_to(CONF)}:{number}")
+    return found
+
+
+def main() -> None:
+    """Exit with 2 and the first thing that is wrong, else say what was checked."""
+    try:
+        for experiment in options("experiment"):
+            compose("train", TrainConfig, [f"experiment={experiment}", *STORES])
+        for group in ("data", "model", "loss", "optimizer", "trainer", "logger", "callbacks", "debug"):
+            for option in options(group):
+                compose("train", TrainConfig, [f"{group}={option}", *STORES])
+        for source in options("source"):
+            compose("prepare", PrepareConfig, [f"source={source}", *(["source.root=x"] if source == "folder" else [])])
+        compose("evaluate", EvaluateConfig, ["checkpoint=x", "data.test=[x]"])
+        silent = uncommented_keys()
+        if silent:
+            raise UserError(f"{silent[0]}: this key has no comment; say its meaning and range")
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(EXIT_USER_ERROR)
+    print("configuration: every file composes and fits its schema")
+
+
+if __name__ == "__main__":
+    main()

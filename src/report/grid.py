@@ -1,0 +1,99 @@
+"""Pictures for people: faces side by side, and heatmaps laid over a face."""
+
+from collections.abc import Mapping
+from typing import Final
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+from torch import Tensor
+
+from src.data.landmarks import COMPONENTS
+from src.data.pairs import to_bytes, upsample_bicubic
+
+GAP: Final = 4
+HEADER: Final = 22
+FONT_SIZE: Final = 13
+BACKGROUND, INK = (24, 24, 24), (240, 240, 240)
+COLOURS: Final = ((255, 214, 10), (48, 209, 88), (255, 69, 90), (64, 156, 255), (191, 90, 242))
+"""Of the components in the order of `COMPONENTS`: yellow, green, red, blue, violet; more maps go round again."""
+STRENGTH: Final = 0.8  # a map at its peak hides so much of the face
+
+
+def overlay(images: Tensor, heatmaps: Tensor) -> Tensor:
+    """Heatmaps in a colour each, laid over the greyed images.
+
+    Args:
+        images: (B, 3, H, W), about [-1, 1].
+        heatmaps: (B, M, R, R), about 0-1, enlarged to H x W.
+
+    Returns:
+        (B, 3, H, W) float32 in [-1, 1].
+    """
+    side = list(images.shape[-2:])
+    maps = F.interpolate(heatmaps.detach().float(), side, mode="bilinear", align_corners=False).clamp(0, 1)
+    luma = torch.tensor([0.299, 0.587, 0.114], device=maps.device).view(1, 3, 1, 1)
+    blended = (images.detach().float().clamp(-1, 1) * luma).sum(1, keepdim=True).expand(-1, 3, -1, -1)
+    for number, one in enumerate(maps.split(1, 1)):
+        colour = torch.tensor(COLOURS[number % len(COLOURS)], device=maps.device).view(1, 3, 1, 1) / 127.5 - 1
+        blended = blended + STRENGTH * one * (colour - blended)
+    return blended
+
+
+def face_grid(
+    lr: Tensor, sr: Tensor, hr: Tensor, heatmaps: Tensor | None = None, aligned: Tensor | None = None
+) -> NDArray[np.uint8]:
+    """A row a face: LR, bicubic, bicubic aligned (where given), SR, estimated heatmaps (where given), HR.
+
+    Args:
+        lr: (B, 3, 16, 16) in [-1, 1], as the network sees it.
+        sr: (B, 3, H, H), about [-1, 1].
+        hr: (B, 3, H, H) in [-1, 1].
+        heatmaps: (B, M, R, R) of the last stack.
+        aligned: (B, 3, H, H), the bicubic of the input aligned by the known transform.
+
+    Returns:
+        (height, width, 3) uint8, labelled columns of H-pixel tiles.
+    """
+    side = hr.shape[-1]
+    tiles = {"LR input": F.interpolate(lr.float(), (side, side)), "bicubic": upsample_bicubic(lr.float(), side)}
+    if aligned is not None:
+        tiles["bicubic, aligned"] = aligned
+    tiles["SR"] = sr
+    if heatmaps is not None:
+        tiles["heatmaps"] = overlay(sr, heatmaps)
+    tiles["HR"] = hr
+    return labelled(tiles, COMPONENTS[heatmaps.shape[1]] if heatmaps is not None else {})
+
+
+def labelled(tiles: Mapping[str, Tensor], components: Mapping[str, object] | None = None) -> NDArray[np.uint8]:
+    """Columns of tiles under their labels, and a line that names the components' colours below.
+
+    Args:
+        tiles: label -> (B, 3, H, H), about [-1, 1]; the same B and H.
+        components: names in the order of `COLOURS`; no line for more than there are colours, or none.
+
+    Returns:
+        (height, width, 3) uint8.
+    """
+    pictures = {label: to_bytes(images.detach().cpu()).numpy() for label, images in tiles.items()}
+    rows, side = next(iter(pictures.values())).shape[:2]
+    names = list(components or ())
+    footer = HEADER if 0 < len(names) <= len(COLOURS) else 0
+    step = side + GAP
+    sheet = Image.new("RGB", (GAP + step * len(pictures), HEADER + step * rows + footer), BACKGROUND)
+    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(FONT_SIZE)
+    for column, (label, images) in enumerate(pictures.items()):
+        left = GAP + column * step
+        draw.text((left + side / 2, HEADER / 2), label, INK, font, anchor="mm")
+        for row, image in enumerate(images):
+            sheet.paste(Image.fromarray(image), (left, HEADER + row * step))
+    if footer:
+        x, y = float(GAP), sheet.height - footer / 2
+        for name, colour in zip(names, COLOURS, strict=False):
+            draw.rectangle((x, y - 5, x + 10, y + 5), fill=colour)
+            draw.text((x + 15, y), name, INK, font, anchor="lm")
+            x += 15 + draw.textlength(name, font) + 14
+    return np.array(sheet)

@@ -1,0 +1,103 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from omegaconf import OmegaConf
+
+from src.config.check import options, uncommented_keys
+from src.config.command import check_overrides
+from src.config.compose import compose
+from src.config.train import TrainConfig
+from src.errors import UserError
+from src.model.build import build_discriminator, build_generator, to_plain
+from src.model.discriminator import DiscriminatorConfig
+from src.model.light import LightConfig
+from src.model.mtun import MTUNConfig
+
+ROOT = Path(__file__).parents[2]
+STORES = ["data.train=[a]", "data.val=[a]"]
+
+
+@pytest.mark.parametrize("experiment", options("experiment"))
+def test_every_experiment_composes_and_builds(experiment: str) -> None:
+    config = compose("train", TrainConfig, [f"experiment={experiment}", *STORES])
+    build_generator(config.model.generator)
+    build_discriminator(config.model.discriminator)
+
+
+@pytest.mark.parametrize(
+    ("override", "meant"),
+    [
+        ("data.bach_size=4", "data.batch_size"),
+        ("+data.bach_size=4", "data.batch_size"),
+        ("++optimizer.shedule.cooldown=0.1", "optimizer.schedule.cooldown"),
+        ("trainer.max_epoch=3", "trainer.max_epochs"),
+        ("max_epochs=3", "trainer.max_epochs"),
+        ("~loss.alignement", "loss.alignment"),
+        ("model.generator.heb.stack=2", "model.generator.heb.stacks"),
+    ],
+)
+def test_a_mistyped_key_names_the_nearest(override: str, meant: str) -> None:
+    with pytest.raises(UserError, match=f"did you mean '{meant}'"):
+        check_overrides([override], TrainConfig)
+
+
+@pytest.mark.parametrize(
+    "fine", ["experiment=demo", "hydra.verbose=true", "seed=3", "--cfg", "job", "hydra/launcher=basic"]
+)
+def test_groups_flags_and_hydras_own_keys_pass(fine: str) -> None:
+    check_overrides([fine], TrainConfig)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "words"),
+    [
+        (["trainer.max_epochs=many"], "trainer.max_epochs: .*integer"),
+        (["trainer.max_time=30m"], "trainer: max_time must be DD:HH:MM:SS"),
+        (["data.batch_size=1"], "data: batch_size must be at least 2"),
+        (["optimizer.name=sgd"], "optimizer: .*'rmsprop', 'adam'"),
+        (["model.generator.heb.resolution=48"], "resolution must be 16, 32, 64 or 128"),
+        (["data.heatmaps.maps=7"], "data.heatmaps.maps: "),
+        (["model.generator.heatmaps=68"], "set the latter only"),
+        (["loss.alignment=1", "model.generator.localisation=none"], "loss.alignment needs an STN"),
+    ],
+)
+def test_a_wrong_value_names_its_key(overrides: list[str], words: str) -> None:
+    with pytest.raises(UserError, match=words):
+        compose("train", TrainConfig, [*STORES, *overrides])
+
+
+def test_a_yaml_file_with_an_unknown_key_is_refused() -> None:
+    from src.config.command import validated
+
+    config = OmegaConf.create({"name": "x", "sede": 1})
+    with pytest.raises(UserError, match="unknown key 'sede': did you mean 'seed'"):
+        validated(config, TrainConfig)
+
+
+def test_a_missing_value_says_what_to_add() -> None:
+    with pytest.raises(UserError, match=r"'data.train' has no value: add data.train=\.\.\."):
+        compose("train", TrainConfig)
+
+
+def test_the_yaml_defaults_are_the_constructors() -> None:
+    config = compose("train", TrainConfig, STORES)
+    assert to_plain(config.model.generator) == to_plain(MTUNConfig())
+    assert to_plain(config.model.discriminator) == to_plain(DiscriminatorConfig())
+    light = compose("train", TrainConfig, ["model=light", *STORES])
+    assert to_plain(light.model.generator) == to_plain(LightConfig())
+
+
+def test_every_key_has_a_comment() -> None:
+    assert uncommented_keys() == []
+
+
+def test_the_command_line_ends_in_one_line_and_2() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "src.train", "experiment=demo", "data.trian=x"], capture_output=True, text=True, cwd=ROOT
+    )
+    assert done.returncode == 2
+    assert done.stderr.strip().splitlines() == [
+        "error: unknown key 'data.trian': did you mean 'data.train'? (`--cfg job` prints all keys)"
+    ]

@@ -1,0 +1,71 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from conftest import write_store
+
+from src.data.batch import HeatmapConfig, make_batch
+from src.data.dataset import FaceDataset
+from src.data.pairs import VALIDATION_EPOCH, MisalignmentConfig
+from src.data.store import FaceStores
+
+
+@pytest.fixture(scope="module")
+def two_stores(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    folder = tmp_path_factory.mktemp("two")
+    return [write_store(folder / "a", 4, seed=1), write_store(folder / "b", 3, seed=2)]
+
+
+def dataset(paths: list[Path], mirror: bool = True) -> FaceDataset:
+    return FaceDataset(FaceStores(paths), MisalignmentConfig(), seed=3, mirror=mirror)
+
+
+def test_a_face_is_the_same_in_every_batch(two_stores: list[Path]) -> None:
+    faces = dataset(two_stores)
+    together = faces[(2, 5)], faces.__getitems__([(2, 1), (2, 5), (2, 0)])
+    for alone, batched in zip(*together, strict=True):
+        assert torch.equal(alone[0], batched[1])
+
+
+def test_a_validation_face_is_misaligned_alike_in_whatever_company(two_stores: list[Path]) -> None:
+    alone = dataset([two_stores[1]], mirror=False)[(VALIDATION_EPOCH, 1)]
+    after = dataset(two_stores, mirror=False)[(VALIDATION_EPOCH, 5)]
+    assert torch.equal(alone.images, after.images)
+    assert torch.equal(alone.misalignment, after.misalignment)
+    assert not after.mirror.any()
+
+
+def test_epochs_differ(two_stores: list[Path]) -> None:
+    faces = dataset(two_stores)
+    assert not torch.equal(faces[(0, 1)].misalignment, faces[(1, 1)].misalignment)
+
+
+def test_about_half_of_the_faces_are_mirrored(two_stores: list[Path]) -> None:
+    faces = dataset(two_stores)
+    flags = np.concatenate([faces.__getitems__([(e, i) for i in range(7)]).mirror.numpy() for e in range(60)])
+    assert 0.42 < flags.mean() < 0.58
+
+
+def test_a_mirrored_pair_is_the_mirrored_face_with_its_heatmaps(two_stores: list[Path]) -> None:
+    batch = dataset(two_stores).__getitems__([(0, 0), (0, 1)])
+    upright = torch.zeros_like(batch.misalignment)
+    upright[:, 1] = 1.0
+    plain = make_batch(
+        batch._replace(misalignment=upright, mirror=torch.zeros(2, dtype=torch.bool)), HeatmapConfig(), 64
+    )
+    turned = make_batch(
+        batch._replace(misalignment=upright, mirror=torch.ones(2, dtype=torch.bool)), HeatmapConfig(), 64
+    )
+    assert torch.equal(turned.hr, plain.hr.flip(3))
+    assert torch.allclose(turned.lr, plain.lr.flip(3), atol=1e-2)
+    assert torch.allclose(turned.heatmaps, plain.heatmaps.flip(3), atol=1e-4)
+    assert torch.equal(turned.kernels, plain.kernels)
+
+
+def test_heatmaps_are_in_the_upright_frame_whatever_the_misalignment(two_stores: list[Path]) -> None:
+    batch = dataset(two_stores).__getitems__([(0, 0)])
+    turned = batch._replace(misalignment=torch.tensor([[0.5, 0.85, 0.1, 0.1]]))
+    assert torch.equal(
+        make_batch(batch, HeatmapConfig(), 64).heatmaps, make_batch(turned, HeatmapConfig(), 64).heatmaps
+    )

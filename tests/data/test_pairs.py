@@ -1,0 +1,95 @@
+import math
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from src.data.pairs import (
+    MisalignmentConfig,
+    align,
+    downsample,
+    draw_misalignment,
+    face_random,
+    make_pair,
+    misalign,
+    to_bytes,
+    to_network,
+)
+from src.geometry import similarity_matrix
+
+
+def smooth_picture(seed: int = 0) -> torch.Tensor:
+    coarse = torch.rand(1, 3, 12, 12, generator=torch.Generator().manual_seed(seed)) * 2 - 1
+    return torch.nn.functional.interpolate(coarse, (128, 128), mode="bicubic", antialias=False).clamp(-1, 1)
+
+
+def test_draws_stay_in_their_ranges_and_fill_them() -> None:
+    config = MisalignmentConfig()
+    draws = np.stack([draw_misalignment(config, face_random(1, 0, row)) for row in range(4000)])
+    low, high = draws.min(0), draws.max(0)
+    assert np.allclose(np.degrees([low[0], high[0]]), [-30, 30], atol=0.5)
+    assert np.allclose([low[1], high[1]], [0.85, 1.0], atol=0.01)
+    assert np.allclose([low[2:], high[2:]], [[-0.1, -0.1], [0.1, 0.1]], atol=0.002)  # 5 % of a side that is 2 long
+
+
+def test_a_face_is_misaligned_by_its_seed_epoch_and_row_alone() -> None:
+    config = MisalignmentConfig()
+    draws = {
+        key: tuple(draw_misalignment(config, face_random(*key))) for key in [(1, 0, 0), (2, 0, 0), (1, 1, 0), (1, 0, 1)]
+    }
+    assert len(set(draws.values())) == 4
+    assert draws[1, 0, 0] == tuple(draw_misalignment(config, face_random(1, 0, 0)))
+
+
+def test_the_known_transform_brings_the_face_back_upright() -> None:
+    hr = smooth_picture()
+    matrix = similarity_matrix(*(torch.tensor([v]) for v in (0.4, 0.9, 0.05, -0.08)))
+    back = align(misalign(hr, matrix), matrix)
+    middle = (slice(None), slice(None), slice(40, 88), slice(40, 88))
+    assert (back[middle] - hr[middle]).abs().mean() < 0.01
+    assert (misalign(hr, matrix)[middle] - hr[middle]).abs().mean() > 0.1
+
+
+def test_a_dot_lands_where_the_matrix_sends_it() -> None:
+    hr = torch.full((1, 3, 128, 128), -1.0)
+    hr[:, :, 60:64, 96:100] = 1.0  # centre (97.5, 61.5)
+    matrix = similarity_matrix(*(torch.tensor([v]) for v in (math.radians(30), 0.85, 0.1, 0.0)))
+    spot = (misalign(hr, matrix)[0, 0] + 1) / 2
+    grid = torch.arange(128.0)
+    found = torch.stack([(spot.sum(0) * grid).sum(), (spot.sum(1) * grid).sum()]) / spot.sum()
+    start = (torch.tensor([97.5, 61.5]) + 0.5) / 64 - 1
+    expected = ((matrix[0] @ torch.cat([start, torch.ones(1)])) + 1) * 64 - 0.5
+    assert torch.allclose(found, expected, atol=0.2)
+    assert found[1] > 61.5  # a positive angle turns the right-hand side down
+
+
+def test_empty_corners_are_black() -> None:
+    lr, _ = make_pair(torch.ones(1, 3, 128, 128), torch.tensor([[math.radians(30), 0.85, 0.0, 0.0]]))
+    assert torch.all(lr[:, :, 0, 0] == -1)
+    assert torch.all(lr[:, :, 7:9, 7:9] == 1)
+
+
+def test_the_reduction_is_pillows_bicubic() -> None:
+    # Without anti-aliasing it is up to 132 levels off.
+    picture = np.random.default_rng(0).integers(0, 256, (128, 128, 3), dtype=np.uint8)
+    ours = to_bytes(downsample(to_network(torch.from_numpy(picture)[None]), 16))[0].numpy()
+    pillow = np.asarray(Image.fromarray(picture).resize((16, 16), Image.Resampling.BICUBIC))
+    assert np.abs(ours.astype(int) - pillow).max() <= 1
+
+
+def test_the_lr_face_has_8_bit_levels() -> None:
+    lr, _ = make_pair(smooth_picture(), torch.tensor([[0.2, 0.9, 0.0, 0.0]]))
+    levels = (lr + 1) * 127.5
+    assert torch.allclose(levels, levels.round(), atol=1e-3)
+
+
+def test_bytes_survive_the_way_to_the_network_and_back() -> None:
+    picture = torch.arange(256, dtype=torch.uint8).repeat(3, 1).T.reshape(1, 16, 16, 3)
+    assert torch.equal(to_bytes(to_network(picture)), picture)
+
+
+@pytest.mark.parametrize("bad", [{"scale_min": 1.2}, {"scale_min": 0.0}, {"rotation": 200.0}, {"shift": 0.6}])
+def test_impossible_ranges_are_refused(bad: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match="misalignment"):
+        MisalignmentConfig(**bad)

@@ -1,0 +1,33 @@
+import pytest
+import torch
+
+from src.model.stn import Localisation, SpatialTransformer
+
+
+@pytest.mark.parametrize(
+    ("localisation", "side"), [("source", 64), ("source", 32), ("source", 128), ("published", 64), ("features16", 16)]
+)
+def test_it_starts_at_the_identity(localisation: Localisation, side: int) -> None:
+    matrix = SpatialTransformer(7, localisation)(torch.randn(2, 7, side, side))
+    assert torch.equal(matrix, torch.eye(2, 3).expand(2, 2, 3))
+
+
+def test_the_source_texts_fully_connected_layer_has_80_inputs() -> None:
+    network = SpatialTransformer(67, "source")
+    assert [layer.weight.shape for layer in network.modules() if isinstance(layer, torch.nn.Linear)] == [
+        (20, 80),
+        (4, 20),
+    ]
+
+
+def test_it_gives_a_similarity_whatever_its_weights() -> None:
+    network = SpatialTransformer(3, "source")
+    torch.nn.init.normal_(network.head.weight)
+    matrix = network(torch.randn(4, 3, 64, 64))
+    assert torch.allclose(matrix[:, 0, 0], matrix[:, 1, 1])
+    assert torch.allclose(matrix[:, 0, 1], -matrix[:, 1, 0])
+
+
+def test_it_stays_float32_under_autocast() -> None:
+    with torch.autocast("cpu", torch.bfloat16):
+        assert SpatialTransformer(3, "source")(torch.randn(1, 3, 64, 64)).dtype == torch.float32

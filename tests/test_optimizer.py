@@ -1,0 +1,36 @@
+import pytest
+import torch
+
+from src.optimizer import AdamConfig, RMSpropConfig, ScheduleConfig, base_lr, build_optimizer, lr_factor
+
+
+def test_the_source_texts_rate_decays_by_a_hundredth_an_epoch() -> None:
+    schedule = ScheduleConfig()
+    assert lr_factor(schedule, 0, 0, 0.0) == 1.0
+    assert lr_factor(schedule, 5000, 10, 0.5) == pytest.approx(0.99**10)
+
+
+def test_the_published_warm_up_is_50_updates_at_a_50th_then_50_at_a_fifth() -> None:
+    schedule = ScheduleConfig(floor=0.001, warmup=((50, 50), (50, 5)))
+    factors = [lr_factor(schedule, update, 0, 0.0) for update in (0, 49, 50, 99, 100)]
+    assert factors == pytest.approx([0.02, 0.02, 0.2, 0.2, 1.0])
+    assert lr_factor(schedule, 10**6, 2000, 0.0) == 0.001
+
+
+def test_the_cool_down_reaches_0_at_the_end() -> None:
+    schedule = ScheduleConfig(epoch_decay=1.0, cooldown=0.3)
+    assert [lr_factor(schedule, 0, 0, p) for p in (0.0, 0.7, 0.85, 1.0)] == pytest.approx([1.0, 1.0, 0.5, 0.0])
+
+
+def test_rmsprop_keeps_99_percent_of_the_squared_gradients_past() -> None:
+    weight = torch.nn.Parameter(torch.zeros(1))
+    optimizer = build_optimizer(RMSpropConfig(), [weight])
+    weight.grad = torch.full((1,), 2.0)
+    optimizer.step()
+    # First update: -lr g / (sqrt((1 - alpha) g^2) + eps) = -lr / sqrt(0.01).
+    assert weight.item() == pytest.approx(-1e-3 / 0.1, rel=1e-4)
+
+
+def test_the_discriminator_may_have_a_rate_of_its_own() -> None:
+    assert base_lr(AdamConfig(lr=1e-3, discriminator_lr=2e-4), discriminator=True) == 2e-4
+    assert base_lr(AdamConfig(lr=1e-3), discriminator=True) == 1e-3

@@ -1,0 +1,30 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+FORBIDDEN = ("lightning", "pytorch_lightning", "hydra", "omegaconf", "wandb", "face_alignment", "albumentations")
+PROGRAM = """
+import importlib, pkgutil, sys
+module = importlib.import_module(sys.argv[1])
+for found in pkgutil.walk_packages(getattr(module, "__path__", []), sys.argv[1] + "."):
+    importlib.import_module(found.name)
+print(*(name for name in sys.argv[2:] if name in sys.modules))
+"""
+
+
+@pytest.mark.parametrize("module", ["src.upscale", "src.model", "src.metric", "src.loss", "src.report"])
+def test_the_core_is_plain_torch(module: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, module, *FORBIDDEN],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == []

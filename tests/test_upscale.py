@@ -1,0 +1,161 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from conftest import checkpoint_content
+from numpy.typing import NDArray
+from PIL import Image
+
+from src.data.pairs import to_bytes, to_network
+from src.model.checkpoint import load_checkpoint
+from src.model.hourglass import HEBConfig
+from src.model.light import LightConfig
+from src.upscale import Names, main, to_lr
+
+
+def picture(path: Path, width: int = 16, height: int = 16, seed: int = 0) -> NDArray[np.uint8]:
+    image = np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(image).save(path)
+    return image
+
+
+def read(path: Path) -> NDArray[np.uint8]:
+    with Image.open(path) as image:
+        return np.array(image)
+
+
+def files(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_16x16_crop_goes_in_as_it_is(checkpoint_file: Path, tmp_path: Path) -> None:
+    image = picture(tmp_path / "face.png")
+    out = tmp_path / "out"
+    assert main([str(tmp_path / "face.png"), "--checkpoint", str(checkpoint_file), "--out", str(out)]) == 0
+    assert files(out) == ["face.png", "face_heatmaps.png"]
+    generator = load_checkpoint(checkpoint_file).generator
+    wanted = to_bytes(generator(to_network(torch.from_numpy(image)[None])).image.detach())[0].numpy()
+    assert (read(out / "face.png") == wanted).all()
+    assert read(out / "face_heatmaps.png").shape == (128, 128, 3)
+
+
+def test_padding_is_black_centred_and_nothing_is_stretched() -> None:
+    wide = np.full((64, 128, 3), 255, np.uint8)
+    lr = to_lr(wide)[0]
+    assert lr.shape == (3, 16, 16)
+    assert (lr[:, :3] == -1).all()
+    assert (lr[:, -3:] == -1).all()
+    assert (lr[:, 6:10] == 1).all()
+    assert to_lr(wide.transpose(1, 0, 2))[0].equal(lr.transpose(1, 2))
+
+
+def test_reduction_is_anti_aliased() -> None:
+    board = np.zeros((128, 128, 3), np.uint8)
+    board[::2, ::2] = board[1::2, 1::2] = 255
+    assert (to_lr(board).abs() < 0.1).all()  # grey, not a pattern of the pixels that were hit
+
+
+def test_a_crop_below_16_is_enlarged_with_a_warning(
+    checkpoint_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    picture(tmp_path / "small.png", 9, 7)
+    arguments = [str(tmp_path / "small.png"), "--checkpoint", str(checkpoint_file), "--out", str(tmp_path / "out")]
+    assert main(arguments) == 0
+    warning = capsys.readouterr().err.strip()
+    assert warning.startswith("warning: ")
+    assert "9x7 is below 16x16" in warning
+    assert len(warning.splitlines()) == 1
+
+
+def test_bad_pictures_are_passed_by(checkpoint_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder, out = tmp_path / "in", tmp_path / "out"
+    picture(folder / "a.png")
+    (folder / "b.png").write_bytes(b"")
+    (folder / "c.jpg").write_bytes((folder / "a.png").read_bytes()[:60])
+    picture(folder / "d.png", 40, 30)
+    missing = folder / "none.png"
+    code = main([str(folder), str(missing), "--checkpoint", str(checkpoint_file), "--out", str(out), "--no-heatmaps"])
+    assert code == 1
+    assert files(out) == ["a.png", "d.png"]
+    errors = capsys.readouterr().err.strip().splitlines()
+    assert len(errors) == 4
+    for bad, line in zip(("b.png", "c.jpg", "none.png", "3 of 5"), errors, strict=True):
+        assert bad in line
+
+
+def test_equal_names_do_not_overwrite_each_other(checkpoint_file: Path, tmp_path: Path) -> None:
+    for number, name in enumerate(("p/x.png", "q/x.png", "q/x.bmp", "q/x_heatmaps.png", "q/X_2.png")):
+        picture(tmp_path / name, seed=number)
+    out = tmp_path / "out"
+    folders = [str(tmp_path / "p"), str(tmp_path / "q"), str(tmp_path / "p" / "x.png")]  # the last is named twice
+    assert main([*folders, "--checkpoint", str(checkpoint_file), "--out", str(out)]) == 0
+    written = [path.name for path in out.iterdir()]
+    assert len(written) == 10
+    assert len({name.casefold() for name in written}) == 10
+    assert len({path.read_bytes() for path in out.iterdir()}) == 10
+
+
+def test_names_keep_clear_of_each_others_heatmaps() -> None:
+    names = Names()
+    assert [names.claim(stem) for stem in ("a", "a_heatmaps", "a", "A", "b")] == [
+        "a",
+        "a_heatmaps_2",
+        "a_2",
+        "A_3",
+        "b",
+    ]
+
+
+def test_an_input_is_never_overwritten(
+    checkpoint_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    picture(tmp_path / "face.png")
+    picture(tmp_path / "photo.bmp")
+    before = (tmp_path / "face.png").read_bytes()
+    code = main([str(tmp_path), "--checkpoint", str(checkpoint_file), "--out", str(tmp_path), "--overwrite"])
+    assert code == 1
+    assert (tmp_path / "face.png").read_bytes() == before
+    assert "is an input" in capsys.readouterr().err
+    assert files(tmp_path) == ["face.png", "photo.bmp", "photo.png", "photo_heatmaps.png"]
+
+
+def test_earlier_results_stay_unless_told(
+    checkpoint_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    picture(tmp_path / "in" / "face.png")
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "face_heatmaps.png").write_bytes(b"old")
+    arguments = [str(tmp_path / "in"), "--checkpoint", str(checkpoint_file), "--out", str(out)]
+    assert main(arguments) == 1
+    assert "--overwrite" in capsys.readouterr().err
+    assert files(out) == ["face_heatmaps.png"]  # nor is half of the pair written
+    assert main([*arguments, "--overwrite"]) == 0
+    assert read(out / "face_heatmaps.png").shape == (128, 128, 3)
+
+
+def test_a_network_without_heatmaps_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    bare = LightConfig(width=16, blocks16=1, blocks32=1, heb=HEBConfig(enabled=False, resolution=32, depth=2))
+    torch.save(checkpoint_content(bare), tmp_path / "bare.ckpt")
+    picture(tmp_path / "in" / "face.png")
+    out = tmp_path / "out"
+    assert main([str(tmp_path / "in"), "--checkpoint", str(tmp_path / "bare.ckpt"), "--out", str(out)]) == 0
+    assert files(out) == ["face.png"]
+    assert "no heatmap branch" in capsys.readouterr().err
+
+
+def test_mistakes_that_stop_everything_exit_with_2(
+    checkpoint_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    picture(tmp_path / "face.png")
+    face, out = str(tmp_path / "face.png"), tmp_path / "out"
+    assert main([face, "--checkpoint", str(tmp_path / "none.ckpt"), "--out", str(out)]) == 2
+    assert "none.ckpt does not exist" in capsys.readouterr().err
+    assert not out.exists()
+    assert main([face, "--checkpoint", str(checkpoint_file), "--out", face]) == 2
+    assert "--out" in capsys.readouterr().err
+    with pytest.raises(SystemExit, match="2"):
+        main([face, "--out", str(out)])
+    assert main([str(tmp_path / "empty"), "--checkpoint", str(checkpoint_file), "--out", str(out)]) == 1
