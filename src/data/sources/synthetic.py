@@ -12,6 +12,8 @@ from src.data.prepare_config import SyntheticSource
 from src.data.sources import Split
 
 # Splits draw from ranges of the index that never meet, so val stays the same when train grows.
+# Raised with every change of the drawing, so that a store of older faces is told from a new one.
+RENDERER = 1
 FIRST = {"": 0, "train": 0, "val": 10_000_000, "test": 20_000_000}
 
 
@@ -68,7 +70,12 @@ def synthetic_splits(source: SyntheticSource) -> list[Split]:
         Split(
             name=name,
             jobs=SyntheticJobs(source.seed, range(FIRST[name], FIRST[name] + count)),
-            settings={"source": source.name, "source.seed": source.seed, f"source.{name or 'count'}": count},
+            settings={
+                "source": source.name,
+                "source.seed": source.seed,
+                f"source.{name or 'count'}": count,
+                "renderer": RENDERER,
+            },
             description={"name": source.name, "seed": source.seed, "first": FIRST[name], "count": count},
         )
         for name, count in source.counts.items()
