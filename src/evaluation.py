@@ -21,9 +21,9 @@ from src.metric.image import image_metrics
 from src.model.build import from_plain, parameter_count
 from src.model.checkpoint import Checkpoint
 from src.model.output import Upscaled
+from src.progress import FaceProgress
 from src.report.faces import FaceScores
 from src.report.grid import face_grid
-from src.report.progress import Counter
 from src.report.table import Protocol
 
 
@@ -72,7 +72,7 @@ def evaluate(
 
     rows: list[FaceScores] = []
     pictures: list[list[Tensor]] = []
-    with torch.inference_mode(), Counter("evaluate", len(indices)) as advance:
+    with torch.inference_mode(), FaceProgress("evaluate", len(indices)) as progress:
         for start in range(0, len(indices), batch_size):
             chosen = indices[start : start + batch_size]
             batch = dataset.__getitems__([(VALIDATION_EPOCH, int(index)) for index in chosen])
@@ -90,7 +90,7 @@ def evaluate(
             for place in (place for place, index in enumerate(chosen) if int(index) in shown):
                 tensors = [pairs.lr, output.image, pairs.hr, aligned, *output.heatmaps[-1:]]
                 pictures.append([tensor[place].cpu() for tensor in tensors])
-            advance(len(chosen))
+            progress.advance(len(chosen))
     grid = _grid(pictures) if pictures else None
     protocol = _protocol(checkpoint, stores, rows, misalignment, device)
     return Evaluation(rows, protocol, grid)

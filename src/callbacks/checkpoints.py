@@ -33,7 +33,7 @@ class Checkpoints(Callback):
         """Where the best checkpoint lies."""
         return self.folder / "best.ckpt"
 
-    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Save."""
         value = trainer.callback_metrics.get(self.monitor)
         score = None if value is None else float(value)

@@ -28,15 +28,15 @@ class ProgressLines(Callback):
         self.started = self.printed = time.monotonic()
         self.faces = 0
 
-    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Start the clock."""
         self.started = self.printed = time.monotonic()
 
     def on_train_batch_end(
         self,
         trainer: Trainer,
-        pl_module: LightningModule,  # noqa: ARG002
-        outputs: Any,  # noqa: ARG002
+        pl_module: LightningModule,
+        outputs: Any,
         batch: Any,
         batch_idx: int,
     ) -> None:
@@ -58,7 +58,7 @@ class ProgressLines(Callback):
         )
         self.faces, self.printed = 0, now
 
-    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """The validation's metrics."""
         if not trainer.is_global_zero:
             return

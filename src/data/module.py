@@ -49,7 +49,7 @@ class FaceData(LightningDataModule):
             source = SyntheticSource(name="synthetic", train=synthetic.train, val=synthetic.val, seed=synthetic.seed)
             run_preparation(PrepareConfig(source=source, out=synthetic.out), log.info)
 
-    def setup(self, stage: str) -> None:  # noqa: ARG002 - the stores are cheap to open, whatever the stage
+    def setup(self, stage: str) -> None:
         """Open the stores."""
         config = self.config
         train, val = (_open(paths, key) for paths, key in ((config.train, "data.train"), (config.val, "data.val")))
@@ -76,7 +76,7 @@ class FaceData(LightningDataModule):
             self.val_faces, FixedSampler(len(self.val_faces), VALIDATION_EPOCH, *self._place()), drop_last=False
         )
 
-    def on_after_batch_transfer(self, batch: FaceBatch, dataloader_idx: int) -> Pairs:  # noqa: ARG002
+    def on_after_batch_transfer(self, batch: FaceBatch, dataloader_idx: int) -> Pairs:
         """Pairs and heatmaps, on the device that trains."""
         return make_batch(batch, self.config.heatmaps, self.resolution)
 

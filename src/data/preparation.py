@@ -12,12 +12,12 @@ from src.data.crops import CROP_RULE
 from src.data.face import SIDE, BadFace, Face
 from src.data.manifest import read_rejected, write_rejected
 from src.data.prepare_config import PrepareConfig
-from src.data.progress import FaceProgress
 from src.data.resolving import resolved
 from src.data.sources import Split, list_splits
 from src.data.store import SPLITS, FaceStore
 from src.data.store_writer import StoreWriter, disk_errors, full_disk, recover
 from src.errors import UserError
+from src.progress import FaceProgress
 
 REJECTED, CONTACT = "rejected.csv", "contact.png"
 

@@ -63,9 +63,7 @@ class Objective(nn.Module):
         config = self.config
         terms, weights = {"pixel": pixel_loss(output.image, hr)}, {"pixel": config.pixel}
         if self.backbone is not None:
-            terms["feature"] = feature_loss(
-                self.backbone(output.image), self.backbone(hr), config.feature.relative
-            )
+            terms["feature"] = feature_loss(self.backbone(output.image), self.backbone(hr), config.feature.relative)
             weights["feature"] = config.feature.weight
         if fake_logits is not None and config.adversarial.weight > 0:
             terms["adversarial"] = adversarial_loss(fake_logits)

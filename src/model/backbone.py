@@ -68,7 +68,7 @@ class Backbone(nn.Module):
         self.requires_grad_(False)
         self.eval()
 
-    def train(self, mode: bool = True) -> Self:  # noqa: ARG002
+    def train(self, mode: bool = True) -> Self:
         """Stay in eval mode: a LightningModule calls this on all its children at every epoch."""
         return super().train(False)
 
@@ -88,12 +88,12 @@ def _load(name: str, weights: str) -> nn.Module:
     if weights == "imagenet":
         try:
             network = get_model(name, weights=get_model_weights(name).DEFAULT)
-            return network
         except (URLError, OSError) as error:
             raise UserError(
                 f"loss.feature.weights=imagenet: cannot download {name} ({error}). Connect to the network once, or "
                 "give a file: loss.feature.weights=/path/to/weights.pth (or .safetensors)"
             ) from None
+        return network
     network = get_model(name, weights=None)
     state = _read(Path(weights).expanduser())
     known = network.state_dict()

@@ -50,7 +50,7 @@ class FaceSR(LightningModule):
         """LT and its frozen feature network, on this module's device."""
         return self._objective[0]
 
-    def setup(self, stage: str) -> None:  # noqa: ARG002
+    def setup(self, stage: str) -> None:
         """Take the frozen network along to the device."""
         self._objective[0] = self.objective.to(self.device)
         if self.config.trainer.channels_last:
@@ -69,7 +69,7 @@ class FaceSR(LightningModule):
         output: Upscaled = self.generator(self._laid_out(lr))
         return output
 
-    def training_step(self, pairs: Pairs, batch_idx: int) -> None:  # noqa: ARG002
+    def training_step(self, pairs: Pairs, batch_idx: int) -> None:
         """One update of D, one of U."""
         optimizers = self.optimizers()
         generator_optimizer, *rest = optimizers if isinstance(optimizers, list) else [optimizers]
@@ -119,7 +119,7 @@ class FaceSR(LightningModule):
         if self.discriminator is not None:
             self.discriminator.requires_grad_(True)
 
-    def validation_step(self, pairs: Pairs, batch_idx: int) -> None:  # noqa: ARG002
+    def validation_step(self, pairs: Pairs, batch_idx: int) -> None:
         """Collect every face's scores."""
         output = self(pairs.lr)
         scores = image_metrics(output.image, pairs.hr)

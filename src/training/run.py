@@ -30,7 +30,7 @@ def train(config: TrainConfig) -> Path:
     """
     run_dir = Path(config.run_dir)
     log.info("run folder: %s", run_dir)
-    _quieten()
+    quieten()
     seed_everything(config.seed, workers=True, verbose=False)
     try:
         return _fit(config, run_dir)
@@ -79,7 +79,7 @@ def _fit(config: TrainConfig, run_dir: Path) -> Path:
     return checkpoints.last_path
 
 
-def _quieten() -> None:
+def quieten() -> None:
     """Silence what libraries say to people who can do nothing about it."""
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)

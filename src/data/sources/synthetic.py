@@ -11,9 +11,9 @@ from src.data.face import SIDE, BadFace, Face, FaceRow
 from src.data.prepare_config import SyntheticSource
 from src.data.sources import Split
 
-# Splits draw from ranges of the index that never meet, so val stays the same when train grows.
 # Raised with every change of the drawing, so that a store of older faces is told from a new one.
 RENDERER = 1
+# Splits draw from ranges of the index that never meet, so val stays the same when train grows.
 FIRST = {"": 0, "train": 0, "val": 10_000_000, "test": 20_000_000}
 
 

@@ -1,8 +1,7 @@
-"""How far a preparation is: a bar where a person watches, plain lines where output goes to a file."""
+"""How far a command is: a bar where a person watches, plain lines where output goes to a file."""
 
 import sys
 import time
-from types import TracebackType
 from typing import Self
 
 from rich.console import Console
@@ -12,11 +11,11 @@ SECONDS_A_LINE = 10.0
 
 
 class FaceProgress:
-    """Counts faces and rejects, and shows the rate and the time left on stderr; a context manager.
+    """Counts faces, and rejects where there are any, and shows the rate and the time left on stderr; a context manager.
 
     Args:
-        title: what is being made.
-        total: faces to expect; an estimate.
+        title: what is being done.
+        total: faces to expect; may be an estimate.
     """
 
     def __init__(self, title: str, total: int) -> None:
@@ -30,31 +29,28 @@ class FaceProgress:
             TextColumn("{task.fields[note]}"),
         )
         self._bar = Progress(*columns, TimeRemainingColumn(), console=console) if console.is_terminal else None
-        self._task = self._bar.add_task(title, total=total, note="") if self._bar else None
 
     def __enter__(self) -> Self:
         if self._bar:
+            self._bar.add_task(self.title, total=self.total, note="")
             self._bar.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         if self._bar:
             self._bar.stop()
 
-    def advance(self, faces: int, rejected: int) -> None:
-        """Count what one job gave."""
+    def advance(self, faces: int, rejected: int = 0) -> None:
+        """Count what was just done."""
         self.done += faces
         self.rejected += rejected
         now = time.monotonic()
         rate = self.done / max(now - self._start, 1e-9)
-        if self._bar and self._task is not None:
-            note = f"{rate:,.0f} faces/s, {self.rejected} rejected"
-            self._bar.update(self._task, completed=self.done + self.rejected, note=note)
+        note = f"{rate:,.0f} faces/s" + (f", {self.rejected} rejected" if self.rejected else "")
+        if self._bar:
+            self._bar.update(self._bar.task_ids[0], completed=self.done + self.rejected, note=note)
         elif now - self._last_line >= SECONDS_A_LINE:
             self._last_line = now
             left = max(self.total - self.done - self.rejected, 0) / rate if rate else float("inf")
-            line = f"{self.title}: {self.done:,}/{self.total:,} faces, {rate:,.0f} faces/s, {left:,.0f} s left"
-            sys.stderr.write(f"{line}, {self.rejected} rejected\n")
+            sys.stderr.write(f"{self.title}: {self.done:,}/{self.total:,} faces, {left:,.0f} s left, {note}\n")
             sys.stderr.flush()

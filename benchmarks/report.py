@@ -1,0 +1,54 @@
+"""What a benchmark gives back, and the machine it ran on."""
+
+import os
+import platform
+import resource
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One measured figure beside what it should be."""
+
+    name: str
+    value: float
+    unit: str
+    target: str
+    """In words: "at least 20,000"; "" where there is none."""
+    held: bool | None
+    """None where there is no target."""
+
+
+def at_least(name: str, value: float, unit: str, bound: float) -> Figure:
+    """A figure that must not be lower than `bound`."""
+    return Figure(name, value, unit, f"at least {bound:,g}", value >= bound)
+
+
+def at_most(name: str, value: float, unit: str, bound: float) -> Figure:
+    """A figure that must not be higher than `bound`."""
+    return Figure(name, value, unit, f"at most {bound:,g}", value <= bound)
+
+
+def machine() -> str:
+    """Processor, cores, memory, versions."""
+    cpu = platform.processor() or platform.machine()
+    info = Path("/proc/cpuinfo")
+    if info.is_file():
+        names = [
+            line.split(":", 1)[1].strip() for line in info.read_text().splitlines() if line.startswith("model name")
+        ]
+        cpu = names[0] if names else cpu
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    gpu = f", {torch.cuda.get_device_name()}" if torch.cuda.is_available() else ""
+    return (
+        f"{cpu}, {os.cpu_count()} cores, {memory:.0f} GiB{gpu}; "
+        f"Python {platform.python_version()}, torch {torch.__version__}, {torch.get_num_threads()} threads"
+    )
+
+
+def resident_mb() -> float:
+    """The largest resident memory of this process so far, MB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

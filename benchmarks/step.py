@@ -1,0 +1,99 @@
+"""The LightningModule's training step against the same step in a bare loop, in turn in one run."""
+
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from lightning import Callback, LightningModule, Trainer
+
+from benchmarks.report import Figure, at_most
+from benchmarks.store import write_store
+from src.config.compose import compose
+from src.config.train import TrainConfig
+from src.data.batch import Pairs
+from src.data.module import FaceData
+from src.loss.terms import discriminator_loss
+from src.training.module import FaceSR
+from src.training.run import quieten
+
+STEPS, ROUNDS = 12, 5
+BATCH = 16
+
+
+class StepClock(Callback):
+    """Seconds from the start to the end of every batch but the first two, the loader's wait left out."""
+
+    def __init__(self) -> None:
+        self.seconds: list[float] = []
+
+    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
+        self.start = time.perf_counter()
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        if batch_idx >= 2:
+            self.seconds.append(time.perf_counter() - self.start)
+
+
+def bare_step(module: FaceSR, optimizers: list[torch.optim.Optimizer], pairs: Pairs) -> None:
+    """The same two updates with no framework: the same networks, losses and optimisers."""
+    last = torch.channels_last
+    discriminator = module.discriminator
+    assert discriminator is not None
+    output = module.generator(pairs.lr.contiguous(memory_format=last))
+    logits = discriminator(torch.cat([pairs.hr, output.image.detach()]).contiguous(memory_format=last))
+    loss = discriminator_loss(*logits.chunk(2))
+    optimizers[1].zero_grad()
+    loss.backward()
+    optimizers[1].step()
+    discriminator.requires_grad_(False)
+    fake_logits = discriminator(output.image)
+    total, _ = module.objective(
+        output, pairs.hr.contiguous(memory_format=last), pairs.heatmaps, pairs.kernels, pairs.matrix, fake_logits, 0
+    )
+    optimizers[0].zero_grad()
+    total.backward()
+    optimizers[0].step()
+    discriminator.requires_grad_(True)
+
+
+def run() -> list[Figure]:
+    """Medians of both, in turn, and the median of the rounds' ratios."""
+    quieten()
+    with tempfile.TemporaryDirectory() as folder:
+        write_store(Path(folder) / "train", BATCH * STEPS)
+        stores = [f"data.{split}=[{folder}/train]" for split in ("train", "val")]
+        config = compose(
+            "train", TrainConfig, ["experiment=celeba16x_light", "loss.feature.weight=0", "trainer=cpu", *stores]
+        )
+        ratios, framework, bare = [], [], []
+        for _ in range(ROUNDS):
+            torch.manual_seed(0)
+            module, clock = FaceSR(config), StepClock()
+            data = FaceData(config.data, config.model.generator.heb.resolution, config.seed)
+            trainer = Trainer(
+                max_epochs=1, accelerator="cpu", logger=False, enable_checkpointing=False, enable_progress_bar=False,
+                enable_model_summary=False, callbacks=[clock], limit_val_batches=0,
+            )  # fmt: skip
+            trainer.fit(module, data)
+            framework.append(float(np.median(clock.seconds)))
+
+            module.train()
+            optimizers = module.configure_optimizers()
+            pairs = data.on_after_batch_transfer(next(iter(data.train_dataloader())), 0)
+            seconds = []
+            for _ in range(STEPS):
+                start = time.perf_counter()
+                bare_step(module, optimizers, pairs)
+                seconds.append(time.perf_counter() - start)
+            bare.append(float(np.median(seconds[2:])))
+            ratios.append(framework[-1] / bare[-1])
+    return [
+        Figure("light step, LightningModule, batch of 16", float(np.median(framework)) * 1e3, "ms", "", None),
+        Figure("light step, bare loop, batch of 16", float(np.median(bare)) * 1e3, "ms", "", None),
+        at_most("their ratio, median of rounds", float(np.median(ratios)), "x", 1.10),
+    ]

@@ -1,0 +1,83 @@
+"""Reading shuffled batches of a store, and opening one of CelebA's size."""
+
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.report import Figure, at_least, at_most
+from src.data.card import ARRAYS, CARD, MANIFEST, StoredFile, read_card, write_card
+from src.data.face import Face, FaceRow
+from src.data.store import FaceStore
+from src.data.store_writer import StoreWriter
+
+CELEBA = 202_599
+OPEN = """
+import resource, sys, time
+import numpy
+from src.data.store import FaceStore
+before, start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.perf_counter()
+store = FaceStore(sys.argv[1])
+batch = store.images([0, len(store) - 1]), store.landmarks([0]), store.visible([0])
+print(time.perf_counter() - start, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
+"""
+
+
+def write_store(folder: Path, faces: int) -> None:
+    """A store of noise."""
+    random = np.random.default_rng(0)
+    image = random.integers(0, 256, (128, 128, 3), dtype=np.uint8)
+    landmarks, visible = random.uniform(0, 127, (68, 2)).astype(np.float32), np.ones(68, bool)
+    with StoreWriter(folder) as writer:
+        for number in range(faces):
+            row = FaceRow(f"{number}.png", str(number), (0, 0, 128, 128), "noise", 1.0, "0" * 64)
+            writer.add(Face(np.roll(image, number, 0), landmarks, visible, row))
+        writer.seal("", {}, {"name": "noise"}, rejected=0)
+        writer.publish()
+
+
+def reading(folder: Path) -> Figure:
+    """Shuffled batches of 64 in one process, the second pass over the store."""
+    store = FaceStore(folder)
+    order = np.random.default_rng(0).permutation(len(store))
+    for _ in range(2):
+        start = time.perf_counter()
+        for first in range(0, len(order), 64):
+            batch = order[first : first + 64]
+            store.images(batch), store.landmarks(batch), store.visible(batch)
+        elapsed = time.perf_counter() - start
+    return at_least("store: shuffled batches of 64", len(order) / elapsed, "faces/s", 20_000)
+
+
+def opening(small: Path, folder: Path) -> list[Figure]:
+    """Open a store of CelebA's size: sparse files of the right length, a process of its own."""
+    shutil.copytree(small, folder)
+    card = read_card(folder)
+    files = dict(card.files)
+    for name, (dtype, shape) in ARRAYS.items():
+        np.lib.format.open_memmap(folder / name, "w+", np.dtype(dtype), (CELEBA, *shape)).flush()
+        files[name] = StoredFile((folder / name).stat().st_size, files[name].sha256)
+    header, row = (folder / MANIFEST).read_text().splitlines()[:2]
+    (folder / MANIFEST).write_text("\n".join([header, *[row] * CELEBA]) + "\n")
+    files[MANIFEST] = StoredFile((folder / MANIFEST).stat().st_size, "0" * 64)
+    (folder / CARD).unlink()
+    write_card(folder, replace(card, faces=CELEBA, files=files))
+    done = subprocess.run([sys.executable, "-c", OPEN, str(folder)], capture_output=True, text=True, check=True)
+    seconds, megabytes = map(float, done.stdout.split())
+    return [
+        at_most(f"store: opening {CELEBA:,} faces and reading two", seconds, "s", 0.5),
+        at_most("store: memory for it", megabytes, "MB", 100),
+    ]
+
+
+def run() -> list[Figure]:
+    """Both."""
+    with tempfile.TemporaryDirectory() as folder:
+        small = Path(folder) / "small"
+        write_store(small, 4096)
+        return [reading(small), *opening(small, Path(folder) / "celeba")]

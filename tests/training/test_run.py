@@ -1,0 +1,113 @@
+import csv
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from conftest import write_store
+from test_module import TINY
+
+from src.model.checkpoint import load_checkpoint
+
+ROOT = Path(__file__).parents[2]
+
+
+def command(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-m", *words], capture_output=True, text=True, cwd=ROOT, check=False)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess[str]]:
+    folder = tmp_path_factory.mktemp("run")
+    write_store(folder / "train", 6, seed=1)
+    write_store(folder / "val", 3, seed=2)
+    done = command(
+        "src.train",
+        *TINY,
+        "callbacks.progress=auto",
+        "callbacks.progress_seconds=0",
+        "trainer.max_epochs=2",
+        "trainer.log_every_n_steps=2",
+        f"data.train=[{folder}/train]",
+        f"data.val=[{folder}/val]",
+        f"run_dir={folder}/out",
+    )
+    assert done.returncode == 0, done.stderr
+    return folder / "out", done
+
+
+def test_the_run_folder_is_said_first_and_last(run: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
+    lines = run[1].stderr.strip().splitlines()
+    assert lines[0] == lines[-1] == f"run folder: {run[0]}"
+    assert any("epoch 1/2 batch" in line and "faces/s" in line for line in lines), "plain progress without a terminal"
+
+
+def test_the_composed_configuration_is_saved(run: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
+    saved = yaml.safe_load((run[0] / "config.yaml").read_text())
+    assert saved["model"]["generator"]["width"] == 8
+    assert saved["trainer"]["max_epochs"] == 2
+
+
+def test_losses_and_metrics_are_logged_by_batches(run: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
+    rows = list(csv.DictReader((run[0] / "metrics.csv").open()))
+    training = [row for row in rows if row["loss/total"]]
+    # 3 batches an epoch: batches 2, 4 and 6 are logged; counted from 0, and not once an optimiser.
+    assert [int(row["step"]) for row in training] == [1, 3, 5]
+    for name in ("loss/pixel", "loss/adversarial", "loss/structure", "loss/alignment", "gan/loss_discriminator",
+                 "gan/accuracy_real", "gan/accuracy_fake", "optim/lr_generator", "optim/lr_discriminator",
+                 "optim/grad_norm_generator", "optim/grad_norm_discriminator"):  # fmt: skip
+        assert all(row[name] for row in training), name
+    assert len([row for row in rows if row["val/psnr_rgb"]]) == 2
+
+
+def test_both_checkpoints_load_with_plain_values_only(run: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
+    for name in ("last.ckpt", "best.ckpt"):
+        content = torch.load(run[0] / "checkpoints" / name, weights_only=True)
+        assert {"generator", "discriminator"} == {key.split(".")[0] for key in content["state_dict"]}
+    assert load_checkpoint(run[0] / "checkpoints/last.ckpt").iterations == 6
+    assert not list((run[0] / "checkpoints").glob("*.tmp"))
+
+
+def test_the_last_epoch_was_validated_once(run: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
+    assert sum("val/psnr_rgb" in line and line.startswith("epoch 2 ") for line in run[1].stderr.splitlines()) == 1
+
+
+def test_a_run_that_its_time_cuts_is_validated_and_saved(tmp_path: Path) -> None:
+    write_store(tmp_path / "train", 40, seed=1)
+    write_store(tmp_path / "val", 2, seed=2)
+    done = command(
+        "src.train",
+        *TINY,
+        "trainer.max_epochs=100000",
+        "trainer.max_time=00:00:00:03",
+        "trainer.val_every_n_epochs=100000",
+        f"data.train=[{tmp_path}/train]",
+        f"data.val=[{tmp_path}/val]",
+        f"run_dir={tmp_path}/out",
+    )
+    assert done.returncode == 0, done.stderr
+    checkpoint = torch.load(tmp_path / "out/checkpoints/last.ckpt", weights_only=True)
+    assert checkpoint["iterations"] > 1
+    rates = [group["lr"] for state in checkpoint["optimizer_states"] for group in state["param_groups"]]
+    assert max(rates) < 1e-4, "the cool-down follows the clock"
+    assert "best val/psnr_rgb" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("overrides", "words"),
+    [
+        (["data.train=[nowhere]", "data.val=[nowhere]"], "nowhere does not exist"),
+        (["trainer=gpu", "data.train=[x]", "data.val=[x]"], "x does not exist"),
+        (["loss.feature.weight=0.01", "loss.feature.weights=no.pth"], "no.pth: no such file"),
+    ],
+)
+def test_a_mistake_costs_one_line_and_no_logs(overrides: list[str], words: str, tmp_path: Path) -> None:
+    done = command("src.train", *TINY, *overrides, f"run_dir={tmp_path}/out")
+    assert done.returncode == 2
+    errors = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    assert len(errors) == 1
+    assert words in errors[0]
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "out" / "metrics.csv").exists()
