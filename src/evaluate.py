@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from src.config.command import command
+from src.data.config import Stores
 from src.data.store import FaceStores
 from src.errors import UserError
 from src.evaluation import Evaluation, evaluate, pick_device
@@ -24,7 +25,7 @@ from src.report.table import TITLES, cells, gain_words, mean_words, metrics_json
 class EvaluateData:
     """What is measured on."""
 
-    test: tuple[str, ...]
+    test: Stores
     """Stores of faces; with several, the report has a table for each and one for all."""
 
 

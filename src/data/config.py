@@ -1,10 +1,21 @@
 """What a run trains and validates on; `conf/data` mirrors this file."""
 
 from dataclasses import dataclass, field
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator
 
 from src.data.augment import PhotometricConfig
 from src.data.batch import HeatmapConfig
 from src.data.pairs import MisalignmentConfig
+
+
+def _as_list(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+Stores = Annotated[tuple[str, ...], BeforeValidator(_as_list)]
+"""Folders of stores; one alone may go without the list's brackets."""
 
 
 @dataclass(frozen=True)
@@ -25,9 +36,9 @@ class SyntheticDataConfig:
 class DataConfig:
     """Stores, batches, misalignment, heatmaps and augmentation."""
 
-    train: tuple[str, ...]
+    train: Stores
     """Stores of the training faces."""
-    val: tuple[str, ...]
+    val: Stores
     """Stores of the validation faces."""
     batch_size: int = 16
     """Faces a batch and process, at least 2 (batch normalisation sees 1x1 features)."""

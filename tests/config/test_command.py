@@ -76,6 +76,10 @@ def test_a_yaml_file_with_an_unknown_key_is_refused() -> None:
         validated(config, TrainConfig)
 
 
+def test_a_single_store_may_go_without_brackets() -> None:
+    assert compose("train", TrainConfig, ["data.train=a/b", "data.val=[c]"]).data.train == ("a/b",)
+
+
 def test_a_missing_value_says_what_to_add() -> None:
     with pytest.raises(UserError, match=r"'data.train' has no value: add data.train=\.\.\."):
         compose("train", TrainConfig)

@@ -1,0 +1,59 @@
+"""What the README says can be typed, can be typed."""
+
+import re
+import shlex
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from src.config.command import check_overrides
+from src.config.train import TrainConfig
+from src.data.prepare_config import PrepareConfig
+from src.evaluate import EvaluateConfig
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+SCHEMAS = {"train": TrainConfig, "prepare": PrepareConfig, "evaluate": EvaluateConfig}
+
+
+def commands() -> list[tuple[str, list[str]]]:
+    joined = README.replace("\\\n", " ")
+    found = re.findall(r"python -m src\.(\w+) ([^`\n]*)", joined)
+    return [(verb, shlex.split(rest)) for verb, rest in found]
+
+
+def test_there_are_commands_for_every_verb() -> None:
+    assert {verb for verb, _ in commands()} == {"prepare", "train", "evaluate", "upscale"}
+
+
+@pytest.mark.parametrize(("verb", "words"), [c for c in commands() if c[0] in SCHEMAS], ids=str)
+def test_every_key_in_a_command_exists(verb: str, words: list[str]) -> None:
+    check_overrides(words, SCHEMAS[verb])
+
+
+def test_every_key_in_the_text_exists() -> None:
+    overrides = re.findall(r"`((?:model|loss|data|trainer|optimizer)\.[\w.]+=[^`]*)`", README)
+    assert len(overrides) > 5
+    check_overrides([shlex.split(text)[0] for text in overrides], TrainConfig)
+
+
+def test_every_make_target_exists_and_has_a_line_of_help() -> None:
+    targets = set(re.findall(r"make (\w+)", README))
+    assert {"demo", "test"} <= targets
+    shown = subprocess.run(["make"], capture_output=True, text=True, cwd=ROOT, check=True).stdout
+    for target in targets:
+        assert re.search(rf"^  make {target}\s+\w", shown, re.MULTILINE), target
+
+
+def test_every_file_it_links_to_is_there() -> None:
+    links = re.findall(r"\]\(((?!http)[^)]+)\)", README)
+    assert links
+    assert [link for link in links if not (ROOT / link).exists()] == []
+
+
+def test_it_shows_no_table_without_its_protocol() -> None:
+    for table in re.findall(r"(?:^.*\n)\n((?:\|.*\n)+)", README, re.MULTILINE):
+        if "PSNR" in table:
+            before = README[: README.index(table)][-900:]
+            assert re.search(r"faces|seed", before), table
