@@ -45,13 +45,20 @@ def lr_factor(schedule: ScheduleConfig, update: int, epoch: int, progress: float
     return factor
 
 
+def _check_rates(lr: float, discriminator_lr: float | None, *smoothing: float) -> None:
+    if lr < 0 or (discriminator_lr is not None and discriminator_lr < 0):
+        raise ValueError("lr and discriminator_lr must be 0 or more")
+    if not all(0 <= value < 1 for value in smoothing):
+        raise ValueError(f"smoothing constants must be in [0, 1), not {smoothing}")
+
+
 @dataclass(frozen=True)
 class RMSpropConfig:
     """RMSprop of the source text."""
 
     name: Literal["rmsprop"] = "rmsprop"
     lr: float = 1e-3
-    """Base learning rate, above 0."""
+    """Base learning rate, 0 or more."""
     discriminator_lr: float | None = None
     """The discriminator's; null: the same."""
     # Our choice: "decay rate 0.01" as the smoothing constant would keep 1 % of the squared gradients' past, which is
@@ -61,6 +68,9 @@ class RMSpropConfig:
     eps: float = 1e-8
     schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
 
+    def __post_init__(self) -> None:
+        _check_rates(self.lr, self.discriminator_lr, self.alpha)
+
 
 @dataclass(frozen=True)
 class AdamConfig:
@@ -68,12 +78,15 @@ class AdamConfig:
 
     name: Literal["adam"] = "adam"
     lr: float = 1e-3
-    """Base learning rate, above 0."""
+    """Base learning rate, 0 or more."""
     discriminator_lr: float | None = None
     """The discriminator's; null: the same."""
     betas: tuple[float, float] = (0.9, 0.999)
     eps: float = 1e-8
     schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
+
+    def __post_init__(self) -> None:
+        _check_rates(self.lr, self.discriminator_lr, *self.betas)
 
 
 OptimizerConfig = RMSpropConfig | AdamConfig

@@ -44,8 +44,11 @@ class TrainerConfig:
     def __post_init__(self) -> None:
         if self.max_time is not None and not re.fullmatch(r"\d\d:\d\d:\d\d:\d\d", self.max_time):
             raise ValueError(f"max_time must be DD:HH:MM:SS, as in 00:00:30:00 for half an hour, not {self.max_time!r}")
-        if min(self.devices, self.max_epochs, self.val_every_n_epochs, self.log_every_n_steps) < 1:
-            raise ValueError("devices, max_epochs, val_every_n_epochs and log_every_n_steps must be at least 1")
+        for name in ("devices", "max_epochs", "val_every_n_epochs", "log_every_n_steps", "limit_train_batches",
+                     "limit_val_batches", "threads"):  # fmt: skip
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ValueError(f"{name} must be at least 1, not {value}")
 
 
 def uses_gpu(config: TrainerConfig) -> bool:
@@ -59,7 +62,7 @@ def uses_gpu(config: TrainerConfig) -> bool:
 def build_trainer(
     config: TrainerConfig, run_dir: str, loggers: list[Logger], callbacks: list[Callback], **options: Any
 ) -> Trainer:
-    """The trainer of a run. Gradient clipping and accumulation are the module's: its optimisation is manual."""
+    """The trainer of a run."""
     gpu = uses_gpu(config)
     if gpu and config.devices > torch.cuda.device_count():
         raise UserError(f"trainer.devices={config.devices}: there are {torch.cuda.device_count()} GPUs here")
@@ -70,6 +73,8 @@ def build_trainer(
         default_root_dir=run_dir,
         accelerator="gpu" if gpu else "cpu",
         devices=config.devices,
+        # D's and U's steps each leave the other network without gradients.
+        strategy="auto" if config.devices == 1 else "ddp_find_unused_parameters_true",
         precision=precision,
         max_epochs=config.max_epochs,
         max_time=config.max_time,

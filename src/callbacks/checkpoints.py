@@ -1,5 +1,6 @@
 """Checkpoints: `last.ckpt` and `best.ckpt` at every validation and at the end, whole or not at all."""
 
+import math
 import os
 from pathlib import Path
 from typing import Any
@@ -37,7 +38,8 @@ class Checkpoints(Callback):
         """Save."""
         value = trainer.callback_metrics.get(self.monitor)
         score = None if value is None else float(value)
-        if score is not None and (self.best is None or score > self.best):
+        # NaN is never better, and nothing would be better than a NaN.
+        if score is not None and not math.isnan(score) and (self.best is None or score > self.best):
             self.best = score
             self.save(trainer, self.best_path)
         self.save(trainer, self.last_path)

@@ -12,5 +12,5 @@ class CallbacksConfig:
     """auto: a bar at a terminal, plain lines elsewhere."""
     progress_seconds: float = 20.0
     """Plain lines come at most this often, in seconds."""
-    monitor: str = "val/psnr_rgb"
+    monitor: Literal["val/psnr_rgb", "val/ssim_rgb", "val/psnr_y", "val/ssim_y"] = "val/psnr_rgb"
     """The validation metric by which best.ckpt is chosen; higher is better."""

@@ -2,6 +2,7 @@
 
 import functools
 import os
+import re
 import sys
 import time
 from collections.abc import Callable
@@ -9,8 +10,10 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import hydra
+from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from pydantic import TypeAdapter, ValidationError
@@ -19,7 +22,7 @@ from src.config.keys import check_keys, dotted_keys, unknown_key
 from src.errors import UserError
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
-# One stamp for a whole launch: DDP's children and a sweep's jobs inherit it, so all of them find the same run folder.
+# One stamp for a whole launch: DDP's children inherit it, so all of them find the same run folder.
 STAMP = "MTUN_RUN_STAMP"
 EXIT_USER_ERROR = 2
 
@@ -68,6 +71,19 @@ def validated(config: DictConfig, schema: type[Schema]) -> Schema:
         raise UserError(f"{key or 'configuration'}: {message}") from None
 
 
+def _in_a_line(error: HydraException) -> UserError:
+    """Hydra's message about overrides and groups, in one line and without its advice to append unknown keys."""
+    text = str(error)
+    key = re.match(r"Could not override '([^']+)'", text)
+    if key:
+        return UserError(f"'{key[1]}' belongs to another choice of {key[1].rsplit('.', 1)[0]} than this run's")
+    option = re.search(r"Could not find '([^']+)'", text)
+    choices = re.search(r"Available options in '[^']+':\n((?:\t.*\n?)+)", text)
+    if option and choices:
+        return UserError(f"there is no {option[1]}; there are {', '.join(choices[1].split())}")
+    return UserError(" ".join(text.split()))
+
+
 def _path_words(values: Any) -> set[Any]:
     """Every key and list position in a tree: what of pydantic's error location is ours (the rest names variants)."""
     if isinstance(values, dict):
@@ -100,10 +116,20 @@ def command(config_name: str, schema: type[Schema]) -> Callable[[Callable[[Schem
             guarded(lambda: check_overrides(sys.argv[1:], schema))
 
             def run(config: DictConfig) -> None:
+                if HydraConfig.get().mode == RunMode.MULTIRUN and "run_dir" in config:
+                    config.run_dir = HydraConfig.get().runtime.output_dir  # a folder a job
                 guarded(lambda: task(validated(config, schema)))
 
+            def launch() -> None:
+                try:
+                    hydra.main(version_base="1.3", config_path=str(CONF), config_name=config_name)(run)()
+                except HydraException as error:
+                    raise _in_a_line(error) from None
+
             run.__module__ = "__main__"
-            hydra.main(version_base="1.3", config_path=str(CONF), config_name=config_name)(run)()
+            # Hydra's own report of a mistake spans many lines; with this it raises, and we say it in one.
+            os.environ.setdefault("HYDRA_FULL_ERROR", "1")
+            guarded(launch)
 
         return main
 

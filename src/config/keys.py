@@ -46,6 +46,8 @@ def nearest(key: str, known: list[str]) -> str:
 def unknown_key(key: str, schema: type) -> UserError:
     """The error for a key that the schema does not have."""
     known = sorted(set(dotted_keys(schema)))
+    if key in known:
+        return UserError(f"'{key}' belongs to another choice of {key.rsplit('.', 1)[0]} than this run's; leave it out")
     return UserError(f"unknown key '{key}': did you mean '{nearest(key, known)}'? (`--cfg job` prints all keys)")
 
 

@@ -41,6 +41,8 @@ class TrainConfig:
     callbacks: CallbacksConfig
 
     def __post_init__(self) -> None:
+        if not 0 <= self.seed < 2**32:
+            raise ValueError(f"seed must be 0 or more and below 2^32, not {self.seed}")
         if self.model.generator.heatmaps != self.data.heatmaps.maps:
             raise ValueError(
                 f"model.generator.heatmaps is {self.model.generator.heatmaps} but data.heatmaps.maps is "

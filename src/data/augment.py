@@ -27,6 +27,12 @@ class PhotometricConfig:
     gray: float = 0.05
     """Share of faces turned grey, 0-1."""
 
+    def __post_init__(self) -> None:
+        for name in ("probability", "brightness", "contrast", "saturation", "hue", "gray"):
+            value, top = getattr(self, name), 0.5 if name == "hue" else 1.0
+            if not 0 <= value <= top:
+                raise ValueError(f"{name} must be 0-{top:g}, not {value:g}")
+
 
 class Photometric:
     """Changes brightness, contrast, colour and, for some, takes the colour away: deterministic by the given seed."""

@@ -42,7 +42,7 @@ class FaceData(LightningDataModule):
         if synthetic is None:
             return
         asked = [Path(path) for path in (*self.config.train, *self.config.val)]
-        if any(Path(synthetic.out) in path.parents and not path.exists() for path in asked):
+        if any(Path(synthetic.out) in path.parents for path in asked):
             from src.data.preparation import run_preparation
             from src.data.prepare_config import PrepareConfig, SyntheticSource
 
@@ -94,6 +94,8 @@ class FaceData(LightningDataModule):
             drop_last=drop_last,
             pin_memory=torch.cuda.is_available(),
             persistent_workers=workers > 0,
+            # The loader draws a seed for its workers, which use none; not from the numbers that a resumed run restores.
+            generator=torch.Generator().manual_seed(self.seed),
         )
 
 

@@ -52,3 +52,17 @@ class LossConfig:
     structure: StructureLossConfig = field(default_factory=StructureLossConfig)
     alignment: float = 0.0
     """Weight of the alignment term; 0 in the method as published, about 3 for short trainings."""
+
+    def __post_init__(self) -> None:
+        weights = {
+            "pixel": self.pixel,
+            "feature.weight": self.feature.weight,
+            "adversarial.weight": self.adversarial.weight,
+            "structure.weight": self.structure.weight,
+            "alignment": self.alignment,
+        }
+        for name, weight in weights.items():
+            if weight < 0:
+                raise ValueError(f"{name} must be 0 or more, not {weight:g}")
+        if not 0 < self.adversarial.decay <= 1:
+            raise ValueError(f"adversarial.decay must be in (0, 1], not {self.adversarial.decay:g}")

@@ -16,7 +16,7 @@ from src.model.output import Upscaled
 
 
 def adversarial_weight(config: AdversarialLossConfig, epoch: int) -> float:
-    """B of Eq. 7.6 in an epoch: constant in the source text, decaying to a floor in the published code."""
+    """Weight b of Eq. 7.6 in an epoch: constant in the source text, decaying to a floor in the published code."""
     return (
         config.weight * config.decay**epoch
         if config.decay == 1

@@ -18,6 +18,10 @@ class DiscriminatorConfig:
     dropout: float = 0.5
     """Share of hidden units dropped, 0-1."""
 
+    def __post_init__(self) -> None:
+        if not (0 <= self.spatial_dropout < 1 and 0 <= self.dropout < 1):
+            raise ValueError("spatial_dropout and dropout must be in [0, 1)")
+
 
 class Discriminator(nn.Module):
     """Four stages of conv k5, max-pool 2, ReLU, spatial dropout; then FC, ReLU, dropout, FC 1."""

@@ -47,10 +47,14 @@ class HEBConfig:
     def __post_init__(self) -> None:
         if self.resolution not in (16, 32, 64, 128):
             raise ValueError(f"resolution must be 16, 32, 64 or 128, not {self.resolution}")
-        if self.resolution % 2**self.depth:
-            raise ValueError(f"depth {self.depth} does not divide resolution {self.resolution}: use a smaller depth")
-        if self.stacks < 1:
-            raise ValueError("stacks must be at least 1; heb.enabled=false leaves the branch out")
+        if self.depth < 1 or self.resolution % 2**self.depth:
+            raise ValueError(
+                f"depth must be at least 1 and 2^depth divide resolution {self.resolution}, not {self.depth}"
+            )
+        if not 1 <= self.stacks <= 4:
+            raise ValueError(f"stacks must be 1-4, not {self.stacks}; heb.enabled=false leaves the branch out")
+        if self.width < 1:
+            raise ValueError(f"width must be at least 1, not {self.width}")
 
 
 class HeatmapEstimation(nn.Module):

@@ -80,6 +80,10 @@ class SpatialTransformer(nn.Module):
             self.head.bias.copy_(torch.tensor([0.0, 1.0, 0.0, 0.0]))
 
     def forward(self, features: Tensor) -> Tensor:
-        """(B, C, H, W) -> the 2x3 matrices (B, 2, 3) in float32: upright output to unaligned input coordinates."""
-        angle, scale, shift_x, shift_y = self.head(self.localisation(features)).float().unbind(1)
-        return similarity_matrix(angle, scale, shift_x, shift_y)
+        """(B, C, H, W) -> the 2x3 matrices (B, 2, 3) in float32: upright output to unaligned input coordinates.
+
+        All of it is computed in float32: next to scale 1, bfloat16 numbers are 1/128 apart, half a pixel of 128.
+        """
+        with torch.autocast(features.device.type, enabled=False):
+            angle, scale, shift_x, shift_y = self.head(self.localisation(features.float())).unbind(1)
+            return similarity_matrix(angle, scale, shift_x, shift_y)

@@ -11,4 +11,5 @@ def progress(trainer: Trainer) -> float:
     for callback in trainer.callbacks:  # type: ignore[attr-defined]
         if isinstance(callback, Timer) and callback._duration:
             done = max(done, callback.time_elapsed() / callback._duration)
-    return min(1.0, done)
+    # Clocks of several processes differ, and with them the learning rates would.
+    return min(1.0, trainer.strategy.broadcast(done) if trainer.world_size > 1 else done)

@@ -1,5 +1,6 @@
 """The LightningModule: alternating steps of D and U with manual optimisation."""
 
+import math
 from typing import Any
 
 import torch
@@ -8,6 +9,7 @@ from torch import Tensor
 
 from src.config.train import TrainConfig
 from src.data.batch import Pairs
+from src.errors import UserError
 from src.loss.objective import Objective
 from src.loss.terms import discriminator_loss
 from src.metric.heatmap import angle_error, peak_error
@@ -22,6 +24,15 @@ def gradient_norm(network: torch.nn.Module) -> Tensor:
     """The Euclidean norm of all gradients of a network, a scalar."""
     gradients = [parameter.grad for parameter in network.parameters() if parameter.grad is not None]
     return torch.nn.utils.get_total_norm(gradients) if gradients else torch.zeros(())
+
+
+def require_finite(values: dict[str, Tensor | float]) -> None:
+    """UserError naming the values that are NaN or infinite."""
+    bad = [name for name, value in values.items() if not math.isfinite(float(value))]
+    if bad:
+        raise UserError(
+            f"training has diverged: {', '.join(bad)} not finite; lower optimizer.lr. Earlier checkpoints are kept"
+        )
 
 
 class FaceSR(LightningModule):
@@ -44,6 +55,9 @@ class FaceSR(LightningModule):
         # In a list: not a submodule, so neither in the state dict nor in DDP's buckets.
         self._objective = [Objective(config.loss)]
         self._scores: list[dict[str, Tensor]] = []
+        self._logging = False
+        self._random: dict[str, Any] | None = None
+        self._gradient_norms: dict[str, Tensor] = {}
 
     @property
     def objective(self) -> Objective:
@@ -51,7 +65,7 @@ class FaceSR(LightningModule):
         return self._objective[0]
 
     def setup(self, stage: str) -> None:
-        """Take the frozen network along to the device."""
+        """Take the frozen network along to the device, before DDP and the optimisers see the parameters."""
         self._objective[0] = self.objective.to(self.device)
         if self.config.trainer.channels_last:
             self.to(memory_format=torch.channels_last)
@@ -77,7 +91,9 @@ class FaceSR(LightningModule):
         logs: dict[str, Tensor | float] = dict(
             zip(("optim/lr_generator", "optim/lr_discriminator"), rates, strict=False)
         )
-        logging = (self.trainer.fit_loop.total_batch_idx + 1) % self.config.trainer.log_every_n_steps == 0
+        self._logging = logging = (
+            self.trainer.fit_loop.total_batch_idx + 1
+        ) % self.config.trainer.log_every_n_steps == 0
 
         output = self(pairs.lr)
         fake_logits = None
@@ -89,14 +105,13 @@ class FaceSR(LightningModule):
             loss = discriminator_loss(real, fake)
             rest[0].zero_grad()
             self.manual_backward(loss)
+            rest[0].step()
             if logging:
                 logs |= {
                     "gan/loss_discriminator": loss.detach(),
                     "gan/accuracy_real": (real > 0).float().mean(),
                     "gan/accuracy_fake": (fake < 0).float().mean(),
-                    "optim/grad_norm_discriminator": gradient_norm(discriminator),
                 }
-            rest[0].step()
             discriminator.requires_grad_(False)
             fake_logits = discriminator(output.image)
 
@@ -111,13 +126,27 @@ class FaceSR(LightningModule):
         )
         generator_optimizer.zero_grad()
         self.manual_backward(total)
-        if logging:
-            logs |= {f"loss/{name}": term.detach() for name, term in terms.items()}
-            logs |= {"loss/total": total.detach(), "optim/grad_norm_generator": gradient_norm(self.generator)}
-            self.log_dict({name: torch.as_tensor(value) for name, value in logs.items()}, batch_size=len(pairs.lr))
         generator_optimizer.step()
         if self.discriminator is not None:
             self.discriminator.requires_grad_(True)
+        if logging:
+            logs |= {f"loss/{name}": term.detach() for name, term in terms.items()}
+            logs |= {"loss/total": total.detach(), **self._gradient_norms}
+            require_finite(logs)
+            self.log_dict({name: torch.as_tensor(value) for name, value in logs.items()}, batch_size=len(pairs.lr))
+
+    def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
+        """Note the gradients' norm: here a loss scaler has unscaled them."""
+        if self._logging:
+            first = optimizer.param_groups[0]["params"][0]
+            name = "generator" if first is next(self.generator.parameters()) else "discriminator"
+            self._gradient_norms[f"optim/grad_norm_{name}"] = gradient_norm(getattr(self, name))
+
+    def on_validation_start(self) -> None:
+        """Let all processes validate rank 0's running statistics: manual optimisation keeps DDP from sharing them."""
+        if self.trainer.world_size > 1:
+            for buffer in self.buffers():
+                torch.distributed.broadcast(buffer, 0)
 
     def validation_step(self, pairs: Pairs, batch_idx: int) -> None:
         """Collect every face's scores."""
@@ -134,7 +163,8 @@ class FaceSR(LightningModule):
         """Log the means over the faces (of all processes)."""
         for name in self._scores[0] if self._scores else ():
             values = torch.cat([scores[name].float() for scores in self._scores])
-            known = values[~values.isnan()]
+            # A face whose components are all hidden has no peak; any other NaN must show.
+            known = values[~values.isnan()] if name == "heatmap_peak_px" else values
             totals = torch.stack([known.sum(), torch.tensor(float(len(known)), device=known.device)])
             if self.trainer.world_size > 1:
                 gathered: Any = self.all_gather(totals)
@@ -146,6 +176,18 @@ class FaceSR(LightningModule):
         """Plain values only, so that the file loads with `weights_only=True`."""
         checkpoint["hyper_parameters"] = to_plain(self.config)
         checkpoint["iterations"] = self.trainer.fit_loop.total_batch_idx + 1
+        checkpoint["random"] = {"cpu": torch.get_rng_state(), "cuda": torch.cuda.get_rng_state_all()}
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep the state of D's dropout for the start of the training."""
+        self._random = checkpoint.get("random")
+
+    def on_train_start(self) -> None:
+        """Go on with the random numbers where the checkpoint left them."""
+        if self._random is not None:
+            torch.set_rng_state(self._random["cpu"])
+            if len(self._random["cuda"]) == torch.cuda.device_count():
+                torch.cuda.set_rng_state_all(self._random["cuda"])
 
     def _laid_out(self, images: Tensor) -> Tensor:
         return images.contiguous(memory_format=torch.channels_last) if self.config.trainer.channels_last else images

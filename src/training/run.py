@@ -7,17 +7,16 @@ from pathlib import Path
 import torch
 import wandb
 from lightning import seed_everything
-from omegaconf import OmegaConf
 
 from src.callbacks.checkpoints import Checkpoints
 from src.callbacks.progress import build_progress
 from src.config.train import TrainConfig
 from src.data.module import FaceData
-from src.errors import UserError
 from src.logger import build_loggers
 from src.model.build import parameter_count, to_plain
 from src.trainer import build_trainer
 from src.training.module import FaceSR
+from src.training.resume import start_from
 
 log = logging.getLogger(__name__)
 
@@ -46,10 +45,9 @@ def _fit(config: TrainConfig, run_dir: Path) -> Path:
     data.prepare_data()
     # Opened before the trainer, so that a wrong path costs a second and leaves no logs behind.
     data.setup("fit")
-    run_dir.mkdir(parents=True, exist_ok=True)
     plain = to_plain(config)
-    OmegaConf.save(OmegaConf.create(plain), run_dir / "config.yaml")
     checkpoints = Checkpoints(config.run_dir, config.callbacks.monitor)
+    resumed = start_from(run_dir, checkpoints.last_path, plain)
     trainer = build_trainer(
         config.trainer,
         config.run_dir,
@@ -70,12 +68,14 @@ def _fit(config: TrainConfig, run_dir: Path) -> Path:
         trainer.precision,
         torch.get_num_threads(),
     )
-    trainer.fit(module, data)
+    if resumed is not None:
+        log.info("going on from %s", resumed)
+    trainer.fit(module, data, ckpt_path=resumed, weights_only=True)
     if checkpoints.saved_at != trainer.fit_loop.total_batch_idx:
-        if trainer.fit_loop.total_batch_idx < 0:
-            raise UserError("trainer.max_time was over before the first batch: give it more")
         trainer.validate(module, data, verbose=False)
-    log.info("best %s %.4g: %s", config.callbacks.monitor, checkpoints.best or float("nan"), checkpoints.best_path)
+    log.info("newest checkpoint: %s", checkpoints.last_path)
+    if checkpoints.best is not None:
+        log.info("best %s %.4g: %s", config.callbacks.monitor, checkpoints.best, checkpoints.best_path)
     return checkpoints.last_path
 
 

@@ -97,6 +97,24 @@ def test_every_key_has_a_comment() -> None:
     assert uncommented_keys() == []
 
 
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ("experiment=demoo", "there is no experiment/demoo; there are celeba16x, "),
+        ("model.generator.skip=false", "'model.generator.skip' belongs to another choice of model.generator"),
+        ("+optimizer.alpha=0.9", "'optimizer.alpha' belongs to another choice of optimizer"),
+    ],
+)
+def test_hydras_own_errors_end_in_one_line_too(override: str, words: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "src.train", *([] if "experiment" in override else ["experiment=demo"]), override],
+        capture_output=True, text=True, cwd=ROOT,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert words in done.stderr
+
+
 def test_the_command_line_ends_in_one_line_and_2() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "src.train", "experiment=demo", "data.trian=x"], capture_output=True, text=True, cwd=ROOT

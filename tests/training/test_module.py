@@ -189,3 +189,50 @@ def test_paths_in_the_configuration_do_not_matter_to_the_file(stores: list[str],
     content = torch.load(tmp_path / "x.ckpt", weights_only=True)
     assert content["hyper_parameters"]["model"]["generator"]["name"] == "light"
     assert content["iterations"] == 1
+    assert set(content["random"]) == {"cpu", "cuda"}
+
+
+MTUN_TINY = [
+    "experiment=celeba16x",
+    "logger=none",
+    "model.generator.encoder_widths=[4,4,4,4]",
+    "model.generator.decoder_widths=[4,4,4,4]",
+    "model.generator.upsampler_widths=[4,4]",
+    "model.generator.features=8",
+    "model.generator.heb.width=4",
+    "model.discriminator.widths=[4,4,4,4]",
+    "loss=squeezenet",
+    "loss.feature.weights=random",
+    "data.batch_size=2",
+    "data.workers=0",
+    "trainer=cpu",
+]
+
+
+@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
+def test_the_methods_own_configuration_trains(stores: list[str], precision: str) -> None:
+    config = compose("train", TrainConfig, [*MTUN_TINY, *stores, "trainer.max_epochs=1", "trainer.log_every_n_steps=1"])
+    module, trainer = fit(config, limit_train_batches=2, precision=precision)
+    logged = {name: float(value) for name, value in trainer.callback_metrics.items()}
+    assert {"loss/pixel", "loss/feature", "loss/adversarial", "loss/structure"} <= set(logged)
+    assert "loss/alignment" not in logged, "the published method has none"
+    assert all(torch.isfinite(torch.tensor(value)) for value in logged.values())
+    assert all(parameter.dtype == torch.float32 for parameter in module.parameters())
+
+
+def test_a_diverged_run_stops_and_names_the_term(stores: list[str]) -> None:
+    from src.errors import UserError
+
+    config = tiny(stores, "optimizer.lr=1e30", "trainer.max_epochs=5", "trainer.log_every_n_steps=1")
+    with pytest.raises(UserError, match=r"diverged: .*loss/"):
+        fit(config)
+
+
+@pytest.mark.parametrize("bad", ["seed=-1", "optimizer.lr=-1", "loss.alignment=-3", "data.photometric.hue=0.9",
+                                 "model.generator.heb.stacks=9", "model.discriminator.dropout=1.0",
+                                 "trainer.limit_val_batches=0", "callbacks.monitor=val/psnr"])  # fmt: skip
+def test_values_out_of_their_documented_range_are_refused(stores: list[str], bad: str) -> None:
+    from src.errors import UserError
+
+    with pytest.raises(UserError, match=bad.split("=")[0].split(".")[-1].split("_")[0]):
+        tiny(stores, bad)

@@ -99,7 +99,6 @@ def test_a_run_that_its_time_cuts_is_validated_and_saved(tmp_path: Path) -> None
     ("overrides", "words"),
     [
         (["data.train=[nowhere]", "data.val=[nowhere]"], "nowhere does not exist"),
-        (["trainer=gpu", "data.train=[x]", "data.val=[x]"], "x does not exist"),
         (["loss.feature.weight=0.01", "loss.feature.weights=no.pth"], "no.pth: no such file"),
     ],
 )
@@ -111,3 +110,20 @@ def test_a_mistake_costs_one_line_and_no_logs(overrides: list[str], words: str, 
     assert words in errors[0]
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "out" / "metrics.csv").exists()
+
+
+def test_a_wandb_run_goes_offline_and_leaves_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    write_store(tmp_path / "train", 4, seed=1)
+    done = command(
+        "src.train",
+        *TINY,
+        "logger=wandb",
+        "debug=fast",
+        f"data.train=[{tmp_path}/train]",
+        f"data.val=[{tmp_path}/train]",
+        f"run_dir={tmp_path}/out",
+    )
+    assert done.returncode == 0, done.stderr
+    assert list((tmp_path / "out" / "wandb").glob("offline-run-*/*.wandb"))
+    assert (tmp_path / "out" / "metrics.csv").exists(), "the CSV is there beside it"
