@@ -2,7 +2,6 @@
 PYTHON ?= python3
 BIN := .venv/bin
 RUN := $(BIN)/python
-UV_VERSION := $(shell sed -n 's/^uv==\([^ ]*\).*/\1/p' requirements.lock)
 DEMO := outputs/demo
 
 .DEFAULT_GOAL := help
@@ -16,7 +15,8 @@ setup: .venv/.installed ## install everything from requirements.lock into .venv
 .venv/.installed: requirements.lock
 	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed: make PYTHON=python3.11 setup" if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv .venv
-	$(RUN) -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	@sed -n "/^uv==/,/[^\\\\]$$/p" requirements.lock > .venv/uv.txt
+	$(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r .venv/uv.txt
 	$(BIN)/uv pip install --python $(RUN) --quiet --require-hashes --no-deps -r requirements.lock
 	@touch $@
 

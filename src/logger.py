@@ -1,11 +1,15 @@
-"""Where losses and metrics go; `conf/logger` mirrors this file."""
+"""Where losses and metrics go; `conf/logger` mirrors this file.
+
+Lightning is imported when a logger is built: a command's settings are checked before seconds go into imports.
+"""
 
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from lightning.pytorch.loggers import CSVLogger, Logger, WandbLogger
+if TYPE_CHECKING:
+    from lightning.pytorch.loggers import Logger
 
 
 @dataclass(frozen=True)
@@ -52,8 +56,10 @@ def wandb_mode(config: WandbLoggerConfig) -> str:
     return "online" if logged_in else "offline"
 
 
-def build_loggers(config: LoggerConfig, run_dir: str, run_config: dict[str, Any]) -> list[Logger]:
+def build_loggers(config: LoggerConfig, run_dir: str, run_config: dict[str, Any]) -> "list[Logger]":
     """The loggers of a run; the CSV is always among them but for `logger=none`."""
+    from lightning.pytorch.loggers import CSVLogger, WandbLogger
+
     if isinstance(config, NoLoggerConfig):
         return []
     loggers: list[Logger] = [CSVLogger(run_dir, name="", version="")]

@@ -1,15 +1,19 @@
-"""The Lightning trainer; `conf/trainer` mirrors this file."""
+"""The Lightning trainer; `conf/trainer` mirrors this file.
+
+Lightning is imported when a trainer is built: a command's settings are checked before seconds go into imports.
+"""
 
 import re
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
-from lightning import Callback, Trainer
-from lightning.pytorch.callbacks import ProgressBar
-from lightning.pytorch.loggers import Logger
 
 from src.errors import UserError
+
+if TYPE_CHECKING:
+    from lightning import Callback, Trainer
+    from lightning.pytorch.loggers import Logger
 
 
 @dataclass(frozen=True)
@@ -60,9 +64,12 @@ def uses_gpu(config: TrainerConfig) -> bool:
 
 
 def build_trainer(
-    config: TrainerConfig, run_dir: str, loggers: list[Logger], callbacks: list[Callback], **options: Any
-) -> Trainer:
+    config: TrainerConfig, run_dir: str, loggers: "list[Logger]", callbacks: "list[Callback]", **options: Any
+) -> "Trainer":
     """The trainer of a run."""
+    from lightning import Trainer
+    from lightning.pytorch.callbacks import ProgressBar
+
     gpu = uses_gpu(config)
     if gpu and config.devices > torch.cuda.device_count():
         raise UserError(f"trainer.devices={config.devices}: there are {torch.cuda.device_count()} GPUs here")

@@ -5,7 +5,6 @@ It acts on the HR face before the pair is made, so that LR and HR keep the same 
 
 from dataclasses import dataclass
 
-import albumentations as A
 import numpy as np
 from numpy.typing import NDArray
 
@@ -38,6 +37,8 @@ class Photometric:
     """Changes brightness, contrast, colour and, for some, takes the colour away: deterministic by the given seed."""
 
     def __init__(self, config: PhotometricConfig) -> None:
+        import albumentations as A  # here: a command's settings are checked before seconds go into imports
+
         self.probability = config.probability
         self.transform = A.Compose(
             [

@@ -74,27 +74,6 @@ def test_the_last_epoch_was_validated_once(run: tuple[Path, subprocess.Completed
     assert sum("val/psnr_rgb" in line and line.startswith("epoch 2 ") for line in run[1].stderr.splitlines()) == 1
 
 
-def test_a_run_that_its_time_cuts_is_validated_and_saved(tmp_path: Path) -> None:
-    write_store(tmp_path / "train", 40, seed=1)
-    write_store(tmp_path / "val", 2, seed=2)
-    done = command(
-        "src.train",
-        *TINY,
-        "trainer.max_epochs=100000",
-        "trainer.max_time=00:00:00:03",
-        "trainer.val_every_n_epochs=100000",
-        f"data.train=[{tmp_path}/train]",
-        f"data.val=[{tmp_path}/val]",
-        f"run_dir={tmp_path}/out",
-    )
-    assert done.returncode == 0, done.stderr
-    checkpoint = torch.load(tmp_path / "out/checkpoints/last.ckpt", weights_only=True)
-    assert checkpoint["iterations"] > 1
-    rates = [group["lr"] for state in checkpoint["optimizer_states"] for group in state["param_groups"]]
-    assert max(rates) < 1e-4, "the cool-down follows the clock"
-    assert "best val/psnr_rgb" in done.stderr
-
-
 @pytest.mark.parametrize(
     ("overrides", "words"),
     [
