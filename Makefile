@@ -17,7 +17,9 @@ setup: .venv/.installed ## install everything from requirements.lock into .venv
 	$(PYTHON) -m venv .venv
 	@sed -n "/^uv==/,/[^\\\\]$$/p" requirements.lock > .venv/uv.txt
 	$(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r .venv/uv.txt
-	$(BIN)/uv pip install --python $(RUN) --quiet --require-hashes --no-deps -r requirements.lock
+	@# uv is the faster one; pip, where uv does not reach the index that the machine's pip is set up for.
+	$(BIN)/uv pip install --python $(RUN) --quiet --require-hashes --no-deps -r requirements.lock || \
+		$(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements.lock
 	@touch $@
 
 demo: setup ## draw synthetic faces, train on the CPU, evaluate: a table and a picture in outputs/demo

@@ -24,6 +24,8 @@ class ScheduleConfig:
     def __post_init__(self) -> None:
         if not (0 < self.epoch_decay <= 1 and 0 <= self.floor <= 1 and 0 <= self.cooldown <= 1):
             raise ValueError("schedule: epoch_decay must be in (0, 1], floor and cooldown in [0, 1]")
+        if any(updates < 0 or divisor <= 0 for updates, divisor in self.warmup):
+            raise ValueError("schedule.warmup: pairs [updates, divisor] of 0 or more and above 0")
 
 
 def lr_factor(schedule: ScheduleConfig, update: int, epoch: int, progress: float) -> float:

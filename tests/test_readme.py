@@ -11,6 +11,7 @@ from src.config.command import check_overrides
 from src.config.train import TrainConfig
 from src.data.prepare_config import PrepareConfig
 from src.evaluate import EvaluateConfig
+from src.upscale import parser
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -30,6 +31,15 @@ def test_there_are_commands_for_every_verb() -> None:
 @pytest.mark.parametrize(("verb", "words"), [c for c in commands() if c[0] in SCHEMAS], ids=str)
 def test_every_key_in_a_command_exists(verb: str, words: list[str]) -> None:
     check_overrides(words, SCHEMAS[verb])
+
+
+def test_the_upscale_command_parses() -> None:
+    for words in (words for verb, words in commands() if verb == "upscale"):
+        assert parser().parse_args(words).out
+
+
+def test_no_placeholder_is_left() -> None:
+    assert re.findall(r"\b[A-Z]+_TABLE\b", README) == []
 
 
 def test_every_key_in_the_text_exists() -> None:

@@ -7,6 +7,8 @@ from typing import Any
 
 from lightning import Callback, LightningModule, Trainer
 
+from src.errors import UserError
+
 
 class Checkpoints(Callback):
     """Writes `checkpoints/last.ckpt` and, when the monitored metric rose, `checkpoints/best.ckpt`.
@@ -36,6 +38,12 @@ class Checkpoints(Callback):
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Save."""
+        broken = [name for name, tensor in pl_module.state_dict().items() if not tensor.isfinite().all()]
+        if broken:
+            raise UserError(
+                f"training has diverged: {broken[0]} is not finite; lower optimizer.lr. "
+                f"The checkpoints in {self.folder} are from before"
+            )
         value = trainer.callback_metrics.get(self.monitor)
         score = None if value is None else float(value)
         # NaN is never better, and nothing would be better than a NaN.
@@ -47,9 +55,14 @@ class Checkpoints(Callback):
     def save(self, trainer: Trainer, path: Path) -> None:
         """Write to a temporary name, then rename: a kill leaves the old file or the new one."""
         temporary = path.with_suffix(".tmp")
-        trainer.save_checkpoint(temporary)
-        if trainer.is_global_zero:
-            os.replace(temporary, path)  # noqa: PTH105 - the atomic rename is the point
+        try:
+            trainer.save_checkpoint(temporary)
+            if trainer.is_global_zero:
+                os.replace(temporary, path)  # noqa: PTH105 - the atomic rename is the point
+        except (OSError, RuntimeError) as error:  # torch's writer says a full disk in a RuntimeError
+            temporary.unlink(missing_ok=True)
+            why = str(error).splitlines()[0]
+            raise UserError(f"{path} cannot be written ({why}); free some space: the same command goes on") from error
         self.saved_at = trainer.fit_loop.total_batch_idx
 
     def state_dict(self) -> dict[str, Any]:

@@ -78,5 +78,5 @@ def build_progress(config: CallbacksConfig) -> list[Callback]:
     if style == "auto":
         style = "bar" if sys.stderr.isatty() else "lines"
     if style == "bar":
-        return [RichProgressBar()]
+        return [RichProgressBar(console_kwargs={"stderr": True})]
     return [ProgressLines(config.progress_seconds)] if style == "lines" else []

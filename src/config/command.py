@@ -96,8 +96,8 @@ def _path_words(values: Any) -> set[Any]:
 def command(config_name: str, schema: type[Schema]) -> Callable[[Callable[[Schema], None]], Callable[[], None]]:
     """Turn `main(config)` into an entry point that composes `conf/<config_name>.yaml` and hands over a `schema`.
 
-    A UserError, from the configuration or from the task, is printed as one line and exits with 2. Ctrl-C exits
-    with 130 and no traceback.
+    A UserError, from the configuration or from the task, is printed as one line and exits with 2; Ctrl-C ends it
+    without a traceback.
     """
 
     def decorate(task: Callable[[Schema], None]) -> Callable[[], None]:
@@ -125,6 +125,8 @@ def command(config_name: str, schema: type[Schema]) -> Callable[[Callable[[Schem
                     hydra.main(version_base="1.3", config_path=str(CONF), config_name=config_name)(run)()
                 except HydraException as error:
                     raise _in_a_line(error) from None
+                except OmegaConfBaseException as error:
+                    raise UserError(f"the configuration does not resolve: {' '.join(str(error).split())}") from None
 
             run.__module__ = "__main__"
             # Hydra's own report of a mistake spans many lines; with this it raises, and we say it in one.

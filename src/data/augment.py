@@ -3,6 +3,7 @@
 It acts on the HR face before the pair is made, so that LR and HR keep the same light; geometry is never touched.
 """
 
+import os
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,6 +38,7 @@ class Photometric:
     """Changes brightness, contrast, colour and, for some, takes the colour away: deterministic by the given seed."""
 
     def __init__(self, config: PhotometricConfig) -> None:
+        os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # or its import asks the network for a newer version
         import albumentations as A  # here: a command's settings are checked before seconds go into imports
 
         self.probability = config.probability

@@ -20,6 +20,8 @@ ARRAYS: dict[str, tuple[DTypeLike, tuple[int, ...]]] = {
 }
 BYTES_A_FACE = SIDE * SIDE * 3 + LANDMARKS * 2 * 4 + LANDMARKS + 256  # the last is about a line of the manifest
 
+SOURCE_KEYS = ("source.seed", "source.count", "source.train", "source.val", "source.test")
+
 Setting = str | int | float | bool | None
 Settings = dict[str, Setting]
 
@@ -62,6 +64,18 @@ class Card:
     layout: int = LAYOUT
 
 
+def remake(folder: Path, card: Card | None = None) -> str:
+    """The command that makes a store again, as far as its card tells."""
+    if card is None:
+        return f"make it again: python -m src.prepare source=... out={folder} overwrite=true"
+    words = [f"source={card.source.get('name', '...')}"]
+    if "root" in card.source:
+        words.append(f"source.root={card.source['root']}")
+    words += [f"{key}={value}" for key, value in card.settings.items() if key in SOURCE_KEYS]
+    out = folder.parent if card.split else folder
+    return f"make it again: python -m src.prepare {' '.join(words)} out={out} overwrite=true"
+
+
 def fingerprint(settings: Settings) -> str:
     """SHA-256 of the settings, whatever their order."""
     return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
@@ -75,7 +89,7 @@ def write_card(folder: Path, card: Card) -> None:
 
 def read_card(folder: Path) -> Card:
     """The card of a store; StoreError where it cannot be read or is of another layout."""
-    again = f"make the store again: python -m src.prepare source=... out={folder} overwrite=true"
+    again = remake(folder)
     try:
         values = json.loads((folder / CARD).read_text(encoding="utf-8"))
         layout = values["layout"]

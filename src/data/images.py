@@ -61,10 +61,10 @@ def _pixels(image: Image.Image, file: str) -> NDArray[np.uint8]:
         raise BadFace(file, f"animated image: {frames} frames")
     image.load()
     upright = ImageOps.exif_transpose(image)
-    if upright.mode.startswith("I"):
-        upright = _from_16_bit(upright, file)
-    elif upright.mode == "F":
-        raise BadFace(file, "floating-point pixels, whose range is not known: save it with 8 bits")
+    if upright.mode.startswith("I;16") or (upright.mode == "I" and image.format in ("PNG", "PPM")):
+        upright = _from_16_bit(upright, file)  # Pillow opens a 16-bit PNG or PGM as either
+    elif upright.mode in ("I", "F"):
+        raise BadFace(file, "32-bit pixels, whose range is not known: save it with 8 or 16 bits")
     if upright.has_transparency_data:
         rgba = upright.convert("RGBA")
         upright = Image.alpha_composite(Image.new("RGBA", rgba.size, "black"), rgba)

@@ -35,6 +35,7 @@ class FaceData(LightningDataModule):
         self.config, self.resolution, self.seed = config, resolution, seed
         self.train_faces: FaceDataset | None = None
         self.val_faces: FaceDataset | None = None
+        self.position: tuple[int, int] | None = None
 
     def prepare_data(self) -> None:
         """Draw the synthetic faces that the run asks for and that are not there yet (one process a machine)."""
@@ -47,17 +48,25 @@ class FaceData(LightningDataModule):
             from src.data.prepare_config import PrepareConfig, SyntheticSource
 
             source = SyntheticSource(name="synthetic", train=synthetic.train, val=synthetic.val, seed=synthetic.seed)
-            run_preparation(PrepareConfig(source=source, out=synthetic.out), log.info)
+            try:
+                run_preparation(PrepareConfig(source=source, out=synthetic.out), log.info)
+            except UserError as error:
+                raise UserError(
+                    f"data.synthetic: {error}. From a training: data.synthetic.out=ANOTHER_FOLDER, "
+                    f"or delete {synthetic.out}"
+                ) from None
 
     def setup(self, stage: str) -> None:
         """Open the stores."""
         config = self.config
         train, val = (_open(paths, key) for paths, key in ((config.train, "data.train"), (config.val, "data.val")))
         world = self.trainer.world_size if self.trainer else 1
+        if len(train) // world < 2:
+            raise UserError(f"data.train has {len(train)} faces: at least 2 a process are needed")
         if len(train) // world < config.batch_size:
             raise UserError(
                 f"data.batch_size={config.batch_size} is above the {len(train) // world} training faces a process; "
-                f"use data.batch_size={max(2, len(train) // world)} or more faces"
+                f"use data.batch_size={len(train) // world} or more faces"
             )
         self.train_faces = FaceDataset(train, config.misalignment, self.seed, config.mirror, config.photometric)
         self.val_faces = FaceDataset(val, config.misalignment, VALIDATION_SEED)
@@ -67,6 +76,9 @@ class FaceData(LightningDataModule):
         assert self.train_faces is not None
         rank, world = self._place()
         sampler = EpochSampler(len(self.train_faces), self.seed, rank, world)
+        if self.position is not None:
+            epoch, batches = self.position
+            sampler.go_on_at(epoch, batches * self.config.batch_size)
         return self._loader(self.train_faces, sampler, drop_last=True)
 
     def val_dataloader(self) -> DataLoader[FaceBatch]:
@@ -75,6 +87,16 @@ class FaceData(LightningDataModule):
         return self._loader(
             self.val_faces, FixedSampler(len(self.val_faces), VALIDATION_EPOCH, *self._place()), drop_last=False
         )
+
+    def state_dict(self) -> dict[str, int]:
+        """The epoch and the batches of it that are done: Lightning counts them but does not move the sampler there."""
+        assert self.trainer is not None
+        loop = self.trainer.fit_loop
+        return {"epoch": self.trainer.current_epoch, "batches": loop.epoch_loop.batch_progress.current.ready}
+
+    def load_state_dict(self, state_dict: dict[str, int]) -> None:
+        """Go on there."""
+        self.position = state_dict["epoch"], state_dict["batches"]
 
     def on_after_batch_transfer(self, batch: FaceBatch, dataloader_idx: int) -> Pairs:
         """Pairs and heatmaps, on the device that trains."""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from src.data.card import BYTES_A_FACE, CARD, Settings
+from src.data.card import ARRAYS, BYTES_A_FACE, CARD, MANIFEST, Settings
 from src.data.contact import draw_contact_sheet
 from src.data.crops import CROP_RULE
 from src.data.face import SIDE, BadFace, Face
@@ -47,6 +47,8 @@ def run_preparation(config: PrepareConfig, say: Callable[[str], None]) -> None:
             full, no face was usable, or `strict` and something was rejected. No half store is left.
     """
     out = Path(config.out)
+    if out.resolve() == Path.cwd().resolve():
+        raise UserError(f"out={config.out} is the current folder, which cannot be renamed into: name a new folder")
     plans = [_plan(config, split) for split in list_splits(config.source)]
     todo = [plan for plan in plans if not plan.done]
     needed = sum(plan.needed for plan in todo)
@@ -54,8 +56,9 @@ def run_preparation(config: PrepareConfig, say: Callable[[str], None]) -> None:
     for plan in todo:
         _make(config, plan)
     rejected = [entry for plan in plans for entry in read_rejected(plan.final / REJECTED)]
-    if len(plans) > 1 or plans[0].split.name:
-        write_rejected(out / REJECTED, rejected)
+    if todo and (len(plans) > 1 or plans[0].split.name):
+        with disk_errors(out, needed):
+            write_rejected(out / REJECTED, rejected)
     for plan in plans:
         store = FaceStore(plan.final)
         was = "nothing to do, it was there already" if plan.done else f"look at {plan.final / CONTACT}"
@@ -74,7 +77,7 @@ def _plan(config: PrepareConfig, split: Split) -> _Plan:
     if split.name and (out / CARD).exists():
         raise UserError(f"{out} is itself a store, and the source has splits: choose another out=")
     if not (final / CARD).exists():
-        _check_free(final)
+        _check_free(final, config.overwrite)
         return _Plan(split, final, settings, done=False)
     if config.overwrite:
         return _Plan(split, final, settings, done=False)
@@ -89,11 +92,12 @@ def _plan(config: PrepareConfig, split: Split) -> _Plan:
     return _Plan(split, final, settings, done=True)
 
 
-def _check_free(final: Path) -> None:
+def _check_free(final: Path, overwrite: bool) -> None:
     """Refuse a folder that holds anything but what an earlier `prepare` left."""
+    ours = {REJECTED, CONTACT, MANIFEST, *ARRAYS} if overwrite else {REJECTED}
     if final.exists() and not final.is_dir():
         raise UserError(f"out={final} is a file: choose a folder that is new or empty")
-    others = [path.name for path in final.iterdir() if path.name != REJECTED] if final.exists() else []
+    others = [path.name for path in final.iterdir() if path.name not in ours] if final.exists() else []
     splits = [name for name in SPLITS if (final / name / CARD).exists()]
     if others:
         what = f"stores ({', '.join(splits)})" if splits else f"other files ({', '.join(sorted(others)[:3])})"

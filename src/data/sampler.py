@@ -22,6 +22,7 @@ class EpochSampler(Sampler[FaceKey]):
     def __init__(self, faces: int, seed: int, rank: int = 0, world: int = 1) -> None:
         self.faces, self.seed, self.rank, self.world = faces, seed, rank, world
         self.epoch = 0
+        self.resumed: tuple[int, int] | None = None
 
     def __len__(self) -> int:
         return self.faces // self.world
@@ -30,9 +31,15 @@ class EpochSampler(Sampler[FaceKey]):
         """Called by Lightning before every epoch."""
         self.epoch = epoch
 
+    def go_on_at(self, epoch: int, faces: int) -> None:
+        """In that epoch leave out the faces of this process that a run before has trained on already."""
+        self.resumed = (epoch, faces)
+
     def __iter__(self) -> Iterator[FaceKey]:
         order = np.random.default_rng([self.seed, self.epoch]).permutation(self.faces)
-        for index in order[self.rank : len(self) * self.world : self.world]:
+        mine = order[self.rank : len(self) * self.world : self.world]
+        done = self.resumed[1] if self.resumed is not None and self.resumed[0] == self.epoch else 0
+        for index in mine[done:]:
             yield self.epoch, int(index)
 
 

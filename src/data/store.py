@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from src.data.card import ARRAYS, CARD, MANIFEST, Card, StoreError, read_card
+from src.data.card import ARRAYS, CARD, MANIFEST, Card, StoreError, read_card, remake
 from src.data.face import FaceRow
 from src.data.manifest import read_manifest
 
@@ -133,7 +133,7 @@ def _checked_card(path: Path) -> Card:
             raise StoreError(f"{path} is not a store itself, but holds stores: give {' or '.join(splits)}")
         raise StoreError(f"{path} is not a store: it has no {', '.join(missing)}; {prepare}")
     card = read_card(path)
-    again = f"make it again: python -m src.prepare source={card.source.get('name', '...')} out={path} overwrite=true"
+    again = remake(path, card)
     for name in (*ARRAYS, MANIFEST):
         if name not in card.files:
             raise StoreError(f"{path / CARD} does not list {name}; {again}")

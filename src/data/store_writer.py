@@ -107,7 +107,11 @@ class StoreWriter:
         if self.overwrite and self.final.exists():
             shutil.rmtree(old, ignore_errors=True)
             self.final.rename(old)
-        self.folder.rename(self.final)
+        try:
+            self.folder.rename(self.final)
+        except OSError:
+            recover(self.final)
+            raise
         _sync(self.final.parent)
         shutil.rmtree(old, ignore_errors=True)
         self._release()

@@ -27,7 +27,9 @@ def start_from(run_dir: Path, last: Path, config: dict[str, Any]) -> Path | None
     """
     saved = run_dir / CONFIG
     resumed = last if last.is_file() else None
-    if resumed is not None and saved.is_file():
+    if resumed is not None and not saved.is_file():
+        raise UserError(f"{run_dir} has checkpoints but no {CONFIG}: choose another run_dir, or delete the folder")
+    if resumed is not None:
         before: Any = OmegaConf.to_container(OmegaConf.load(saved))
         other = differing(before, config)
         if other:
@@ -40,7 +42,9 @@ def start_from(run_dir: Path, last: Path, config: dict[str, Any]) -> Path | None
         # The CSV logger starts its file anew.
         number = len(list(run_dir.glob("metrics.before-*.csv"))) + 1
         (run_dir / "metrics.csv").rename(run_dir / f"metrics.before-{number}.csv")
-    OmegaConf.save(OmegaConf.create(config), saved)
+    temporary = saved.with_suffix(".tmp")
+    OmegaConf.save(OmegaConf.create(config), temporary)
+    temporary.replace(saved)
     return resumed
 
 

@@ -1,6 +1,7 @@
 """A training run from its configuration to its checkpoints."""
 
 import logging
+import sys
 import warnings
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from src.callbacks.checkpoints import Checkpoints
 from src.callbacks.progress import build_progress
 from src.config.train import TrainConfig
 from src.data.module import FaceData
+from src.errors import UserError
 from src.logger import build_loggers
 from src.model.build import parameter_count, to_plain
 from src.trainer import build_trainer
@@ -28,6 +30,9 @@ def train(config: TrainConfig) -> Path:
         UserError: a store, weights file or device that is not there; see the parts.
     """
     run_dir = Path(config.run_dir)
+    if run_dir.exists() and not run_dir.is_dir():
+        raise UserError(f"run_dir={run_dir} is a file: name a folder")
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     log.info("run folder: %s", run_dir)
     quieten()
     seed_everything(config.seed, workers=True, verbose=False)
@@ -40,14 +45,15 @@ def train(config: TrainConfig) -> Path:
 
 
 def _fit(config: TrainConfig, run_dir: Path) -> Path:
-    module = FaceSR(config)
+    # The data first: a wrong path is told before weights are fetched or a log is written.
     data = FaceData(config.data, config.model.generator.heb.resolution, config.seed)
     data.prepare_data()
-    # Opened before the trainer, so that a wrong path costs a second and leaves no logs behind.
     data.setup("fit")
+    module = FaceSR(config)
     plain = to_plain(config)
     checkpoints = Checkpoints(config.run_dir, config.callbacks.monitor)
     resumed = start_from(run_dir, checkpoints.last_path, plain)
+    logging.getLogger().addHandler(logging.FileHandler(run_dir / "train.log"))
     trainer = build_trainer(
         config.trainer,
         config.run_dir,
@@ -87,4 +93,5 @@ def quieten() -> None:
     warnings.filterwarnings("ignore", ".*does not have many workers.*")
     warnings.filterwarnings("ignore", ".*The number of training batches.*is smaller than the logging interval.*")
     warnings.filterwarnings("ignore", ".*Checkpoint directory.*exists and is not empty.*")
+    warnings.filterwarnings("ignore", ".*your dataloader is not resumable.*")  # the sampler knows where it was
     warnings.filterwarnings("ignore", ".*Experiment logs directory.*exists and is not empty.*")

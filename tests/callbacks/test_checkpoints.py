@@ -7,6 +7,7 @@ import torch
 from lightning import Trainer
 
 from src.callbacks.checkpoints import Checkpoints
+from src.errors import UserError
 
 
 class Saver:
@@ -29,7 +30,7 @@ class Saver:
 
 def validate(callback: Checkpoints, saver: Saver, score: float | None) -> None:
     saver.callback_metrics = {} if score is None else {"val/psnr_rgb": torch.tensor(score)}
-    callback.on_validation_end(cast(Trainer, saver), cast(Any, None))
+    callback.on_validation_end(cast(Trainer, saver), cast(Any, torch.nn.Linear(2, 2)))
 
 
 def test_the_best_stays_when_the_score_falls_or_is_nan(tmp_path: Path) -> None:
@@ -46,9 +47,20 @@ def test_the_best_stays_when_the_score_falls_or_is_nan(tmp_path: Path) -> None:
 def test_a_full_disk_leaves_the_last_whole_checkpoint(tmp_path: Path) -> None:
     callback = Checkpoints(str(tmp_path), "val/psnr_rgb")
     validate(callback, Saver(), 20.0)
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(UserError, match=r"best.ckpt cannot be written .*No space left"):
         validate(callback, Saver(broken=True), 21.0)
     assert callback.last_path.read_text() == "save 2"
+    assert not list(callback.folder.glob("*.tmp"))
+
+
+def test_weights_that_are_not_finite_overwrite_nothing(tmp_path: Path) -> None:
+    callback, saver = Checkpoints(str(tmp_path), "val/psnr_rgb"), Saver()
+    validate(callback, saver, 20.0)
+    diverged = torch.nn.Linear(2, 2)
+    torch.nn.init.constant_(diverged.weight, float("nan"))
+    with pytest.raises(UserError, match="diverged: weight is not finite"):
+        callback.on_validation_end(cast(Trainer, saver), cast(Any, diverged))
+    assert saver.saved == 2
 
 
 def test_the_best_score_survives_a_resume(tmp_path: Path) -> None:

@@ -21,6 +21,14 @@ def test_processes_share_out_an_epoch_without_overlap() -> None:
     assert not set(shares[0]) & set(shares[1])
 
 
+def test_a_resumed_epoch_goes_on_where_it_was_left() -> None:
+    whole = indices(EpochSampler(20, 1), 2)
+    sampler = EpochSampler(20, 1)
+    sampler.go_on_at(2, 8)
+    assert indices(sampler, 2) == whole[8:]
+    assert len(indices(sampler, 3)) == 20
+
+
 def test_keys_carry_the_epoch() -> None:
     sampler = EpochSampler(4, seed=0)
     sampler.set_epoch(7)

@@ -109,6 +109,14 @@ def _relative(path: Path, root: Path) -> str:
     return path.relative_to(root).as_posix()
 
 
+def _bytes(path: Path) -> bytes:
+    """A file's bytes, none where it cannot be read: its job will say so."""
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
+
+
 def _digest(jobs: list[PhotoJob]) -> str:
     """A hash of what is in the folder: names, sizes and landmarks. It tells a changed source without decoding it."""
     digest = hashlib.sha256()
@@ -117,7 +125,7 @@ def _digest(jobs: list[PhotoJob]) -> str:
         digest.update(repr((job.file, size, job.problem)).encode())
         for annotation in job.annotations:
             points = annotation.points
-            data = points.read_bytes() if isinstance(points, Path) else np.ascontiguousarray(points).tobytes()
+            data = _bytes(points) if isinstance(points, Path) else np.ascontiguousarray(points).tobytes()
             facts = (annotation.name, annotation.identity, annotation.replicated_border, annotation.gray)
             digest.update(repr(facts).encode() + data)
     return f"{len(jobs)} files, {digest.hexdigest()[:16]}"
