@@ -1,4 +1,4 @@
-"""The LightningModule's training step against the same step in a bare loop, in turn in one run."""
+"""The LightningModule's training step, logging at every one, against a bare loop's, in turn in one run."""
 
 import tempfile
 import time
@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 from lightning import Callback, LightningModule, Trainer
+from lightning.pytorch.loggers import CSVLogger
 
 from benchmarks.report import Figure, at_most
 from benchmarks.store import write_store
@@ -19,7 +20,7 @@ from src.loss.terms import discriminator_loss
 from src.training.module import FaceSR
 from src.training.run import quieten
 
-STEPS, ROUNDS = 12, 5
+STEPS, ROUNDS = 14, 5
 BATCH = 16
 
 
@@ -68,7 +69,15 @@ def run() -> list[Figure]:
         write_store(Path(folder) / "train", BATCH * STEPS)
         stores = [f"data.{split}=[{folder}/train]" for split in ("train", "val")]
         config = compose(
-            "train", TrainConfig, ["experiment=celeba16x_light", "loss.feature.weight=0", "trainer=cpu", *stores]
+            "train",
+            TrainConfig,
+            [
+                "experiment=celeba16x_light",
+                "loss.feature.weight=0",
+                "trainer=cpu",
+                "trainer.log_every_n_steps=1",
+                *stores,
+            ],
         )
         ratios, framework, bare = [], [], []
         for _ in range(ROUNDS):
@@ -76,9 +85,16 @@ def run() -> list[Figure]:
             module, clock = FaceSR(config), StepClock()
             data = FaceData(config.data, config.model.generator.heb.resolution, config.seed)
             trainer = Trainer(
-                max_epochs=1, accelerator="cpu", logger=False, enable_checkpointing=False, enable_progress_bar=False,
-                enable_model_summary=False, callbacks=[clock], limit_val_batches=0,
-            )  # fmt: skip
+                max_epochs=1,
+                accelerator="cpu",
+                logger=CSVLogger(folder, name="", version=""),
+                log_every_n_steps=1,
+                enable_checkpointing=False,
+                enable_progress_bar=False,
+                enable_model_summary=False,
+                callbacks=[clock],
+                limit_val_batches=0,
+            )
             trainer.fit(module, data)
             framework.append(float(np.median(clock.seconds)))
 
