@@ -24,9 +24,9 @@ class SyntheticDataConfig:
 
     out: str = "data/synthetic"
     """Folder of the stores out/train and out/val; they are made when data.train or data.val name them."""
-    train: int = 2000
+    train: int = 1600
     """Training faces, at least 1."""
-    val: int = 200
+    val: int = 160
     """Validation faces, at least 1."""
     seed: int = 0
     """Seed of the faces."""

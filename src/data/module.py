@@ -36,12 +36,14 @@ class FaceData(LightningDataModule):
         self.train_faces: FaceDataset | None = None
         self.val_faces: FaceDataset | None = None
         self.position: tuple[int, int] | None = None
+        self.prepared = False
 
     def prepare_data(self) -> None:
         """Draw the synthetic faces that the run asks for and that are not there yet (one process a machine)."""
         synthetic = self.config.synthetic
-        if synthetic is None:
+        if synthetic is None or self.prepared:
             return
+        self.prepared = True
         asked = [Path(path) for path in (*self.config.train, *self.config.val)]
         if any(Path(synthetic.out) in path.parents for path in asked):
             from src.data.preparation import run_preparation

@@ -1,4 +1,4 @@
-"""Keeps numba's on-disk cache honest.
+"""How the drawing is compiled, and an honest cache of it on disk.
 
 Numba notices an edit of the file that a compiled function stands in, not of those that it calls. So when any file of
 this package has changed, as after an update, all its cached functions are thrown away. Imported before any of them.
@@ -7,6 +7,9 @@ this package has changed, as after an update, all its cached functions are throw
 import contextlib
 import hashlib
 from pathlib import Path
+
+# Everything that keeps infinities and NaN what they are: about a tenth faster than without.
+FAST_MATH = {"arcp", "nsz", "contract", "reassoc", "afn"}
 
 _PACKAGE = Path(__file__).parent
 

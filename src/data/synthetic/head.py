@@ -4,6 +4,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from src.data.synthetic.compiled import FAST_MATH
 from src.data.synthetic.curves import chin_y
 from src.data.synthetic.parameters import Shape
 from src.data.synthetic.relief import relief
@@ -17,7 +18,7 @@ _WIDTHS = np.array([46.0, 50.0, 53.5, 57.0, 61.5, 67.5, 71.0, 72.5, 74.0, 74.0])
 _FRONTS = np.array([86.0, 94.0, 98.0, 97.5, 100.0, 99.0, 95.0, 92.5, 98.0, 98.0])
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", fastmath=FAST_MATH)
 def smooth_profile(at: float, knots: NDArray[np.float64], values: NDArray[np.float64]) -> float:
     """Value at `at` of the Catmull-Rom curve through (knots, values), constant outside."""
     n = knots.shape[0]
@@ -39,7 +40,7 @@ def smooth_profile(at: float, knots: NDArray[np.float64], values: NDArray[np.flo
     )
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", fastmath=FAST_MATH)
 def section(y: float, shape: Shape) -> tuple[float, float, float]:
     """Half width, front depth and back depth of the skull at height y, features left out."""
     neutral = y
@@ -61,7 +62,7 @@ def section(y: float, shape: Shape) -> tuple[float, float, float]:
     return width, front * shape.depth, back * shape.depth
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", fastmath=FAST_MATH)
 def jaw_edge(theta: float, shape: Shape) -> float:
     """Height of the jaw's lower edge at longitude theta (radians from the front); behind the ear, of the nape."""
     a = abs(theta)
@@ -75,7 +76,7 @@ def jaw_edge(theta: float, shape: Shape) -> float:
     return corner + (-58.0 - corner) * t * t * (3 - 2 * t)
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", fastmath=FAST_MATH)
 def surface(theta: float, y: float, shape: Shape) -> tuple[float, float, float, float]:
     """Point (x, y, z) of the head at longitude theta and unrolled height y, and its unrolled x."""
     width, front, back = section(y, shape)
@@ -118,7 +119,7 @@ def grid_faces(rows: int, columns: int, closed: bool) -> NDArray[np.int32]:
 HEAD_FACES = grid_faces(len(_DOME_ROWS) + len(ROWS) + len(_UNDER), len(COLUMNS), closed=True)
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", fastmath=FAST_MATH)
 def _head_grid(
     shape: Shape,
     columns: NDArray[np.float64],

@@ -4,6 +4,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from src.data.synthetic.compiled import FAST_MATH
 from src.data.synthetic.curves import (
     brow_line,
     lid_line,
@@ -23,7 +24,7 @@ _JAW_LONGITUDE = np.array([0.0, 17.5, 36.0, 54.0, 70.0, 75.0, 76.5, 77.5, 78.0])
 _JAW_LEVEL = np.array([0.985, 0.985, 0.98, 0.975, 0.97, 0.82, 0.54, 0.27, 0.0])
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", fastmath=FAST_MATH)
 def _flat_points(shape: Shape, longitudes: NDArray[np.float64], levels: NDArray[np.float64]) -> NDArray[np.float64]:
     """Longitude and unrolled height (68, 2) of the landmarks."""
     flat = np.zeros((68, 2))  # x, y; the jaw already as longitude
@@ -84,7 +85,7 @@ def _flat_points(shape: Shape, longitudes: NDArray[np.float64], levels: NDArray[
     return flat
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", fastmath=FAST_MATH)
 def _on_surface(flat: NDArray[np.float64], shape: Shape) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     points, normals = np.empty((68, 3)), np.empty((68, 3))
     step = 1.2  # millimetres: about a mesh cell, so that a crease counts as the mesh has it

@@ -3,6 +3,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from src.data.synthetic.compiled import FAST_MATH
+
 _SIDE = 256
 
 
@@ -22,7 +24,7 @@ NOISE = _tile((0.7,))  # fine grain: strands, pores
 CLOUD = _tile((3.0, 7.0, 14.0))  # broad patches: complexion, folds of cloth
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", fastmath=FAST_MATH)
 def sample(tile: NDArray[np.float32], u: float, v: float) -> float:
     """Bilinear value of a repeating tile at (u, v) in its pixels."""
     fu, fv = np.floor(u), np.floor(v)

@@ -4,6 +4,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from src.data.synthetic.compiled import FAST_MATH
 from src.data.synthetic.head import grid_faces, section, smooth_profile
 from src.data.synthetic.parameters import Glasses, Hair, Shape
 
@@ -74,7 +75,7 @@ HAIR_FACES = grid_faces(len(_HAIR_DOME) + len(_HAIR_FALL), len(_HAIR_ANGLES), cl
 _KNOTS = np.radians(np.array([0.0, 25.0, 42.0, 56.0, 66.0, 76.0, 84.0, 93.0, 106.0, 118.0, 180.0]))
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", fastmath=FAST_MATH)
 def _hair_grid(
     shape: Shape,
     hair: Hair,

@@ -2,6 +2,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from src.data.synthetic.compiled import FAST_MATH
+
 # What a pixel shows.
 NOTHING, SKIN, EAR, BODY, HAIR, FRAME = 0, 1, 2, 3, 4, 5
 FAR = -1.0e4
@@ -22,7 +24,7 @@ class Canvas:
         self.attributes = np.empty((side, side, 5), np.float32)
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", fastmath=FAST_MATH)
 def vertex_normals(vertices: NDArray[np.float32], faces: NDArray[np.int32]) -> NDArray[np.float32]:
     """Unit normals (V, 3), area-weighted over the faces that meet at a vertex."""
     normals = np.zeros((vertices.shape[0], 3), np.float32)
@@ -41,7 +43,7 @@ def vertex_normals(vertices: NDArray[np.float32], faces: NDArray[np.int32]) -> N
     return normals
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", fastmath=FAST_MATH)
 def fill(
     screen: NDArray[np.float32],
     attributes: NDArray[np.float32],
@@ -104,7 +106,7 @@ def fill(
                     out[row, column, n] = fa * attributes[i, n] + fb * attributes[j, n] + fc * attributes[k, n]
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", fastmath=FAST_MATH)
 def hide(
     points: NDArray[np.float32],
     slack: NDArray[np.float32],

@@ -2,6 +2,7 @@ import math
 
 from numba import njit
 
+from src.data.synthetic.compiled import FAST_MATH
 from src.data.synthetic.curves import (
     brow_line,
     chin_y,
@@ -15,7 +16,7 @@ from src.data.synthetic.curves import (
 from src.data.synthetic.parameters import Shape
 
 
-@njit(cache=True, error_model="numpy", fastmath={"arcp", "nsz"})
+@njit(cache=True, error_model="numpy", fastmath=FAST_MATH)
 def bump(dx: float, dy: float, sx: float, sy: float) -> float:
     """Bell of height 1 at an offset (dx, dy) from its centre, with radii sx and sy; exactly 0 from 3.2 radii on."""
     ex, ey = dx / sx, dy / sy
@@ -26,7 +27,7 @@ def bump(dx: float, dy: float, sx: float, sy: float) -> float:
     return e2 * e2 * e  # as good as a Gaussian here, at a fraction of its price
 
 
-@njit(cache=True, error_model="numpy", fastmath={"arcp", "nsz"})
+@njit(cache=True, error_model="numpy", fastmath=FAST_MATH)
 def _nose(x: float, y: float, shape: Shape) -> tuple[float, float]:
     """Lift (dy, dz) of the nose: bridge, tip and wings."""
     tip, base, root = shape.nose_tip_y, shape.nose_tip_y - 13.0, 6.0
@@ -57,7 +58,7 @@ def _nose(x: float, y: float, shape: Shape) -> tuple[float, float]:
     return droop, ridge + flank + wing + ball + crease + nostril
 
 
-@njit(cache=True, error_model="numpy", fastmath={"arcp", "nsz"})
+@njit(cache=True, error_model="numpy", fastmath=FAST_MATH)
 def _eye(x: float, y: float, shape: Shape) -> float:
     """Lift of socket, eyeball, lids and brow ridge."""
     a = abs(x)
@@ -79,7 +80,7 @@ def _eye(x: float, y: float, shape: Shape) -> float:
     return lift
 
 
-@njit(cache=True, error_model="numpy", fastmath={"arcp", "nsz"})
+@njit(cache=True, error_model="numpy", fastmath=FAST_MATH)
 def _mouth(x: float, y: float, shape: Shape) -> float:
     """Lift of lips, philtrum and the hollow of an open mouth."""
     if y > -44.0 or y < -112.0 - shape.mouth_open or abs(x) > 48.0:
@@ -104,7 +105,7 @@ def _mouth(x: float, y: float, shape: Shape) -> float:
     return lift
 
 
-@njit(cache=True, error_model="numpy", fastmath={"arcp", "nsz"})
+@njit(cache=True, error_model="numpy", fastmath=FAST_MATH)
 def relief(x: float, y: float, shape: Shape) -> tuple[float, float]:
     """Displacement (dy, dz) in millimetres of the face at unrolled (x, y): what makes a skull a face."""
     if y > 90.0:

@@ -4,6 +4,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from src.data.synthetic.compiled import FAST_MATH
 from src.data.synthetic.noise import sample
 from src.data.synthetic.parameters import Light, Look, Shape
 from src.data.synthetic.raster import BODY, EAR, FRAME, NOTHING, SKIN
@@ -11,7 +12,7 @@ from src.data.synthetic.relief import bump
 from src.data.synthetic.texture import paint_head, step
 
 
-@njit(cache=True, error_model="numpy", fastmath={"arcp", "nsz"})
+@njit(cache=True, error_model="numpy", fastmath=FAST_MATH)
 def _surface_paint(
     kind: int,
     u: float,
@@ -40,7 +41,7 @@ def _surface_paint(
     return look.frame[0], look.frame[1], look.frame[2], 1.5
 
 
-@njit(cache=True, error_model="numpy", fastmath={"arcp", "nsz"})
+@njit(cache=True, error_model="numpy", fastmath=FAST_MATH)
 def shade(
     picture: NDArray[np.float32],
     material: NDArray[np.uint8],
@@ -98,7 +99,7 @@ def shade(
             picture[row, column, 2] = b * (key_b * blue + sky_b * up + ground_b * down + edge) + spec * key_b
 
 
-@njit(cache=True, error_model="numpy", fastmath={"arcp", "nsz"})
+@njit(cache=True, error_model="numpy", fastmath=FAST_MATH)
 def shade_hair(
     picture: NDArray[np.float32],
     cover: NDArray[np.float32],

@@ -5,6 +5,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from src.data.synthetic.compiled import FAST_MATH
 from src.data.synthetic.parameters import Light
 from src.data.synthetic.raster import FAR
 
@@ -26,7 +27,7 @@ def occlusion(depth: NDArray[np.float32], millimetres: float) -> NDArray[np.floa
     return np.asarray(cv2.resize(total, depth.shape, interpolation=cv2.INTER_LINEAR), np.float32)
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", fastmath=FAST_MATH)
 def _march(depth: NDArray[np.float32], light: Light, millimetres: float, blocked: NDArray[np.float32]) -> None:
     """Mark in `blocked` (S / 2, S / 2) the pixels whose way to the key light passes behind something drawn."""
     side = depth.shape[0]

@@ -6,6 +6,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from src.data.synthetic.compiled import FAST_MATH
 from src.data.synthetic.curves import (
     brow_line,
     lid_line,
@@ -23,7 +24,7 @@ from src.data.synthetic.relief import bump
 Paint = tuple[float, float, float, float]  # red, green, blue, gloss
 
 
-@njit(cache=True, error_model="numpy", fastmath={"arcp", "nsz"})
+@njit(cache=True, error_model="numpy", fastmath=FAST_MATH)
 def step(low: float, high: float, at: float) -> float:
     """Smooth 0 to 1 as `at` goes from low to high."""
     t = (at - low) / (high - low)
@@ -31,7 +32,7 @@ def step(low: float, high: float, at: float) -> float:
     return t * t * (3.0 - 2.0 * t)
 
 
-@njit(cache=True, error_model="numpy", fastmath={"arcp", "nsz"})
+@njit(cache=True, error_model="numpy", fastmath=FAST_MATH)
 def _skin(x: float, y: float, shape: Shape, look: Look, grain: float, cloud: float) -> Paint:
     """Bare skin: blood in cheeks, nose and chin, patches, freckles, folds of age."""
     a = abs(x)
@@ -75,7 +76,7 @@ def _skin(x: float, y: float, shape: Shape, look: Look, grain: float, cloud: flo
     return r * shade * (1 + 0.05 * blood), g * shade * (1 - 0.2 * blood), b * shade * (1 - 0.17 * blood), gloss
 
 
-@njit(cache=True, error_model="numpy", fastmath={"arcp", "nsz"})
+@njit(cache=True, error_model="numpy", fastmath=FAST_MATH)
 def _beard_cover(x: float, y: float, shape: Shape) -> tuple[float, float]:
     """How far (x, y) lies in the beard's area and in the moustache's, 0 to 1."""
     a = abs(x)
@@ -92,7 +93,7 @@ def _beard_cover(x: float, y: float, shape: Shape) -> tuple[float, float]:
     return jaw, moustache
 
 
-@njit(cache=True, error_model="numpy", fastmath={"arcp", "nsz"})
+@njit(cache=True, error_model="numpy", fastmath=FAST_MATH)
 def _eye(x: float, y: float, shape: Shape, look: Look, r: float, g: float, b: float, gloss: float) -> Paint:
     """Eye and lids over the skin r, g, b: sclera, iris, pupil, light, lashes, crease."""
     side = 1.0 if x > 0 else -1.0
@@ -143,7 +144,7 @@ def _eye(x: float, y: float, shape: Shape, look: Look, r: float, g: float, b: fl
     return r * dark + 0.012 * lashes, g * dark + 0.008 * lashes, b * dark + 0.007 * lashes, gloss * dark
 
 
-@njit(cache=True, error_model="numpy", fastmath={"arcp", "nsz"})
+@njit(cache=True, error_model="numpy", fastmath=FAST_MATH)
 def _mouth(x: float, y: float, shape: Shape, look: Look, r: float, g: float, b: float, gloss: float) -> Paint:
     """Lips, teeth, tongue and the mouth's dark over the skin r, g, b."""
     t = x / shape.mouth_half
@@ -180,7 +181,7 @@ def _mouth(x: float, y: float, shape: Shape, look: Look, r: float, g: float, b: 
     return r * dark, g * dark * dark, b * dark * dark, gloss * dark
 
 
-@njit(cache=True, error_model="numpy", fastmath={"arcp", "nsz"})
+@njit(cache=True, error_model="numpy", fastmath=FAST_MATH)
 def paint_head(
     x: float, y: float, shape: Shape, look: Look, noise: NDArray[np.float32], clouds: NDArray[np.float32]
 ) -> Paint:
