@@ -17,7 +17,7 @@ def main() -> None:
     for title in ("what", "measured", "unit", "target", "held"):
         table.add_column(title, justify="right" if title == "measured" else "left")
     missed = False
-    for figure in (*store.run(), *pairs.run(), *step.run(), *demo.run()):
+    for figure in (*pairs.run(), *step.run(), *store.run(), *demo.run()):
         held = {True: "yes", False: "NO", None: ""}[figure.held]
         table.add_row(figure.name, f"{figure.value:,.4g}", figure.unit, figure.target, held)
         missed |= figure.held is False

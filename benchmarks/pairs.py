@@ -11,11 +11,11 @@ from src.data.dataset import FaceBatch
 from src.data.pairs import MisalignmentConfig, draw_misalignment, face_random
 from src.data.synthetic import render_face
 
-BATCH, ROUNDS, FACES = 64, 10, 200
+BATCH, ROUNDS, FACES = 64, 30, 200
 
 
 def pairs() -> Figure:
-    """LR, HR, matrix and four component heatmaps at 64x64 for a batch of 64, two threads, the best of some rounds."""
+    """LR, HR, matrix and four component heatmaps at 64x64 for a batch of 64, the median of some rounds."""
     random = torch.Generator().manual_seed(0)
     draws = [draw_misalignment(MisalignmentConfig(), face_random(0, 0, row)) for row in range(BATCH)]
     batch = FaceBatch(

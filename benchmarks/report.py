@@ -2,7 +2,6 @@
 
 import os
 import platform
-import resource
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,8 +46,3 @@ def machine() -> str:
         f"{cpu}, {os.cpu_count()} cores, {memory:.0f} GiB{gpu}; "
         f"Python {platform.python_version()}, torch {torch.__version__}, {torch.get_num_threads()} threads"
     )
-
-
-def resident_mb() -> float:
-    """The largest resident memory of this process so far, MB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

@@ -18,13 +18,15 @@ from src.data.store_writer import StoreWriter
 
 CELEBA = 202_599
 OPEN = """
-import resource, sys, time
+import os, sys, time
 import numpy
 from src.data.store import FaceStore
-before, start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.perf_counter()
+def resident():
+    return int(open("/proc/self/statm").read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
+before, start = resident(), time.perf_counter()
 store = FaceStore(sys.argv[1])
 batch = store.images([0, len(store) - 1]), store.landmarks([0]), store.visible([0])
-print(time.perf_counter() - start, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
+print(time.perf_counter() - start, resident() - before)
 """
 
 
