@@ -42,6 +42,7 @@ def train(config: TrainConfig) -> Path:
         if wandb.run is not None:
             wandb.finish()
         log.info("run folder: %s", run_dir)
+        _log_to(None)
 
 
 def _fit(config: TrainConfig, run_dir: Path) -> Path:
@@ -53,7 +54,7 @@ def _fit(config: TrainConfig, run_dir: Path) -> Path:
     plain = to_plain(config)
     checkpoints = Checkpoints(config.run_dir, config.callbacks.monitor)
     resumed = start_from(run_dir, checkpoints.last_path, plain)
-    logging.getLogger().addHandler(logging.FileHandler(run_dir / "train.log"))
+    _log_to(run_dir / "train.log")
     trainer = build_trainer(
         config.trainer,
         config.run_dir,
@@ -83,6 +84,16 @@ def _fit(config: TrainConfig, run_dir: Path) -> Path:
     if checkpoints.best is not None:
         log.info("best %s %.4g: %s", config.callbacks.monitor, checkpoints.best, checkpoints.best_path)
     return checkpoints.last_path
+
+
+def _log_to(path: Path | None) -> None:
+    """Write what is said to this file too, and to no other: a sweep's jobs follow one another in one process."""
+    root = logging.getLogger()
+    for handler in [handler for handler in root.handlers if isinstance(handler, logging.FileHandler)]:
+        root.removeHandler(handler)
+        handler.close()
+    if path is not None:
+        root.addHandler(logging.FileHandler(path))
 
 
 def quieten() -> None:

@@ -73,6 +73,13 @@ def test_a_run_cut_in_mid_epoch_goes_on_with_the_faces_it_has_not_seen(tmp_path:
         assert torch.equal(tensor, resumed["state_dict"][name]), name
 
 
+def test_jobs_of_one_process_keep_their_logs_apart(tmp_path: Path, stores: list[str]) -> None:
+    for name in ("a", "b"):
+        train(tiny(stores, "debug=fast", f"run_dir={tmp_path}/{name}"))
+    assert "/b/" not in (tmp_path / "a" / "train.log").read_text()
+    assert "newest checkpoint" in (tmp_path / "b" / "train.log").read_text()
+
+
 def test_a_finished_run_is_left_as_it_is(tmp_path: Path, stores: list[str]) -> None:
     config = tiny(stores, "trainer.max_epochs=1", f"run_dir={tmp_path}/run")
     first = torch.load(train(config), weights_only=True)
