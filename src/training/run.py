@@ -21,6 +21,7 @@ from src.training.module import FaceSR
 from src.training.resume import start_from
 
 log = logging.getLogger(__name__)
+PROJECT_LOG = logging.getLogger("src")
 
 
 def train(config: TrainConfig) -> Path:
@@ -32,7 +33,9 @@ def train(config: TrainConfig) -> Path:
     run_dir = Path(config.run_dir)
     if run_dir.exists() and not run_dir.is_dir():
         raise UserError(f"run_dir={run_dir} is a file: name a folder")
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    PROJECT_LOG.setLevel(logging.INFO)
+    if not PROJECT_LOG.handlers:
+        PROJECT_LOG.addHandler(logging.StreamHandler(sys.stderr))
     log.info("run folder: %s", run_dir)
     quieten()
     seed_everything(config.seed, workers=True, verbose=False)
@@ -88,12 +91,11 @@ def _fit(config: TrainConfig, run_dir: Path) -> Path:
 
 def _log_to(path: Path | None) -> None:
     """Write what is said to this file too, and to no other: a sweep's jobs follow one another in one process."""
-    root = logging.getLogger()
-    for handler in [handler for handler in root.handlers if isinstance(handler, logging.FileHandler)]:
-        root.removeHandler(handler)
+    for handler in [handler for handler in PROJECT_LOG.handlers if isinstance(handler, logging.FileHandler)]:
+        PROJECT_LOG.removeHandler(handler)
         handler.close()
     if path is not None:
-        root.addHandler(logging.FileHandler(path))
+        PROJECT_LOG.addHandler(logging.FileHandler(path))
 
 
 def quieten() -> None:
