@@ -6,7 +6,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from src.model.build import parameter_count
 from src.model.hourglass import HEBConfig
-from src.model.mtun import MTUN, MTUNConfig
+from src.model.mtun import MTUN, Autoencoder, MTUNConfig
 
 SMALL = MTUNConfig(encoder_widths=(8, 8, 8, 8), decoder_widths=(8, 8, 8, 8), upsampler_widths=(8, 8))
 
@@ -80,6 +80,16 @@ def test_every_ablation_runs_and_trains(change: dict[str, object]) -> None:
     assert not idle
     assert (output.matrix is None) == (change.get("localisation") == "none")
     assert bool(output.heatmaps) != ("heb" in change)
+
+
+@pytest.mark.parametrize(("level", "deeper"), [("down8", "down4"), ("down4", "down2"), ("down2", "bottleneck")])
+def test_each_level_of_the_autoencoder_has_its_skip(level: str, deeper: str) -> None:
+    network = Autoencoder((4, 4, 4, 4), (4, 4, 4, 4)).eval()
+    torch.nn.init.zeros_(getattr(network, deeper)[0].weight)  # the way down carries nothing on
+    kept: list[torch.Tensor] = []
+    getattr(network, level).register_forward_hook(lambda _module, _inputs, output: kept.append(output))
+    gradient = torch.autograd.grad(network(torch.rand(1, 3, 16, 16)).sum(), kept)[0]
+    assert gradient.abs().sum() > 0
 
 
 def test_image_losses_reach_the_heatmap_branch() -> None:
