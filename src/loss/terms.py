@@ -21,7 +21,7 @@ def feature_loss(sr_features: Tensor, hr_features: Tensor, relative: bool = Fals
         sr_features: (B, C, h, w), the frozen psi of the output.
         hr_features: (B, C, h, w), psi of the ground truth.
         relative: divide by the mean square of `hr_features` (our choice for other networks than VGG-19: the scale of
-            features differs by orders of magnitude between networks and layers, and the weight a with it).
+            features differs between networks and layers, and the weight a with it).
 
     Returns:
         A scalar.
