@@ -3,12 +3,17 @@ PYTHON ?= python3
 BIN := .venv/bin
 RUN := $(BIN)/python
 DEMO := outputs/demo
+# make data-folder ROOT=PICTURES OUT=data/mine LANDMARKS=onnx ARGS='landmarks.weights=DIR workers=2'
+ROOT ?=
+OUT ?=
+ARGS ?=
+LANDMARKS ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format lock bench clean
+.PHONY: help setup demo test check format lock bench clean data-celeba data-synthetic data-folder
 
 help: ## print these lines
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
 
 setup: .venv/.installed ## install everything from requirements.lock into .venv
 
@@ -25,6 +30,17 @@ setup: .venv/.installed ## install everything from requirements.lock into .venv
 demo: setup ## draw synthetic faces, train on the CPU, evaluate: a table and a picture in outputs/demo
 	$(RUN) -m src.train experiment=demo trainer=cpu run_dir=$(DEMO)
 	$(RUN) -m src.evaluate checkpoint=$(DEMO)/checkpoints/last.ckpt data.test='[data/synthetic/val]' out=$(DEMO)/evaluation
+
+data-celeba: setup ## fetch CelebA into ROOT (data/raw), prepare it into OUT (data/celeba); LANDMARKS=, ARGS=
+	$(RUN) -m src.data.sources.celeba_download '$(or $(ROOT),data/raw)'
+	$(RUN) -m src.prepare source=celeba source.root='$(or $(ROOT),data/raw)' landmarks=$(LANDMARKS) out='$(or $(OUT),data/celeba)' $(ARGS)
+
+data-synthetic: setup ## draw 1,600 training and 160 validation faces into OUT (data/synthetic); ARGS=
+	$(RUN) -m src.prepare source=synthetic source.train=1600 source.val=160 out='$(or $(OUT),data/synthetic)' $(ARGS)
+
+data-folder: setup ## find the faces of the pictures in ROOT=, prepare them into OUT=; LANDMARKS=, ARGS=
+	@test -n '$(ROOT)' -a -n '$(OUT)' || { echo 'error: make data-folder ROOT=PICTURES OUT=data/NAME (LANDMARKS=onnx ARGS=landmarks.weights=DIR)' >&2; exit 2; }
+	$(RUN) -m src.prepare source=folder source.root='$(ROOT)' landmarks=$(LANDMARKS) out='$(OUT)' $(ARGS)
 
 test: setup ## run the tests
 	$(RUN) -m pytest -q

@@ -3,6 +3,7 @@
 import sys
 
 from src.config.command import command
+from src.data.checking import run_check
 from src.data.preparation import run_preparation
 from src.data.prepare_config import PrepareConfig
 
@@ -15,8 +16,11 @@ def say(line: str) -> None:
 
 @command(config_name="prepare", schema=PrepareConfig)
 def main(config: PrepareConfig) -> None:
-    """Prepare, and say where the stores are."""
-    run_preparation(config, say)
+    """Prepare, and say where the stores are; with check=true, say what is off with them."""
+    if config.check:
+        run_check(config, say)
+    else:
+        run_preparation(config, say)
 
 
 if __name__ == "__main__":

@@ -39,7 +39,11 @@ def main() -> None:
             for option in options(group):
                 compose("train", TrainConfig, [f"{group}={option}", *STORES])
         for source in options("source"):
-            compose("prepare", PrepareConfig, [f"source={source}", *(["source.root=x"] if source == "folder" else [])])
+            root = [] if source == "synthetic" else ["source.root=x"]
+            compose("prepare", PrepareConfig, [f"source={source}", *root])
+        for group in ("landmarks", "crop"):
+            for option in options(group):
+                compose("prepare", PrepareConfig, [f"{group}={option}"])
         compose("evaluate", EvaluateConfig, ["checkpoint=x", "data.test=[x]"])
         silent = uncommented_keys()
         if silent:

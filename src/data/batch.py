@@ -8,7 +8,7 @@ from torch import Tensor
 
 from src.data.dataset import FaceBatch
 from src.data.heatmaps import component_heatmaps
-from src.data.landmarks import mirror_landmarks, mirror_visible
+from src.data.mirror import mirror_landmarks, mirror_visible
 from src.data.pairs import make_pair, to_network
 
 

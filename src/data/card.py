@@ -11,7 +11,7 @@ from numpy.typing import DTypeLike
 from src.data.face import LANDMARKS, SIDE
 from src.errors import UserError
 
-LAYOUT = 1
+LAYOUT = 2
 CARD, MANIFEST = "card.json", "manifest.csv"
 ARRAYS: dict[str, tuple[DTypeLike, tuple[int, ...]]] = {
     "images.npy": (np.uint8, (SIDE, SIDE, 3)),
@@ -47,7 +47,7 @@ class Card:
         rejected: how many files or faces of the source were left out (see `rejected.csv`).
         split: "train", "val", "test" or "".
         crop: the crop rule with its formula, the resampler and the coordinate convention.
-        source: a description for people: name, folder, seed.
+        source: a description for people: name, counts, seed; no path of the machine that made it.
         settings: all that decides the store's bytes, by dotted key; `fingerprint` is its hash.
         files: of every array and the manifest.
         layout: version of the folder's layout.
@@ -69,8 +69,8 @@ def remake(folder: Path, card: Card | None = None) -> str:
     if card is None:
         return f"make it again: python -m src.prepare source=... out={folder} overwrite=true"
     words = [f"source={card.source.get('name', '...')}"]
-    if "root" in card.source:
-        words.append(f"source.root={card.source['root']}")
+    if card.source.get("name") != "synthetic":
+        words.append("source.root=...")
     words += [f"{key}={value}" for key, value in card.settings.items() if key in SOURCE_KEYS]
     out = folder.parent if card.split else folder
     return f"make it again: python -m src.prepare {' '.join(words)} out={out} overwrite=true"

@@ -33,8 +33,30 @@ class SyntheticDataConfig:
 
 
 @dataclass(frozen=True)
+class BalanceConfig:
+    """Pose-balanced training batches; the published training drew half of every batch from large poses."""
+
+    enabled: bool = False
+    """Deal a set number of large poses into every batch; else faces come as often as they are in the stores."""
+    share: float = 0.5
+    """Share of large poses in every batch, above 0 and below 1, rounded to whole faces."""
+    yaw: float = 30.0
+    """Degrees of |yaw| from which a face is a large pose, above 0 and below 90."""
+
+    def __post_init__(self) -> None:
+        if not 0 < self.share < 1:
+            raise ValueError(f"share must be above 0 and below 1, not {self.share:g}")
+        if not 0 < self.yaw < 90:
+            raise ValueError(f"yaw must be above 0 and below 90 degrees, not {self.yaw:g}")
+
+    def of_batch(self, batch_size: int) -> int:
+        """Large poses in a batch of this size."""
+        return round(self.share * batch_size)
+
+
+@dataclass(frozen=True)
 class DataConfig:
-    """Stores, batches, misalignment, heatmaps and augmentation."""
+    """Stores, batches, balance of poses, misalignment, heatmaps and augmentation."""
 
     train: Stores
     """Stores of the training faces."""
@@ -48,6 +70,7 @@ class DataConfig:
     """Half of the training faces are mirrored."""
     synthetic: SyntheticDataConfig | None = None
     """Make these faces when data.train or data.val point into their folder and they are not there; null: never."""
+    balance: BalanceConfig = field(default_factory=BalanceConfig)
     misalignment: MisalignmentConfig = field(default_factory=MisalignmentConfig)
     heatmaps: HeatmapConfig = field(default_factory=HeatmapConfig)
     photometric: PhotometricConfig = field(default_factory=PhotometricConfig)
@@ -57,3 +80,9 @@ class DataConfig:
             raise ValueError("batch_size must be at least 2: batch normalisation sees 1x1 features")
         if self.workers < 0:
             raise ValueError("workers must be 0 or more")
+        large = self.balance.of_batch(self.batch_size)
+        if self.balance.enabled and not 0 < large < self.batch_size:
+            raise ValueError(
+                f"balance.share={self.balance.share:g} is {large} of the {self.batch_size} faces of a batch: "
+                "bring it nearer to 0.5, or set balance.enabled=false"
+            )

@@ -1,44 +1,66 @@
-"""The contact sheet: faces of a store with their landmarks, so that a person sees at once whether they fit."""
+"""The contact sheet: faces of a store with their landmarks and heatmaps, to see at once whether they fit."""
 
 from pathlib import Path
 
 import numpy as np
+import torch
+from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from src.data.card import ARRAYS
 from src.data.face import SIDE
+from src.data.heatmaps import component_heatmaps
 
-COLUMNS, MOST, ZOOM = 8, 64, 2
+COLUMNS, MOST, ZOOM = 4, 48, 2
+CELL = SIDE * ZOOM
 VISIBLE, HIDDEN = (60, 255, 90), (255, 60, 60)
+MAPS, STD = 4, 3.0
+# Eyes, nose, mouth, chin.
+COLOURS = np.array([(70, 160, 255), (255, 210, 60), (255, 80, 110), (110, 230, 120)], np.float32)
 
 
 def draw_contact_sheet(folder: Path) -> Image.Image:
-    """Up to 64 faces, evenly spread over a store; visible landmarks are green dots, hidden ones red crosses.
+    """Up to 48 faces, evenly spread over a store, each twice: with its landmarks, and with its component heatmaps.
+
+    Visible landmarks are green dots, hidden ones red crosses. Heatmaps (only of visible landmarks) lie in the colours
+    of their components, eyes blue, nose yellow, mouth red, chin green, on the darkened face.
 
     Args:
         folder: a store, whole or just sealed.
 
     Returns:
-        A picture of 8 faces a row, twice the size of the store's.
+        A picture of 4 faces a row, each 512 pixels wide and 256 high.
     """
     images, landmarks, visible = (np.load(folder / name, mmap_mode="r") for name in ARRAYS)
     chosen = np.unique(np.linspace(0, len(images) - 1, min(MOST, len(images))).round().astype(int))
-    cell = SIDE * ZOOM
     rows = -(-len(chosen) // COLUMNS)
-    sheet = Image.new("RGB", (min(len(chosen), COLUMNS) * cell, rows * cell))
+    sheet = Image.new("RGB", (min(len(chosen), COLUMNS) * 2 * CELL, rows * CELL))
     draw = ImageDraw.Draw(sheet)
+    tinted = tint(images[chosen], landmarks[chosen], visible[chosen])
     for number, index in enumerate(chosen):
-        left, top = number % COLUMNS * cell, number // COLUMNS * cell
-        sheet.paste(Image.fromarray(images[index]).resize((cell, cell), Image.Resampling.BICUBIC), (left, top))
+        left, top = number % COLUMNS * 2 * CELL, number // COLUMNS * CELL
+        sheet.paste(_enlarged(images[index]), (left, top))
+        sheet.paste(_enlarged(tinted[number]), (left + CELL, top))
         for (x, y), seen in zip((landmarks[index] + 0.5) * ZOOM - 0.5, visible[index], strict=True):
-            if 0 <= x < cell and 0 <= y < cell:  # a landmark outside the crop would mark the neighbour's face
+            if 0 <= x < CELL and 0 <= y < CELL:  # a landmark outside the crop would mark the neighbour's face
                 _mark(draw, left + float(x), top + float(y), bool(seen))
     return sheet
+
+
+def tint(images: NDArray[np.uint8], landmarks: NDArray[np.float32], visible: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """Darkened faces (B, 128, 128, 3) uint8 under their component heatmaps, each component in its colour."""
+    maps, _ = component_heatmaps(torch.from_numpy(landmarks), torch.from_numpy(visible), MAPS, SIDE, STD)
+    layers = maps.numpy()[..., None] * COLOURS[:, None, None]  # (B, 4, 128, 128, 3)
+    return np.asarray(np.clip(0.45 * images + 0.8 * layers.max(1), 0, 255).astype(np.uint8))
+
+
+def _enlarged(image: NDArray[np.uint8]) -> Image.Image:
+    return Image.fromarray(image).resize((CELL, CELL), Image.Resampling.BICUBIC)
 
 
 def _mark(draw: ImageDraw.ImageDraw, x: float, y: float, seen: bool) -> None:
     if seen:
         draw.ellipse((x - 1.5, y - 1.5, x + 1.5, y + 1.5), fill=VISIBLE)
         return
-    draw.line((x - 3, y - 3, x + 3, y + 3), fill=HIDDEN)
-    draw.line((x - 3, y + 3, x + 3, y - 3), fill=HIDDEN)
+    draw.line((x - 3, y - 3, x + 3, y + 3), HIDDEN, 2)
+    draw.line((x - 3, y + 3, x + 3, y - 3), HIDDEN, 2)

@@ -44,6 +44,8 @@ class FaceRow:
         split: "train", "val", "test", or "" for a source without splits.
         replicated_border: the share of the crop that lies outside the picture, 0 to 1; None where not known.
         gray: whether the picture has no colour; None where not known.
+        landmark_error: mean distance of a network's landmarks to those that the source has, as a share of the
+            distance of the outer eye corners; None where there is nothing to compare.
     """
 
     file: str
@@ -55,6 +57,7 @@ class FaceRow:
     split: str = ""
     replicated_border: float | None = None
     gray: bool | None = None
+    landmark_error: float | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

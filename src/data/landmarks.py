@@ -6,8 +6,6 @@ Indices are 0-based. Left and right are the picture's: point 0 is at the left ed
 from typing import Final
 
 import numpy as np
-import torch
-from torch import Tensor
 
 POINTS: Final = 68
 
@@ -41,22 +39,3 @@ def _mirror_table() -> list[int]:
 
 MIRROR: Final = np.array(_mirror_table())
 """MIRROR[i] is the point that becomes point i in the mirrored picture."""
-
-
-def mirror_landmarks(landmarks: Tensor, side: int) -> Tensor:
-    """Landmarks of the left-right mirrored picture: positions flipped, left and right swapped.
-
-    Args:
-        landmarks: (B, 68, 2) x, y in pixels, pixel centres at integers.
-        side: the picture's width in pixels.
-
-    Returns:
-        (B, 68, 2); mirroring twice gives back the input.
-    """
-    swapped = landmarks[:, torch.as_tensor(MIRROR)]
-    return torch.stack([side - 1 - swapped[..., 0], swapped[..., 1]], -1)
-
-
-def mirror_visible(visible: Tensor) -> Tensor:
-    """Visibility flags of the mirrored picture, (B, 68) -> (B, 68)."""
-    return visible[:, torch.as_tensor(MIRROR)]

@@ -28,10 +28,15 @@ def write_row(file: TextIO, row: FaceRow) -> None:
 def read_manifest(path: Path) -> list[FaceRow]:
     """The rows of a `manifest.csv`; ValueError where it is not one."""
     with path.open(encoding="utf-8", newline="") as file:
-        reader = csv.DictReader(file)
-        if tuple(reader.fieldnames or ()) != COLUMNS:
-            raise ValueError(f"{path} has the columns {reader.fieldnames}, not {list(COLUMNS)}")
-        return [_row(values) for values in reader]
+        return read_rows(file, str(path))
+
+
+def read_rows(file: TextIO, name: str) -> list[FaceRow]:
+    """The rows of an open manifest; ValueError, naming it, where it is none."""
+    reader = csv.DictReader(file)
+    if tuple(reader.fieldnames or ()) != COLUMNS:
+        raise ValueError(f"{name} has the columns {reader.fieldnames}, not {list(COLUMNS)}")
+    return [_row(values) for values in reader]
 
 
 def _row(values: dict[str, str]) -> FaceRow:
@@ -46,15 +51,21 @@ def _row(values: dict[str, str]) -> FaceRow:
         split=values["split"],
         replicated_border=float(values["replicated_border"]) if values["replicated_border"] else None,
         gray=bool(int(values["gray"])) if values["gray"] else None,
+        landmark_error=float(values["landmark_error"]) if values["landmark_error"] else None,
     )
 
 
 def write_rejected(path: Path, rejected: Iterable[tuple[str, BadFace]]) -> None:
     """Write `rejected.csv`: file, split, reason, a row for every (split, BadFace)."""
     with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(("file", "split", "reason"))
-        writer.writerows((bad.file, split, bad.reason) for split, bad in rejected)
+        write_reasons(file, rejected)
+
+
+def write_reasons(file: TextIO, rejected: Iterable[tuple[str, BadFace]]) -> None:
+    """The same into an open file."""
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(("file", "split", "reason"))
+    writer.writerows((bad.file, split, bad.reason) for split, bad in rejected)
 
 
 def read_rejected(path: Path) -> list[tuple[str, BadFace]]:
@@ -62,4 +73,9 @@ def read_rejected(path: Path) -> list[tuple[str, BadFace]]:
     if not path.is_file():
         return []
     with path.open(encoding="utf-8", newline="") as file:
-        return [(row["split"], BadFace(row["file"], row["reason"])) for row in csv.DictReader(file)]
+        return read_reasons(file)
+
+
+def read_reasons(file: TextIO) -> list[tuple[str, BadFace]]:
+    """What `write_reasons` wrote."""
+    return [(row["split"], BadFace(row["file"], row["reason"])) for row in csv.DictReader(file)]

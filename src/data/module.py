@@ -7,11 +7,12 @@ import torch
 from lightning import LightningDataModule
 from torch.utils.data import DataLoader, Sampler
 
+from src.data.balance import large_poses
 from src.data.batch import Pairs, make_batch
 from src.data.config import DataConfig
 from src.data.dataset import FaceBatch, FaceDataset, keep
 from src.data.pairs import VALIDATION_EPOCH, VALIDATION_SEED
-from src.data.sampler import EpochSampler, FaceKey, FixedSampler
+from src.data.sampler import BalancedSampler, EpochSampler, FaceKey, FixedSampler
 from src.data.store import FaceStores
 from src.errors import UserError
 
@@ -47,7 +48,8 @@ class FaceData(LightningDataModule):
         asked = [Path(path) for path in (*self.config.train, *self.config.val)]
         if any(Path(synthetic.out) in path.parents for path in asked):
             from src.data.preparation import run_preparation
-            from src.data.prepare_config import PrepareConfig, SyntheticSource
+            from src.data.prepare_config import PrepareConfig
+            from src.data.sources.config import SyntheticSource
 
             source = SyntheticSource(name="synthetic", train=synthetic.train, val=synthetic.val, seed=synthetic.seed)
             try:
@@ -74,10 +76,9 @@ class FaceData(LightningDataModule):
         self.val_faces = FaceDataset(val, config.misalignment, VALIDATION_SEED)
 
     def train_dataloader(self) -> DataLoader[FaceBatch]:
-        """Shuffled by (seed, epoch); an incomplete last batch is left out."""
+        """Shuffled by (seed, epoch), pose-balanced if asked for; an incomplete last batch is left out."""
         assert self.train_faces is not None
-        rank, world = self._place()
-        sampler = EpochSampler(len(self.train_faces), self.seed, rank, world)
+        sampler = self._train_sampler(self.train_faces.stores)
         if self.position is not None:
             epoch, batches = self.position
             sampler.go_on_at(epoch, batches * self.config.batch_size)
@@ -106,6 +107,36 @@ class FaceData(LightningDataModule):
 
     def _place(self) -> tuple[int, int]:
         return (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
+
+    def _train_sampler(self, stores: FaceStores) -> EpochSampler:
+        """Faces as they come, or pose-balanced batches if asked for and if the stores hold faces of both kinds."""
+        rank, world = self._place()
+        as_they_come = EpochSampler(len(stores), self.seed, rank, world)
+        balance, batch_size = self.config.balance, self.config.batch_size
+        if not balance.enabled:
+            return as_they_come
+        large = large_poses(stores, balance.yaw)
+        count, of_batch = int(large.sum()), balance.of_batch(batch_size)
+        if count in (0, len(large)):
+            if rank == 0:
+                log.warning(
+                    "data.balance: none of the %s training faces has |yaw| %s %g degrees, so faces are drawn as they "
+                    "come; add stores to data.train, change data.balance.yaw or set data.balance.enabled=false",
+                    f"{len(large):,}",
+                    "below" if count else ">=",
+                    balance.yaw,
+                )
+            return as_they_come
+        if rank == 0:
+            log.info(
+                "%s of %s training faces have |yaw| >= %g degrees: each batch of %d holds %d of them",
+                f"{count:,}",
+                f"{len(large):,}",
+                balance.yaw,
+                batch_size,
+                of_batch,
+            )
+        return BalancedSampler(large, of_batch, batch_size, self.seed, rank, world)
 
     def _loader(self, faces: FaceDataset, sampler: Sampler[FaceKey], drop_last: bool) -> DataLoader[FaceBatch]:
         workers = self.config.workers

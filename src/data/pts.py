@@ -1,13 +1,15 @@
 """Landmarks: iBUG `.pts` files, and the check that 68 points are those of a face in the picture."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from src.data.face import LANDMARKS, BadFace
+from src.data.profile import PROFILE_POINTS, points_from_profile
 
-MIN_KNOWN = 20  # of 68: Menpo's profile faces map to 39 of them
+MIN_KNOWN = 20  # of 68: Menpo's profile faces have 37 of them
 MIN_SIZE = 8.0  # pixels: the landmarks' box
 
 # The parts of the 68-point scheme, each an open line of neighbours.
@@ -18,14 +20,15 @@ LINES = (range(17), range(17, 22), range(22, 27), range(27, 31), range(31, 36), 
 def read_pts(path: Path, file: str = "") -> NDArray[np.float32]:
     """The points of an iBUG `.pts` file, (68, 2) float32, (x, y) in pixels, pixel centres at integers from 0.
 
-    300-W counts pixels from 1; one is subtracted here.
+    300-W counts pixels from 1; one is subtracted here. A file of Menpo's 39 profile points gives the landmarks that
+    these have (`points_from_profile`) and NaN for the others.
 
     Args:
         path: the file.
         file: its name for the error; the path where not given.
 
     Raises:
-        BadFace: unreadable, no braces, a value that is no finite number, or not 68 points.
+        BadFace: unreadable, no braces, a value that is no finite number, or neither 68 nor 39 points.
     """
     file = file or str(path)
     try:
@@ -37,26 +40,29 @@ def read_pts(path: Path, file: str = "") -> NDArray[np.float32]:
     head, opened, rest = text.partition("{")
     body, closed, _ = rest.partition("}")
     if not opened or not closed or "n_points" not in head:
-        raise BadFace(file, "not a .pts file: 'n_points: 68' and the points in braces { } wanted")
+        raise BadFace(file, "not a .pts file: 'n_points: 68' (or 39) and the points in braces { } wanted")
     rows = [line.split() for line in body.splitlines() if line.strip()]
     try:
         points = np.array([[float(number) for number in row] for row in rows], np.float64)
     except ValueError:
         raise BadFace(file, "a point is not two numbers") from None
-    if len(rows) != LANDMARKS:
-        raise BadFace(file, f"{len(rows)} points, {LANDMARKS} wanted")
-    if points.shape != (LANDMARKS, 2):
+    if len(rows) not in (LANDMARKS, PROFILE_POINTS):
+        raise BadFace(file, f"{len(rows)} points, {LANDMARKS} or (a profile) {PROFILE_POINTS} wanted")
+    if points.shape != (len(rows), 2):
         raise BadFace(file, "a point is not two numbers")
     if not np.isfinite(points).all():
         raise BadFace(file, f"point {int(np.flatnonzero(~np.isfinite(points).all(1))[0]) + 1} is not finite")
-    return (points - 1).astype(np.float32)
+    points -= 1
+    return (points if len(rows) == LANDMARKS else points_from_profile(points)).astype(np.float32)
 
 
 def check_landmarks(points: NDArray[np.float32], width: int, height: int, file: str) -> None:
     """Raise BadFace unless the points are plausibly the 68 landmarks of a face in a picture of this size.
 
     In-plane rotations up to 60 degrees pass at any yaw up to 90. Swapped axes, points in another order, and a
-    mirror image that kept its numbers (unless it is a full profile, where left and right coincide) do not.
+    mirror image that kept its numbers do not, with two exceptions: the mirrored full profile with all 68 points, where
+    left and right coincide, and the profile with one eye known whose axes are swapped while it leans by over 15
+    degrees, which is also what a rolled profile of the other side looks like.
     All tests are relative to the face's own down direction and size.
 
     Args:
@@ -95,8 +101,12 @@ def _shape_fault(points: NDArray[np.float64]) -> str:
     """
     box = float(np.ptp(points[np.isfinite(points).all(1)], axis=0).max())
     order = "are they in the iBUG 68-point order, x before y?"
-    eyes, mouth = _mean(points, 36, 48), _mean(points, 48, 68)
-    down = mouth - eyes
+    eyes, mouth = _mean(points, range(36, 48)), _mean(points, range(48, 68))
+    one_eye = bool(np.isnan(_mean(points, range(36, 42)) + _mean(points, range(42, 48))).any())
+    down, lean = mouth - eyes, 85  # degrees: 60 of roll, and up to 20 by which a profile's mouth lies beside its eyes
+    middle = _mean(points, (51, 57, 62, 66)) - points[27]
+    if one_eye and np.isfinite(middle).all():  # the mouth of a profile lies some 30 degrees before its one known eye
+        down, lean = middle, 75
     height = float(np.hypot(*down))
     if np.isnan(height):
         return "landmarks of the eyes or the mouth are all unknown"
@@ -105,16 +115,19 @@ def _shape_fault(points: NDArray[np.float64]) -> str:
     down /= height
     right = np.array([down[1], -down[0]])
     tilt = float(np.degrees(np.arctan2(down[0], down[1])))
-    if abs(tilt) > 85:  # 60 of roll, and up to 20 by which a profile's mouth lies beside its eyes' vertical
+    if abs(tilt) > lean:
         return f"implausible landmarks: the face lies at {tilt:.0f} degrees; {order}"
+    jaw, side = (range(9, 17), 1) if np.isfinite(points[42:48]).all(1).any() else (range(8), -1)
+    outwards = (_mean(points, jaw) - _mean(points, range(27, 36))) @ right * side if one_eye else np.nan
     steps = {  # (signed distance along an axis / eye-mouth distance, least, most)
-        "the brows are not above the eyes": ((eyes - _mean(points, 17, 27)) @ down, 0.0, 1.5),
-        "the nose is not between eyes and mouth": ((_mean(points, 30, 36) - eyes) @ down, 0.1, 1.2),
-        "the chin is not below the mouth": ((_mean(points, 6, 11) - mouth) @ down, 0.05, 2.5),
+        "the brows are not above the eyes": ((eyes - _mean(points, range(17, 27))) @ down, 0.0, 1.5),
+        "the nose is not between eyes and mouth": ((_mean(points, range(30, 36)) - eyes) @ down, 0.1, 1.2),
+        "the chin is not below the mouth": ((_mean(points, range(6, 11)) - mouth) @ down, 0.05, 2.5),
         "the jaw runs from right to left": ((points[16] - points[0]) @ right, -0.5, 8.0),
         "the eyes are left and right swapped": (
-            (_mean(points, 42, 48) - _mean(points, 36, 42)) @ right, -0.35, 4.0
+            (_mean(points, range(42, 48)) - _mean(points, range(36, 42))) @ right, -0.35, 4.0
         ),
+        "the jaw below the one known eye lies beyond the nose": (outwards, -0.35, 4.0),
         "the mouth runs from right to left": ((points[54] - points[48]) @ right, -0.35, 4.0),
     }  # fmt: skip
     for fault, (distance, least, most) in steps.items():
@@ -127,8 +140,8 @@ def _shape_fault(points: NDArray[np.float64]) -> str:
     return ""
 
 
-def _mean(points: NDArray[np.float64], start: int, stop: int) -> NDArray[np.float64]:
-    """The mean of the known points of a range; NaN where none is."""
-    part = points[start:stop]
+def _mean(points: NDArray[np.float64], which: Sequence[int]) -> NDArray[np.float64]:
+    """The mean of those of the points that are known; NaN where none is."""
+    part = points[list(which)]
     part = part[np.isfinite(part).all(1)]
     return part.mean(0) if len(part) else np.full(2, np.nan)

@@ -1,50 +1,116 @@
-"""Resolving jobs, in this process or in several, always in their order."""
+"""Doing jobs, in this process or in several, always in their order and with the same bytes."""
 
+import os
+import threading
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context
+from dataclasses import replace
+from multiprocessing import get_context, parent_process
 
 from src.data.face import BadFace, Face
+from src.data.finishing import Recipe, finish
+from src.data.photo import Photo
 from src.data.sources import Job
 from src.errors import UserError
 
-CHUNK = 16  # jobs a message: about 0.8 MB of faces
+# What a landmark network is asked at a time, whatever the number of workers: a network's last bits may depend on its
+# batch, so batches must not depend on who computes them.
+CHUNK = 32
+LOADED = 4  # photographs a message where only the decoding is done by workers; they may be large
+
+Outcomes = list[Face | BadFace]
+
+_recipe: Recipe | None = None
 
 
-def resolved(jobs: Sequence[Job], workers: int) -> Iterator[list[Face | BadFace]]:
-    """What each job gives, in the order of the jobs whatever the number of workers.
+def resolved(jobs: Sequence[Job], chunks: Iterable[range], recipe: Recipe, workers: int) -> Iterator[list[Outcomes]]:
+    """What the jobs of each chunk give, in the order of the chunks whatever the number of workers.
 
     Only a few chunks are under way at a time, so memory does not grow with the number of jobs.
 
     Raises:
-        UserError: a worker process died.
+        UserError: a worker process died, or the landmark network cannot be had.
     """
     if workers == 0:
-        for job in jobs:
-            yield job.resolve()
+        for chunk in chunks:
+            yield list(finish((jobs[at].load() for at in chunk), recipe))
         return
-    # Spawned, not forked: a fork copies the progress bar's thread's locks.
-    pool = ProcessPoolExecutor(workers, get_context("spawn"))
-    under_way: deque[Future[list[list[Face | BadFace]]]] = deque()
+    light = recipe.landmarker is None or recipe.landmarker.in_workers
+    # Spawned, not forked: a fork copies the progress bar's thread's locks, and a network's threads.
+    pool = ProcessPoolExecutor(
+        workers, get_context("spawn"), _start_worker, (recipe if light else replace(recipe, landmarker=None),)
+    )
     try:
-        for start in range(0, len(jobs), CHUNK):
-            under_way.append(
-                pool.submit(_resolve_all, [jobs[at] for at in range(start, min(start + CHUNK, len(jobs)))])
-            )
-            if len(under_way) > 2 * workers:
-                yield from under_way.popleft().result()
-        while under_way:
-            yield from under_way.popleft().result()
+        if light:
+            yield from _in_order(pool, workers, ([jobs[at] for at in chunk] for chunk in chunks))
+        else:
+            yield from _decoded_beside(pool, workers, jobs, chunks, recipe)
     except BrokenProcessPool:
         raise UserError(
-            f"a worker process died (killed, or out of memory); run the same command again, with workers="
-            f"{workers // 2} if memory was short"
+            f"a worker process died (killed, or out of memory); what is finished is kept: run the same command again, "
+            f"with workers={workers // 2} if memory was short"
         ) from None
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _resolve_all(jobs: list[Job]) -> list[list[Face | BadFace]]:
-    return [job.resolve() for job in jobs]
+def _in_order(pool: ProcessPoolExecutor, workers: int, chunks: Iterable[list[Job]]) -> Iterator[list[Outcomes]]:
+    under_way: deque[Future[list[Outcomes]]] = deque()
+    for chunk in chunks:
+        under_way.append(pool.submit(_resolve, chunk))
+        if len(under_way) > 2 * workers:
+            yield under_way.popleft().result()
+    while under_way:
+        yield under_way.popleft().result()
+
+
+def _decoded_beside(
+    pool: ProcessPoolExecutor, workers: int, jobs: Sequence[Job], chunks: Iterable[range], recipe: Recipe
+) -> Iterator[list[Outcomes]]:
+    """Workers decode ahead; the network, which wants the whole machine, runs here."""
+    waiting, under_way = iter(chunks), deque[deque[Future[list[Photo | Outcomes]]]]()
+
+    def fill() -> None:
+        while sum(map(len, under_way)) <= 2 * workers:
+            chunk = next(waiting, None)
+            if chunk is None:
+                return
+            pieces = (chunk[at : at + LOADED] for at in range(0, len(chunk), LOADED))
+            under_way.append(deque(pool.submit(_load, [jobs[at] for at in piece]) for piece in pieces))
+
+    def loaded() -> Iterator[Photo | Outcomes]:
+        while under_way[0]:
+            yield from under_way[0].popleft().result()
+            fill()
+
+    fill()
+    while under_way:
+        done = list(finish(loaded(), recipe))
+        under_way.popleft()
+        fill()
+        yield done
+
+
+def _start_worker(recipe: Recipe) -> None:
+    global _recipe
+    _recipe = recipe
+    threading.Thread(target=_follow_parent, daemon=True).start()
+
+
+def _follow_parent() -> None:
+    """End with the parent: a worker whose parent was killed would wait for work for ever."""
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+def _resolve(jobs: list[Job]) -> list[Outcomes]:
+    assert _recipe is not None
+    return list(finish((job.load() for job in jobs), _recipe))
+
+
+def _load(jobs: list[Job]) -> list[Photo | Outcomes]:
+    return [job.load() for job in jobs]

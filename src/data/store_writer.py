@@ -16,7 +16,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from src.data.card import ARRAYS, MANIFEST, Card, Settings, StoredFile, StoreError, fingerprint, write_card
-from src.data.crops import CROP_RULE
 from src.data.face import Face
 from src.data.manifest import write_header, write_row
 from src.errors import UserError
@@ -85,7 +84,9 @@ class StoreWriter:
         write_row(self._manifest, replace(face.row, split=split))
         self.faces += 1
 
-    def seal(self, split: str, settings: Settings, source: Settings, rejected: int) -> Card:
+    def seal(
+        self, split: str, settings: Settings, source: Settings, rejected: int, crop: dict[str, str] | None = None
+    ) -> Card:
         """Finish the files and write the card: `folder` is now a whole store under its hidden name."""
         self._write_headers()
         for file in self._open_files():
@@ -94,7 +95,7 @@ class StoreWriter:
             file.close()
         files = {name: _stored_file(self.folder / name) for name in (*ARRAYS, MANIFEST)}
         print_of_settings = fingerprint(settings)
-        card = Card(self.faces, rejected, split, CROP_RULE, source, settings, print_of_settings, files)
+        card = Card(self.faces, rejected, split, crop or {}, source, settings, print_of_settings, files)
         write_card(self.folder, card)
         return card
 

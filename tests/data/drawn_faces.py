@@ -69,6 +69,6 @@ class PlainJob:
     index: int
     faces: int = 1
 
-    def resolve(self) -> list[Face | BadFace]:
+    def load(self) -> list[Face | BadFace]:
         row = FaceRow(f"{self.index}", f"p{self.index}", (0, 0, 128, 128), "synthetic", 1.0, "00")
         return [Face(noise_picture(128, 128, self.index), schematic_face(), np.ones(68, np.bool_), row)]

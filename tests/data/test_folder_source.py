@@ -6,22 +6,27 @@ import pytest
 from drawn_faces import face_folder, noise_picture, pts_text, schematic_face
 from PIL import Image
 
+from src.data.crops import LandmarksCrop
 from src.data.face import BadFace, Face
-from src.data.prepare_config import FolderSource
+from src.data.finishing import Recipe, finish
+from src.data.photo import PhotoJob
 from src.data.sources import Split
+from src.data.sources.config import FolderSource
 from src.data.sources.folder import folder_splits
 from src.errors import UserError
 
 
-def listed(root: Path) -> Split:
-    (split,) = folder_splits(FolderSource("folder", str(root)))
+def listed(root: Path, landmarks: str = "auto") -> Split:
+    (split,) = folder_splits(FolderSource("folder", str(root)), landmarks)
     assert split.name == ""
     return split
 
 
 def outcomes(root: Path) -> tuple[dict[str, Face], dict[str, str]]:
     """Faces by identity, and reasons by file; through pickled jobs, as workers see them."""
-    found = [outcome for job in pickle.loads(pickle.dumps(listed(root).jobs)) for outcome in job.resolve()]
+    jobs = pickle.loads(pickle.dumps(listed(root).jobs))
+    recipe = Recipe(LandmarksCrop("landmarks"), "annotated")
+    found = [outcome for outcomes in finish((job.load() for job in jobs), recipe) for outcome in outcomes]
     faces = {outcome.row.identity: outcome for outcome in found if isinstance(outcome, Face)}
     return faces, {outcome.file: outcome.reason for outcome in found if isinstance(outcome, BadFace)}
 
@@ -187,7 +192,7 @@ def test_a_bad_face_spares_the_others_of_its_photograph(tmp_path: Path) -> None:
     (tmp_path / "broken.png").write_bytes((tmp_path / "broken.png").read_bytes()[:5000])
     faces, rejected = outcomes(tmp_path)
     assert list(faces) == ["p_1"]
-    assert rejected["p_2.pts"] == "67 points, 68 wanted"
+    assert rejected["p_2.pts"] == "67 points, 68 or (a profile) 39 wanted"
     assert rejected["p_3.pts"].startswith("implausible landmarks")
     assert rejected["p_4.pts"].startswith("landmarks outside the picture")
     assert rejected["broken.png"].startswith("damaged or cut short")
@@ -200,8 +205,8 @@ def test_unusable_folders(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="holds no picture"):
         listed(tmp_path)
     photo_folder(tmp_path, "p.png", {})
-    with pytest.raises(UserError, match=r"1 pictures, but no landmarks; put landmarks68\.npz"):
-        listed(tmp_path)
+    with pytest.raises(UserError, match=r"1 pictures, but no landmarks; put landmarks68\.npz.*landmarks=onnx"):
+        listed(tmp_path, "annotations")
     with pytest.raises(UserError, match="is not a folder"):
         listed(tmp_path / "p.png")
 
@@ -225,3 +230,23 @@ def test_linked_folders_are_followed_once(tmp_path: Path) -> None:
     faces, rejected = outcomes(root)
     assert [face.row.file for face in faces.values()] == ["link/images/a.png"]
     assert rejected == {}
+
+
+def test_a_network_looks_at_every_picture_and_annotations_only_measure_it(tmp_path: Path) -> None:
+    photo_folder(tmp_path, "a.png", {"a_1.pts": schematic_face((200, 200)), "a_2.pts": schematic_face((400, 200))})
+    photo_folder(tmp_path, "b.png", {})
+    (tmp_path / "nobody.pts").write_text(pts_text(schematic_face()))
+    assert listed(tmp_path).annotated
+    for landmarks in ("onnx", "face_alignment"):
+        split = listed(tmp_path, landmarks)
+        assert not split.annotated
+        jobs = [job for job in split.jobs if isinstance(job, PhotoJob)]
+        assert [(job.file, job.identity, job.detect, job.problem) for job in jobs] == [
+            ("a.png", "a", True, ""),
+            ("b.png", "b", True, ""),
+        ]
+        assert [len(job.annotations) for job in jobs] == [2, 0]
+        assert [job.faces for job in jobs] == [2, 1]
+    for pts in tmp_path.glob("*.pts"):
+        pts.unlink()
+    assert not listed(tmp_path).annotated

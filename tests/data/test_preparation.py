@@ -14,8 +14,9 @@ from PIL import Image
 
 from src.data import preparation
 from src.data.preparation import run_preparation
-from src.data.prepare_config import FolderSource, PrepareConfig, SyntheticSource
+from src.data.prepare_config import PrepareConfig
 from src.data.sources import synthetic
+from src.data.sources.config import FolderSource, SyntheticSource
 from src.data.store import FaceStore
 from src.errors import UserError
 
@@ -59,7 +60,7 @@ def test_bad_faces_are_listed_and_the_others_stored(config: PrepareConfig) -> No
     assert f"rejected: 2, listed in {out / 'rejected.csv'}" in said
     assert "1 x empty file (0 bytes) (first: images/1.png)" in said
     with Image.open(out / "contact.png") as sheet:
-        assert sheet.size == (3 * 256, 256)
+        assert sheet.size == (3 * 512, 256)
 
 
 def test_a_second_run_has_nothing_to_do(config: PrepareConfig) -> None:
@@ -134,7 +135,8 @@ import resource, sys
 sys.path.insert(0, {root!r})
 resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))
 from src.data.preparation import run_preparation
-from src.data.prepare_config import *
+from src.data.prepare_config import PrepareConfig
+from src.data.sources.config import FolderSource
 from src.errors import UserError
 try:
     run_preparation(PrepareConfig(FolderSource("folder", {source!r}), {out!r}, overwrite={overwrite}), print)
@@ -159,8 +161,9 @@ def test_full_disk_leaves_no_half_store_and_the_old_one_whole(config: PrepareCon
     done = run_on_a_full_disk(config, limit)
     assert done.returncode == 2, done.stderr
     assert "cannot be written (File too large)" in done.stdout
-    assert "MiB free, about 0.2 MiB needed" in done.stdout
-    assert sorted(path.name for path in out.parent.iterdir()) == ["faces"]
+    assert "MiB free, about 0.5 MiB needed" in done.stdout
+    assert sorted(path.name for path in out.parent.iterdir()) == [".out.parts", "faces"]
+    assert list((out.parent / ".out.parts").glob("*.npz")) == []
     run(config)
     before = contents(out)
     assert run_on_a_full_disk(replace(config, overwrite=True), limit).returncode == 2
@@ -173,7 +176,7 @@ def test_a_disk_known_to_be_too_small_is_told_before_the_work(
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(2**20, 2**20, 1000))
     monkeypatch.setattr(preparation, "resolved", pytest.fail)
-    with pytest.raises(UserError, match=r"too small\): 0\.0 MiB free, about 0\.2 MiB needed"):
+    with pytest.raises(UserError, match=r"too small\): 0\.0 MiB free, about 0\.5 MiB needed"):
         run(config)
 
 

@@ -5,6 +5,7 @@ import pytest
 from drawn_faces import pts_text, schematic_face
 
 from src.data.face import BadFace
+from src.data.landmarks import MIRROR
 from src.data.pts import check_landmarks, read_pts
 
 SHARED = Path(__file__).parents[2] / "../shared"
@@ -21,16 +22,20 @@ def test_pixels_are_counted_from_zero(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        (pts_text(schematic_face()[:67]), "67 points, 68 wanted"),
-        (pts_text(np.tile(schematic_face(), (2, 1))[:69]), "69 points, 68 wanted"),
+        (pts_text(schematic_face()[:67]), r"67 points, 68 or \(a profile\) 39 wanted"),
+        (pts_text(np.tile(schematic_face(), (2, 1))[:69]), "69 points, 68 or"),
         (pts_text(schematic_face()).replace(pts_text(schematic_face()).split("\n")[7], "nan 3.0"), "point 5 is not"),
         (pts_text(schematic_face()).replace("}", ""), "not a .pts file"),
         (pts_text(schematic_face()).replace("{", ""), "not a .pts file"),
         ("n_points: 68\n{\n" + "one two\n" * 68 + "}\n", "a point is not two numbers"),
         ("n_points: 68\n{\n" + "1 2 3\n" * 68 + "}\n", "a point is not two numbers"),
         ("n_points: 68\n{\n" + "1 2\n" * 67 + "3\n}\n", "a point is not two numbers"),
+        (pts_text(schematic_face()[:38]), "38 points, 68 or"),
+        (pts_text(schematic_face()[:40]), "40 points, 68 or"),
+        ("n_points: 39\n{\n" + "1 2\n" * 38 + "inf 3\n}\n", "point 39 is not finite"),
+        ("n_points: 39\n{\n" + "1 2 3\n" * 39 + "}\n", "a point is not two numbers"),
         ("", "not a .pts file"),
-        ("n_points: 0\n{\n}\n", "0 points, 68 wanted"),
+        ("n_points: 0\n{\n}\n", "0 points, 68 or"),
     ],
 )
 def test_bad_pts(tmp_path: Path, text: str, reason: str) -> None:
@@ -93,6 +98,45 @@ def test_unknown_points_are_left_out_of_the_check() -> None:
     face[:60] = np.nan
     with pytest.raises(BadFace, match="8 known landmarks"):
         check_landmarks(face, 128, 128, "a")
+
+
+def half_face(roll: float, yaw: float) -> np.ndarray:
+    """A schematic face of which only the landmarks are known that Menpo's profile points give."""
+    face = schematic_face(roll=roll, yaw=yaw)
+    far = [*range(9, 17), *range(22, 27), 32, 34, 35, 39, *range(42, 48), *range(52, 57), 63, 64, 65]
+    face[far if yaw > 0 else MIRROR[far]] = np.nan
+    return face
+
+
+@pytest.mark.parametrize("roll", [-60, -30, 0, 30, 60])
+@pytest.mark.parametrize("yaw", [-90, -75, -60, 60, 75, 90])
+def test_one_half_of_a_turned_face_passes_and_its_mirror_image_does_not(roll: float, yaw: float) -> None:
+    face = half_face(roll, yaw)
+    assert np.isfinite(face).all(1).sum() == 37
+    check_landmarks(face, 128, 128, "a")
+    mirrored = face * np.float32([-1, 1]) + np.float32([128, 0])
+    with pytest.raises(BadFace, match="the jaw below the one known eye lies beyond"):
+        check_landmarks(mirrored, 128, 128, "a")
+
+
+@pytest.mark.parametrize("yaw", [-75, 75])
+def test_one_half_of_a_turned_face_in_another_order_does_not_pass(yaw: float) -> None:
+    face, rng = half_face(0, yaw), np.random.default_rng(0)
+    known = np.flatnonzero(np.isfinite(face).all(1))
+    wrong = [face[:, ::-1], half_face(180, yaw)]
+    for _ in range(20):
+        shuffled = face.copy()
+        shuffled[known] = face[rng.permutation(known)]
+        wrong.append(shuffled)
+    for points in wrong:
+        with pytest.raises(BadFace, match="implausible"):
+            check_landmarks(points, 128, 128, "a")
+
+
+def test_one_eye_without_the_middle_of_the_face_is_enough() -> None:
+    face = schematic_face()
+    face[[27, *range(42, 48)]] = np.nan
+    check_landmarks(face, 128, 128, "a")
 
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="../shared is not there")

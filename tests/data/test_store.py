@@ -124,7 +124,7 @@ def test_other_layout_and_damaged_cards(tmp_path: Path) -> None:
     card = make_store(tmp_path / "s") / "card.json"
     values = json.loads(card.read_text())
     for text, reason in [
-        (json.dumps(values | {"layout": 2}), "has the store layout 2, this version reads 1"),
+        (json.dumps(values | {"layout": 1}), "has the store layout 1, this version reads 2"),
         (json.dumps(values | {"extra": 2}), "does not describe a store"),
         (json.dumps(values | {"faces": 0}), "is an empty store"),
         (json.dumps(values | {"files": {}}), r"does not list images\.npy"),

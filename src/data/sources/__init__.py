@@ -1,4 +1,4 @@
-"""Where faces come from. Each source lists its jobs without opening a picture; a job is resolved on its own."""
+"""Where faces come from. Each source lists its jobs without opening a picture; a job is done on its own."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,7 +6,8 @@ from typing import Protocol
 
 from src.data.card import Settings
 from src.data.face import BadFace, Face
-from src.data.prepare_config import FolderSource, SyntheticSource
+from src.data.photo import Photo
+from src.data.sources.config import CelebaSource, FolderSource, IbugSource, SyntheticSource
 
 
 class Job(Protocol):
@@ -16,8 +17,8 @@ class Job(Protocol):
     def faces(self) -> int:
         """How many faces to expect of it, for the progress bar and the space on disk."""
 
-    def resolve(self) -> list[Face | BadFace]:
-        """The faces of this job, each stored or rejected; the same whenever and wherever it is called."""
+    def load(self) -> Photo | list[Face | BadFace]:
+        """A photograph whose faces are to be found and cropped, or finished faces and rejects."""
 
 
 @dataclass(frozen=True)
@@ -26,24 +27,44 @@ class Split:
 
     Attributes:
         name: "train", "val", "test"; "" for a source without splits.
-        jobs: in the order of the store.
+        jobs: in the order of the store; a sequence that makes them when asked keeps memory flat.
         settings: all that decides the store's bytes, by the dotted key a person would type.
-        description: for the card: name, folder.
+        description: for the card and the person: name, counts; no path of this machine.
+        annotated: the jobs bring their own landmarks, so no network is asked.
     """
 
     name: str
     jobs: Sequence[Job]
     settings: Settings
     description: Settings
+    annotated: bool = True
 
 
-def list_splits(source: FolderSource | SyntheticSource) -> list[Split]:
-    """The splits of a source, each with its jobs; UserError where the source is not usable as a whole."""
+def list_splits(
+    source: FolderSource | IbugSource | CelebaSource | SyntheticSource, landmarks: str = "auto"
+) -> list[Split]:
+    """The splits of a source, each with its jobs.
+
+    Args:
+        source: where faces come from.
+        landmarks: the chosen backend; "auto" takes the source's own landmarks where it has them.
+
+    Raises:
+        UserError: the source is not usable as a whole.
+    """
     # Imported here so that a source needs only its own libraries.
     if isinstance(source, FolderSource):
         from src.data.sources.folder import folder_splits
 
-        return folder_splits(source)
+        return folder_splits(source, landmarks)
+    if isinstance(source, IbugSource):
+        from src.data.sources.ibug import ibug_splits
+
+        return ibug_splits(source, landmarks)
+    if isinstance(source, CelebaSource):
+        from src.data.sources.celeba import celeba_splits
+
+        return celeba_splits(source, landmarks)
     from src.data.sources.synthetic import synthetic_splits
 
-    return synthetic_splits(source)
+    return synthetic_splits(source, landmarks)

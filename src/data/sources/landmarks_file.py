@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from src.data.face import LANDMARKS
-from src.data.sources.photo import Annotation, PhotoJob
+from src.data.photo import Annotation, PhotoJob, PictureFile
+from src.data.sources.listing import identity_of, picture_job
 from src.errors import UserError
 
 NAME, META = "landmarks68.npz", "meta.csv"
@@ -53,12 +54,12 @@ class LandmarksFile:
             rows = found.get(path, [])
             problem = "" if rows else f"no landmarks: its name is not in {NAME}"
             annotations = tuple(self._annotation(path, file, rows, number) for number in range(len(rows)))
-            jobs.append(PhotoJob(path, file, annotations, problem))
+            jobs.append(picture_job(path, root, annotations, problem))
         matched = {row for rows in found.values() for row in rows}
         for row in range(len(self.names)):
             if row not in matched:
                 problem = ambiguous.get(row, f"no such file, though {NAME} names it")
-                jobs.append(PhotoJob(self.path.parent / self.names[row], self.names[row], problem=problem))
+                jobs.append(PhotoJob(PictureFile(self.path.parent / self.names[row]), self.names[row], problem=problem))
         return jobs
 
     def _match(self, pictures: list[Path]) -> tuple[dict[Path, list[int]], dict[int, str]]:
@@ -84,7 +85,7 @@ class LandmarksFile:
     def _annotation(self, path: Path, file: str, rows: list[int], number: int) -> Annotation:
         row = rows[number]
         meta = self.meta.get(self.names[row], self.meta.get(path.name, {}))
-        identity = file.removeprefix("images/").removesuffix(path.suffix)
+        identity = identity_of(file)
         if len(rows) > 1:
             identity += f"_{number + 1}"
         border, gray = meta.get("replicated_border"), meta.get("gray")

@@ -8,8 +8,9 @@ from typing import overload
 import numpy as np
 
 from src.data.face import SIDE, BadFace, Face, FaceRow
-from src.data.prepare_config import SyntheticSource
 from src.data.sources import Split
+from src.data.sources.config import SyntheticSource
+from src.errors import UserError
 
 # Raised with every change of the drawing, so that a store of older faces is told from a new one.
 RENDERER = 1
@@ -25,7 +26,7 @@ class SyntheticJob:
     index: int
     faces: int = 1
 
-    def resolve(self) -> list[Face | BadFace]:
+    def load(self) -> list[Face | BadFace]:
         """The drawn face; its occlusion is known exactly."""
         from src.data.synthetic import render_face
 
@@ -64,8 +65,10 @@ class SyntheticJobs(Sequence[SyntheticJob]):
         return SyntheticJob(self.seed, self.indices[item])
 
 
-def synthetic_splits(source: SyntheticSource) -> list[Split]:
+def synthetic_splits(source: SyntheticSource, landmarks: str = "auto") -> list[Split]:
     """One split a count that was given."""
+    if landmarks not in ("auto", "annotations"):
+        raise UserError(f"landmarks={landmarks}: drawn faces know their landmarks exactly; leave landmarks= out")
     return [
         Split(
             name=name,

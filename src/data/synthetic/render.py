@@ -49,6 +49,23 @@ class SyntheticFace:
 
 
 @dataclass(frozen=True)
+class LandmarkView:
+    """The landmarks of a head in a pose, without its picture.
+
+    landmarks (68, 2) and visible (68,) as in `SyntheticFace`; depth (68,) in its pixels, away from the camera;
+    facing (68,): the cosine between the surface's normal at the landmark and the way to the camera; to_camera (3,): the
+    unit way from the middle of the landmarks to the camera, in the head's axes: x to image right, y up, z to the viewer
+    of a frontal face.
+    """
+
+    landmarks: NDArray[np.float32]
+    depth: NDArray[np.float32]
+    visible: NDArray[np.bool_]
+    facing: NDArray[np.float64]
+    to_camera: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
 class _Camera:
     """Perspective camera in front of the head, and the crop that frames the landmarks."""
 
@@ -128,6 +145,49 @@ def _facing(camera: _Camera, turned: NDArray[np.float64], normals: NDArray[np.fl
     return np.asarray((normals * to_eye).sum(1) / np.linalg.norm(to_eye, axis=1))
 
 
+def _hidden(
+    screen: NDArray[np.float64],
+    facing: NDArray[np.float64],
+    skin: list[tuple[NDArray[np.float32], NDArray[np.int32]]],
+) -> NDArray[np.bool_]:
+    """Which landmarks on the screen (68, 3) face away or lie behind a triangle of the meshes (vertices, faces)."""
+    steep = np.sqrt(1 - np.minimum(facing**2, 1)) / np.maximum(facing, 0.1)
+    slack = (_SLACK + _CHORD * steep).astype(np.float32)
+    hidden = facing <= 0
+    for vertices, faces in skin:
+        raster.hide(screen.astype(np.float32), slack, vertices, faces, _DRAWN, hidden)
+    return hidden
+
+
+def _in_picture(screen: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Landmarks (68, 2) in pixels of the finished picture."""
+    return ((screen[:, :2] + 0.5) / 2 - 0.5).astype(np.float32)
+
+
+def view_landmarks(identity: Identity, yaw: float, pitch: float) -> LandmarkView:
+    """The landmarks that `draw` gives for a person in a pose (degrees), without the drawing."""
+    shape = packed(identity.shape)
+    points, normals = head_landmarks(shape)
+    rotation, body = _rotation(yaw, pitch), _rotation(yaw * identity.body_turn, 0.4 * pitch)
+    turned = points @ rotation.T
+    camera = _frame(turned, rotation, identity.distance)
+    meshes = [(head_mesh(shape)[0], rotation, HEAD_FACES)]
+    if identity.hair.over_ear >= 0:
+        meshes += [(ear_mesh(shape, side)[0], rotation, EAR_FACES) for side in (-1.0, 1.0)]
+    meshes.append((body_mesh(shape)[0], body, BODY_FACES))
+    skin = [(camera.screen(vertices @ turn.T).astype(np.float32), faces) for vertices, turn, faces in meshes]
+    screen = camera.screen(turned)
+    facing = _facing(camera, turned, normals @ rotation.T)
+    to_camera = np.array([0.0, 0.0, camera.distance]) @ rotation - points.mean(0)
+    return LandmarkView(
+        landmarks=_in_picture(screen),
+        depth=(-screen[:, 2] * camera.scale / 2).astype(np.float32),
+        visible=~_hidden(screen, facing, skin),
+        facing=facing,
+        to_camera=to_camera / np.linalg.norm(to_camera),
+    )
+
+
 def draw(identity: Identity, yaw: float, pitch: float, rng: np.random.Generator) -> SyntheticFace:
     """Picture of a person in a pose (degrees); `rng` draws the backdrop and the photograph's flaws."""
     shape, look = packed(identity.shape), packed(identity.look)
@@ -146,12 +206,7 @@ def draw(identity: Identity, yaw: float, pitch: float, rng: np.random.Generator)
     skin.append((_add(canvas, camera, body_mesh(shape), BODY_FACES, raster.BODY, rotation=body), BODY_FACES))
 
     screen = camera.screen(turned)
-    facing = _facing(camera, turned, normals @ rotation.T)
-    steep = np.sqrt(1 - np.minimum(facing**2, 1)) / np.maximum(facing, 0.1)
-    slack = (_SLACK + _CHORD * steep).astype(np.float32)
-    hidden = facing <= 0
-    for vertices, faces in skin:
-        raster.hide(screen.astype(np.float32), slack, vertices, faces, _DRAWN, hidden)
+    hidden = _hidden(screen, _facing(camera, turned, normals @ rotation.T), skin)
 
     if identity.glasses.on > 0:
         vertices, faces = glasses_mesh(shape, identity.glasses)
@@ -184,7 +239,7 @@ def draw(identity: Identity, yaw: float, pitch: float, rng: np.random.Generator)
     small = cv2.resize(picture, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
     return SyntheticFace(
         image=develop(rng, np.asarray(small, np.float32)),
-        landmarks=((screen[:, :2] + 0.5) / 2 - 0.5).astype(np.float32),
+        landmarks=_in_picture(screen),
         visible=~hidden,
         yaw=yaw,
         pitch=pitch,

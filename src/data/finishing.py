@@ -1,0 +1,262 @@
+"""From decoded photographs to faces as the store keeps them: landmarks, visibility, crop."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from src.data.agreement import landmark_error, matched_errors
+from src.data.crops import (
+    CelebaAlignedCrop,
+    LandmarksCrop,
+    crop_fault,
+    crop_image,
+    points_in_crop,
+    replicated_share,
+)
+from src.data.face import LANDMARKS, SIDE, BadFace, Face, FaceRow
+from src.data.photo import Annotation, Photo
+from src.data.pts import check_landmarks, read_pts
+from src.data.visibility import estimate_visibility
+from src.landmarks import Landmarker, Landmarks, Query
+from src.landmarks.boxes import face_box
+
+Outcome = Face | BadFace
+MAX_PIXELS = 48_000_000  # decoded at a time: 144 MB, so that large photographs do not fill the memory
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How faces are made.
+
+    Attributes:
+        crop: the crop rule with its filters.
+        visibility: "estimated" or "annotated", as in PrepareConfig.
+        landmarker: who places the landmarks; None: the source has.
+    """
+
+    crop: LandmarksCrop | CelebaAlignedCrop
+    visibility: Literal["estimated", "annotated"] = "estimated"
+    landmarker: Landmarker | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class _Placed:
+    """A face of a photograph whose landmarks are placed and plausible; `given`: by the source itself."""
+
+    identity: str
+    points: NDArray[np.float32]
+    source: str
+    score: float
+    depth: NDArray[np.float32] | None = None
+    annotation: Annotation | None = None
+    error: float | None = None
+    given: bool = False
+
+
+def finish(loaded: Iterable[Photo | list[Outcome]], recipe: Recipe) -> Iterator[list[Outcome]]:
+    """The faces of each photograph, in order; what is finished already is passed on.
+
+    Photographs go to the landmark network together, up to 48 megapixels of them at a time.
+    """
+    group: list[Photo | list[Outcome]] = []
+    pixels = 0
+    for item in loaded:
+        size = item.image.shape[0] * item.image.shape[1] if isinstance(item, Photo) else 0
+        if group and pixels + size > MAX_PIXELS:
+            yield from _finish_group(group, recipe)
+            group, pixels = [], 0
+        group.append(item)
+        pixels += size
+    yield from _finish_group(group, recipe)
+
+
+def _finish_group(group: Sequence[Photo | list[Outcome]], recipe: Recipe) -> Iterator[list[Outcome]]:
+    photos = [item for item in group if isinstance(item, Photo)]
+    network = recipe.landmarker
+    placed = [_annotated(photo) for photo in photos] if network is None else _found(photos, network)
+    faces = [face for outcomes in placed for face in outcomes if isinstance(face, _Placed)]
+    visible = iter(_visible(faces, recipe.visibility))
+    done = iter(
+        [face if isinstance(face, BadFace) else _crop(photo, face, next(visible), recipe.crop) for face in outcomes]
+        for photo, outcomes in zip(photos, placed, strict=True)
+    )
+    for item in group:
+        yield next(done) if isinstance(item, Photo) else item
+
+
+def _annotated(photo: Photo) -> list[_Placed | BadFace]:
+    """The faces that the source has landmarks of."""
+    placed: list[_Placed | BadFace] = []
+    for annotation in photo.job.annotations:
+        try:
+            points = _points(annotation)
+            if points is None:
+                raise BadFace(annotation.name, "the source has no landmarks of it: use a network (landmarks=onnx)")
+            _check(points, photo, annotation.name)
+            source = annotation.landmark_source
+            placed.append(_Placed(annotation.identity, points, source, 1.0, annotation=annotation, given=True))
+        except BadFace as bad:
+            placed.append(bad)
+    return placed
+
+
+def _found(photos: Sequence[Photo], landmarker: Landmarker) -> list[list[_Placed | BadFace]]:
+    """The faces that a network finds, or those that the source says are there with the network's landmarks."""
+    known = [_known_points(photo) for photo in photos]
+    queries = [_query(photo, points) for photo, points in zip(photos, known, strict=True)]
+    placed = []
+    for photo, points, query, found in zip(photos, known, queries, landmarker.find(queries), strict=True):
+        if query.boxes is None:
+            placed.append(_detected(photo, points, found, landmarker.name))
+        else:
+            placed.append(_at_boxes(photo, points, found, landmarker.name))
+    return placed
+
+
+def _known_points(photo: Photo) -> list[NDArray[np.float32] | BadFace | None]:
+    known: list[NDArray[np.float32] | BadFace | None] = []
+    for annotation in photo.job.annotations:
+        try:
+            known.append(_points(annotation))
+        except BadFace as bad:
+            known.append(bad)
+    return known
+
+
+def _query(photo: Photo, known: Sequence[NDArray[np.float32] | BadFace | None]) -> Query:
+    boxes = []
+    for annotation, points in zip(photo.job.annotations, known, strict=True):
+        if annotation.box is not None:
+            boxes.append(annotation.box)
+        elif isinstance(points, np.ndarray):
+            boxes.append(face_box(points[np.isfinite(points).all(1)]))
+    # A face that is annotated without a place is looked for; what cannot be read is a reject and no question.
+    unknown = len(boxes) + sum(isinstance(points, BadFace) for points in known) < len(known)
+    if photo.job.detect or unknown or not known:
+        return Query(photo.image)
+    return Query(photo.image, tuple(boxes))
+
+
+def _at_boxes(
+    photo: Photo, known: Sequence[NDArray[np.float32] | BadFace | None], found: list[Landmarks], name: str
+) -> list[_Placed | BadFace]:
+    """The answers to known boxes, in the order of the annotations."""
+    answers = iter(found)
+    placed: list[_Placed | BadFace] = []
+    for annotation, points in zip(photo.job.annotations, known, strict=True):
+        if isinstance(points, BadFace):
+            placed.append(points)
+            continue
+        face = next(answers)
+        error = None if points is None else landmark_error(face.points, points)
+        placed.append(_checked(photo, annotation.name, annotation.identity, face, name, annotation, error))
+    return placed
+
+
+def _detected(
+    photo: Photo, known: Sequence[NDArray[np.float32] | BadFace | None], found: list[Landmarks], name: str
+) -> list[_Placed | BadFace]:
+    """The faces of a photograph whose faces nobody knew, or of one face whose place nobody knew."""
+    job = photo.job
+    if not found:
+        return [BadFace(job.file, "no face was found")]
+    if job.annotations and not job.detect:
+        biggest = max(found, key=lambda face: float(np.ptp(face.points, axis=0).max()))
+        annotation = job.annotations[0]
+        return [_checked(photo, job.file, annotation.identity, biggest, name, annotation, None)]
+    annotated = [points for points in known if isinstance(points, np.ndarray)]
+    errors = matched_errors([face.points for face in found], annotated)
+    placed = []
+    for number, (face, error) in enumerate(zip(found, errors, strict=True), 1):
+        suffix = f"_{number}" if len(found) > 1 else ""
+        label = f"{job.file} (face {number} of {len(found)})" if suffix else job.file
+        placed.append(_checked(photo, label, job.identity + suffix, face, name, None, error))
+    return placed
+
+
+def _checked(
+    photo: Photo,
+    label: str,
+    identity: str,
+    face: Landmarks,
+    name: str,
+    annotation: Annotation | None,
+    error: float | None,
+) -> _Placed | BadFace:
+    if not np.isfinite(face.points).all():
+        return BadFace(label, f"the landmark network ({name}) answered NaN")
+    try:
+        _check(face.points, photo, label)
+    except BadFace as bad:
+        return bad
+    return _Placed(identity, face.points, name, face.score, face.depth, annotation, error)
+
+
+def _points(annotation: Annotation) -> NDArray[np.float32] | None:
+    points = annotation.points
+    return read_pts(points, annotation.name) if isinstance(points, Path) else points
+
+
+def _check(points: NDArray[np.float32], photo: Photo, label: str) -> None:
+    check_landmarks(points, photo.image.shape[1], photo.image.shape[0], label)
+
+
+def _visible(faces: Sequence[_Placed], visibility: str) -> NDArray[np.bool_]:
+    """(B, 68): what an annotation leaves out is hidden, and where it leaves out nothing, what the head hides."""
+    if not faces:
+        return np.zeros((0, LANDMARKS), np.bool_)
+    points = np.stack([face.points for face in faces]).astype(np.float64)
+    known: NDArray[np.bool_] = np.all(np.isfinite(points), axis=2)
+    if visibility == "annotated":
+        return known
+    flags = np.array(known)
+    # Who annotates 39 points of a profile has said which ones are seen.
+    asked: NDArray[np.bool_] = np.all(known, axis=1)
+    deep = np.array([face.depth is not None for face in faces])
+    if (flat := asked & ~deep).any():
+        flags[flat] = estimate_visibility(points[flat], known[flat])
+    if (solid := asked & deep).any():
+        depth = np.stack([np.zeros(LANDMARKS) if face.depth is None else face.depth for face in faces])
+        flags[solid] = estimate_visibility(points[solid], known[solid], depth[solid])
+    return flags
+
+
+def _crop(photo: Photo, face: _Placed, visible: NDArray[np.bool_], crop: LandmarksCrop | CelebaAlignedCrop) -> Outcome:
+    height, width = photo.image.shape[:2]
+    known: NDArray[np.bool_] = np.all(np.isfinite(face.points), axis=1)
+    annotation = face.annotation
+    label = annotation.name if annotation else photo.job.file
+    ready = face.given and (height, width) == (SIDE, SIDE) and len(photo.job.annotations) == 1
+    if ready and isinstance(crop, LandmarksCrop):
+        box = (0.0, 0.0, float(SIDE), float(SIDE))
+        image, moved = photo.image, face.points.astype(np.float32)
+        border = annotation.replicated_border if annotation else None
+    else:
+        try:
+            box = crop.square(face.points, width, height)
+        except ValueError as error:
+            return BadFace(label, str(error))
+        border = replicated_share(box, width, height)
+        image, moved = crop_image(photo.image, box), points_in_crop(face.points, box)
+    fault = crop_fault(crop, box, border or 0.0)
+    if fault:
+        return BadFace(label, fault)
+    # A landmark that nobody placed is hidden; it gets the centre of the others, so that arithmetic stays finite.
+    moved = np.where(known[:, None], moved, moved[known].mean(0))
+    gray = annotation.gray if annotation else None
+    row = FaceRow(
+        file=photo.job.file,
+        identity=face.identity,
+        crop_box=box,
+        landmark_source=face.source,
+        landmark_score=face.score,
+        sha256=photo.sha256,
+        replicated_border=border,
+        gray=gray,
+        landmark_error=face.error,
+    )
+    return Face(image, moved, visible, row)

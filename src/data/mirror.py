@@ -1,0 +1,25 @@
+"""The left-right mirrored picture's landmarks and flags, as functions on batches."""
+
+import torch
+from torch import Tensor
+
+from src.data.landmarks import MIRROR
+
+
+def mirror_landmarks(landmarks: Tensor, side: int) -> Tensor:
+    """Landmarks of the left-right mirrored picture: positions flipped, left and right swapped.
+
+    Args:
+        landmarks: (B, 68, 2) x, y in pixels, pixel centres at integers.
+        side: the picture's width in pixels.
+
+    Returns:
+        (B, 68, 2); mirroring twice gives back the input.
+    """
+    swapped = landmarks[:, torch.as_tensor(MIRROR)]
+    return torch.stack([side - 1 - swapped[..., 0], swapped[..., 1]], -1)
+
+
+def mirror_visible(visible: Tensor) -> Tensor:
+    """Visibility flags of the mirrored picture, (B, 68) -> (B, 68)."""
+    return visible[:, torch.as_tensor(MIRROR)]

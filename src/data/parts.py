@@ -1,0 +1,199 @@
+"""A store's work in parts, each of which lands on disk whole or not at all, so that a run can be stopped anywhere."""
+
+import fcntl
+import io
+import json
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+from zipfile import BadZipFile
+
+import numpy as np
+
+from src.data.card import ARRAYS, Settings, StoreError
+from src.data.face import BadFace, Face
+from src.data.manifest import read_reasons, read_rows, write_header, write_reasons, write_row
+from src.data.resolving import CHUNK
+from src.errors import UserError
+
+PART = 4 * CHUNK  # jobs; whatever the number of workers and shards, so that these change no byte
+SETTINGS, LOCK = "settings.json", "lock"
+
+
+class DamagedPart(Exception):  # noqa: N818 - it says what was found; the part is removed and done again
+    """A part that cannot be read back."""
+
+
+class Parts:
+    """The finished parts of a store in the making, in `.NAME.parts` beside it; a context manager that locks them.
+
+    A run that does everything locks the folder for itself; one that does a shard shares it with the other shards,
+    and locks its shard.
+
+    Args:
+        final: the store's folder.
+        settings: of the store; parts made with other ones are not used.
+        jobs: how many the store has.
+        shard: (number, of how many), or None for all.
+        overwrite: throw away parts that were made with other settings.
+
+    Raises:
+        UserError: on entering: another process does this work, or there are parts of other settings.
+    """
+
+    def __init__(
+        self, final: Path, settings: Settings, jobs: int, shard: tuple[int, int] | None = None, overwrite: bool = False
+    ) -> None:
+        self.final, self.settings, self.jobs, self.shard, self.overwrite = final, settings, jobs, shard, overwrite
+        self.folder = final.parent / f".{final.name}.parts"
+        self.count = -(-jobs // PART)
+        self._locks: list[int] = []
+
+    def __enter__(self) -> Self:
+        try:
+            if self.shard is None:
+                self._lock(LOCK, fcntl.LOCK_EX)
+            else:
+                self._lock(LOCK, fcntl.LOCK_SH)
+                self._lock(f"shard-{self.shard[0]}-of-{self.shard[1]}.lock", fcntl.LOCK_EX)
+            self._check_settings()
+        except BaseException:
+            self._release()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._release()
+
+    def missing(self) -> list[int]:
+        """The numbers of the parts that this run has to do, in order."""
+        number, shards = self.shard or (0, 1)
+        return [part for part in range(number, self.count, shards) if not self._path(part).is_file()]
+
+    def landed(self) -> int:
+        """How many parts are there, of all shards."""
+        return sum(self._path(part).is_file() for part in range(self.count))
+
+    def chunks(self, part: int) -> list[range]:
+        """The jobs of a part, cut into what is done at a time."""
+        start, stop = part * PART, min((part + 1) * PART, self.jobs)
+        return [range(at, min(at + CHUNK, stop)) for at in range(start, stop, CHUNK)]
+
+    def land(self, part: int, outcomes: Sequence[Face | BadFace]) -> None:
+        """Write a part to a hidden name, and rename it."""
+        faces = [outcome for outcome in outcomes if isinstance(outcome, Face)]
+        rows, reasons = io.StringIO(newline=""), io.StringIO(newline="")
+        write_header(rows)
+        for face in faces:
+            write_row(rows, face.row)
+        write_reasons(reasons, (("", outcome) for outcome in outcomes if isinstance(outcome, BadFace)))
+        arrays = {
+            name: np.stack([_array(face, name) for face in faces]) if faces else np.zeros((0, *shape), dtype)
+            for name, (dtype, shape) in ARRAYS.items()
+        }
+        path = self._path(part)
+        temporary = path.with_name(f".{path.name}.{os.getpid()}")
+        try:
+            with temporary.open("wb") as file:
+                np.savez(file, rows=_text(rows), reasons=_text(reasons), **arrays)  # type: ignore[arg-type]
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.rename(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+    def read(self, part: int) -> tuple[list[Face], list[BadFace]]:
+        """A part's faces and rejects; DamagedPart, and the part is gone, where its checksums don't hold."""
+        path = self._path(part)
+        try:
+            with np.load(path, allow_pickle=False) as stored:
+                arrays = {name: stored[name] for name in ARRAYS}
+                rows = read_rows(io.StringIO(bytes(stored["rows"]).decode()), str(path))
+                reasons = read_reasons(io.StringIO(bytes(stored["reasons"]).decode()))
+        except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
+            path.unlink(missing_ok=True)
+            raise DamagedPart(f"{path}: {error}") from None
+        images, landmarks, visible = (arrays[name] for name in ARRAYS)
+        faces = [Face(images[i], landmarks[i], visible[i], row) for i, row in enumerate(rows)]
+        return faces, [bad for _, bad in reasons]
+
+    def assembling(self) -> bool:
+        """Lock the assembly; False where another shard's process is at it."""
+        try:
+            self._lock("assembly.lock", fcntl.LOCK_EX)
+        except (StoreError, FileNotFoundError):
+            return False
+        return True
+
+    def remove(self) -> None:
+        """Throw the parts away: the store is there."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _path(self, part: int) -> Path:
+        return self.folder / f"{part:06}.npz"
+
+    def _lock(self, name: str, kind: int) -> None:
+        path = self.folder / name
+        while True:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+            try:
+                fcntl.flock(handle, kind | fcntl.LOCK_NB)
+            except BlockingIOError:
+                os.close(handle)
+                what = f" (shard {self.shard[0]} of {self.shard[1]})" if self.shard and name != LOCK else ""
+                raise StoreError(
+                    f"{self.final}{what} is being written by another process; wait for it or stop it"
+                ) from None
+            # Whoever held the lock may have finished and removed the folder: then ours is of a file that is gone.
+            if _is_open_file(handle, path):
+                self._locks.append(handle)
+                return
+            os.close(handle)
+
+    def _check_settings(self) -> None:
+        path = self.folder / SETTINGS
+        begun: Settings | None = None
+        if path.is_file():
+            try:
+                begun = json.loads(path.read_text(encoding="utf-8"))
+            except ValueError:
+                begun = {}
+        if begun is not None and begun != self.settings:
+            key = next(key for key in sorted({*begun, *self.settings}) if begun.get(key) != self.settings.get(key))
+            if not self.overwrite or self.shard is not None:
+                raise UserError(
+                    f"{self.final}: unfinished work lies in {self.folder}, begun with {key}={begun.get(key)}, not "
+                    f"{self.settings.get(key)}: go on with the settings of then, or throw it away: rm -r {self.folder}"
+                )
+            for stale in self.folder.glob("*.npz"):
+                stale.unlink()
+        if begun != self.settings:
+            temporary = path.with_name(f".{path.name}.{os.getpid()}")
+            temporary.write_text(json.dumps(self.settings, indent=2, sort_keys=True), encoding="utf-8")
+            temporary.rename(path)
+
+    def _release(self) -> None:
+        for handle in self._locks:
+            os.close(handle)
+        self._locks.clear()
+
+
+def _array(face: Face, name: str) -> Any:
+    return {"images.npy": face.image, "landmarks.npy": face.landmarks, "visible.npy": face.visible}[name]
+
+
+def _text(buffer: io.StringIO) -> Any:
+    return np.frombuffer(buffer.getvalue().encode(), np.uint8)
+
+
+def _is_open_file(handle: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(handle), path.stat())
+    except FileNotFoundError:
+        return False

@@ -1,0 +1,77 @@
+"""Menpo's profile faces: 39 points, and where they lie in the 68-point scheme.
+
+Sources: the Menpo authors' own table, 39 numbers a side, in `gen_tfrecords.ipynb` of
+github.com/jiankangdeng/Face_Detection_Alignment; and OpenFace's reader of the Menpo files,
+`model_training/learn_error_mapping/standardise_landmarks.m`. They agree on points 17 to 39 (from 1), and that both
+sides have one order, from the ear and from the far end of the brow. They differ on the contour and the brow.
+"""
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from src.data.landmarks import MIRROR, POINTS
+
+PROFILE_POINTS: Final = 39
+
+# Indices from 0 into the 39: ten from the ear along the jaw to the chin's lowest point, two more up the chin's outline
+# to below the lower lip; the brow from its outer end; nose; eye without its inner corner; the near half of the lips.
+_JAW_LINE, _CONTOUR, _BROW, _NOSE, _EYE, _LIPS = (
+    slice(0, 10), slice(0, 12), slice(12, 16), slice(16, 22), slice(22, 27), slice(27, 39),
+)  # fmt: skip
+
+# The landmark of each of the last 23 points where the face looks to image right: its image-left half is seen.
+_TWINS = (
+    27, 28, 29, 30, 33, 31,  # bridge and tip, base, wing
+    38, 37, 36, 41, 40,  # upper lid to the outer corner, back along the lower lid
+    51, 50, 49, 48, 59, 58, 57,  # outer lips: from the middle of the upper to the corner to the middle of the lower
+    62, 61, 60, 67, 66,  # inner lips, the same way
+)  # fmt: skip
+
+
+def points_from_profile(points: NDArray[np.floating]) -> NDArray[np.float64]:
+    """The landmarks, (68, 2), of a face annotated with Menpo's 39 profile points; NaN where the scheme has none: 31.
+
+    The side is read off the points, so in-plane rotation does not matter, and the mirrored 39 points give the mirrored
+    68. 23 landmarks are points of the scheme. The half of the jaw (9 landmarks from 10 points) and the brow (5 from 4)
+    are resampled between the same ends.
+
+    Our choice: resampled, as OpenFace does. The authors' table instead gives the 12 contour points the landmarks 0 to
+    11 and the brow's points the outer two and the inner two: channels to share in a network, not places (9 to 11 are
+    of the far cheek), and their README calls the model that shares fewer the better one. The two points up the chin
+    are left out.
+
+    Args:
+        points: (39, 2), finite, y down, in any unit.
+    """
+    given = points.astype(np.float64)
+    nose = given[_NOSE]
+    found = np.full((POINTS, 2), np.nan)
+    found[0:9] = _resampled(_towards(given[_CONTOUR], nose)[_JAW_LINE], 9)
+    found[17:22] = _resampled(_towards(given[_BROW], nose), 5)
+    found[list(_TWINS)] = given[_NOSE.start :]
+    return found if _looks_right(given) else found[MIRROR]
+
+
+def _looks_right(points: NDArray[np.float64]) -> bool:
+    """Whether the face's front, from the contour to the nose, is to the right of its down, from the eye to the lips."""
+    front = points[_NOSE].mean(0) - points[_CONTOUR].mean(0)
+    down = points[_LIPS].mean(0) - points[_EYE].mean(0)
+    return bool(front[0] * down[1] - front[1] * down[0] > 0)
+
+
+def _towards(line: NDArray[np.float64], nose: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The line from its end far from the nose.
+
+    The contour or the brow of some twenty of the published faces runs the other way (OpenFace,
+    `Prepare_data_menpo_all.m`, lists them).
+    """
+    first, last = np.linalg.norm(line[[0, -1]] - nose.mean(0), axis=1)
+    return line if first >= last else line[::-1]
+
+
+def _resampled(line: NDArray[np.float64], count: int) -> NDArray[np.float64]:
+    """As many points on the polyline, evenly by its points' numbers: uneven spacing stays, as the annotator had it."""
+    number = np.linspace(0, len(line) - 1, count)
+    return np.stack([np.interp(number, np.arange(len(line)), values) for values in line.T], 1)

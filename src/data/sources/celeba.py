@@ -1,0 +1,171 @@
+"""CelebA, aligned or in the wild, in its own splits by person."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from src.data.card import Settings
+from src.data.face import LANDMARKS
+from src.data.photo import Annotation, PhotoJob
+from src.data.sources import Split
+from src.data.sources.celeba_filters import dropped_rows, identities_asked
+from src.data.sources.celeba_images import find_images
+from src.data.sources.celeba_lists import IDENTITY, PARTITION, name_of, read_list, required_list
+from src.data.sources.celeba_table import FOLDER, SPLITS, CelebaTable, celeba_table
+from src.data.sources.config import CelebaSource
+from src.errors import UserError
+
+IMAGES = 202_599
+BLOCK = 256  # faces whose landmarks and boxes are made at a time
+
+
+@dataclass(frozen=True, eq=False)
+class CelebaJobs(Sequence[PhotoJob]):
+    """The jobs of a split, made when asked for: 200,000 of them at once would fill the memory.
+
+    Attributes:
+        table: all that is known.
+        rows: of the table, in the order of the list.
+        strays: files without a row, by what to call them, and why they are rejects; behind the rows.
+        indices: which of all these.
+    """
+
+    table: CelebaTable
+    rows: NDArray[np.intp]
+    strays: tuple[tuple[str, str], ...]
+    indices: range
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    @overload
+    def __getitem__(self, item: int) -> PhotoJob: ...
+    @overload
+    def __getitem__(self, item: slice) -> "CelebaJobs": ...
+    def __getitem__(self, item: int | slice) -> "PhotoJob | CelebaJobs":
+        if isinstance(item, slice):
+            return CelebaJobs(self.table, self.rows, self.strays, self.indices[item])
+        at = self.indices[item]
+        if at >= len(self.rows):
+            file, problem = self.strays[at - len(self.rows)]
+            return PhotoJob(self.table.place.picture("", 0), file, problem=problem)
+        table, row = self.table, int(self.rows[at])
+        name = name_of(table.names[row])
+        picture, file = table.place.picture(name, int(table.sizes[row])), f"{table.place.name}/{name}"
+        if row in table.problems:
+            return PhotoJob(picture, file, problem=table.problems[row])
+        identity = f"celeba-{table.identities[row]}"
+        number, inside = divmod(row, BLOCK)
+        box = _boxes(table, number)[inside]
+        annotation = Annotation(
+            name=file,
+            identity=identity,
+            points=_mean_faces(table, number)[inside] if table.annotated else None,
+            box=None if np.isnan(box[0]) else (float(box[0]), float(box[1]), float(box[2]), float(box[3])),
+            landmark_source="celeba five points, mean face",
+        )
+        return PhotoJob(picture, file, identity, (annotation,))
+
+
+@lru_cache(maxsize=4)
+def _mean_faces(table: CelebaTable, number: int) -> NDArray[np.float32]:
+    """Landmarks (B, 68, 2) of a block of rows, NaN where the five points are not known."""
+    from src.data.pose import mean_face_through_five
+
+    five = table.five[number * BLOCK : (number + 1) * BLOCK]
+    known = np.isfinite(five).all((1, 2))
+    landmarks = np.full((len(five), LANDMARKS, 2), np.nan, np.float32)
+    landmarks[known] = mean_face_through_five(five[known])
+    return landmarks
+
+
+def _boxes(table: CelebaTable, number: int) -> NDArray[np.float32]:
+    """Where the faces of a block of rows are, (B, 4), NaN where nothing says; kept: jobs are asked for often."""
+    from src.landmarks.boxes import face_box
+
+    if number not in table.block_boxes:
+        boxes = table.boxes[number * BLOCK : (number + 1) * BLOCK].copy()
+        landmarks = _mean_faces(table, number)
+        for at in np.flatnonzero(np.isfinite(landmarks[:, 0, 0])).tolist():
+            boxes[at] = face_box(landmarks[at])
+        table.block_boxes[number] = boxes
+    return table.block_boxes[number]
+
+
+def celeba_splits(source: CelebaSource, landmarks: str = "auto") -> list[Split]:
+    """CelebA's splits, in the order of list_eval_partition.txt.
+
+    What is wrong with one image makes it a reject: in two partitions, without a file or an identity, and with
+    `landmarks=annotations` without five points. Files without a row are rejects of the first split that is made.
+
+    Args:
+        source: where CelebA lies, and which part of it is wanted.
+        landmarks: "annotations": a mean face through CelebA's five points, coarse; else a network is to place them
+            in the box of that mean face, or of list_bbox_celeba.txt, or where its own detector finds a face.
+
+    Raises:
+        UserError: a list or the pictures are missing or broken, or a filter is misspelt or leaves nothing.
+    """
+    root = Path(source.root)
+    if not root.is_dir():
+        what = "is not a folder" if root.exists() else "does not exist"
+        raise UserError(f"source.root={root} {what}: give the folder with CelebA's pictures and lists")
+    partition = read_list(required_list(root, PARTITION, "it says which image is in which split"))
+    identity = read_list(required_list(root, IDENTITY, "who is in one split may be in no other"))
+    images = find_images(root, FOLDER[source.images])
+    asked = identities_asked(source, identity)
+    table = celeba_table(root, partition, identity, images, landmarks == "annotations")
+    dropped, unjudged = dropped_rows(source, root, table, asked)
+    for row, problem in unjudged.items():
+        table.problems.setdefault(row, problem)
+    names = set(table.names.tolist())
+    strays = {
+        f"{images.place.name}/{file}": f"no row in {partition.path.name}: its split is not known"
+        for file in sorted({*images.sizes, *images.problems})
+        if file.encode("latin-1", "replace") not in names
+    } | images.strays
+    strays = {file if file.isprintable() else ascii(file): strays[file] for file in sorted(strays)}
+    wanted = [name for name in SPLITS if name in source.splits]
+    members = {name: partition.values[:, 0] == SPLITS.index(name) for name in wanted}
+    empty = [name for name in wanted if dropped[members[name]].all()]
+    if empty:
+        rest = ",".join(name for name in wanted if name not in empty)
+        raise UserError(
+            f"source.root={root}: {'filters leave' if dropped.any() else 'there is'} no image in {' and '.join(empty)}"
+            + (f": add source.splits='[{rest}]'" if rest else "; see source.drop, source.keep, source.identities")
+        )
+    splits = []
+    for name in wanted:
+        rows = np.flatnonzero(members[name] & ~dropped)
+        good = [row for row in rows.tolist() if row not in table.problems]
+        description: Settings = {
+            "name": source.name,
+            "kind": source.images,
+            "images": len(good),
+            "people": len(np.unique(table.identities[good])),
+            "dropped": int((members[name] & dropped).sum()),
+        }
+        if len(names) != IMAGES:
+            description["rows"] = f"{len(names):,} of {IMAGES:,}"
+        settings: Settings = {
+            "source": source.name,
+            "source.root": table.digest(rows, strays),
+            "source.images": source.images,
+            "source.drop": ",".join(sorted(source.drop)),
+            "source.keep": ",".join(sorted(source.keep)),
+            "source.identities": None if asked is None else _digest_of(asked),
+        }
+        jobs = CelebaJobs(table, rows, tuple(strays.items()), range(len(rows) + len(strays)))
+        splits.append(Split(name, jobs, settings, description, annotated=table.annotated))
+        strays = {}  # the first split has told of them
+    return splits
+
+
+def _digest_of(asked: NDArray[np.int64]) -> str:
+    return f"{len(asked):,} people, {hashlib.sha256(asked.tobytes()).hexdigest()[:16]}"

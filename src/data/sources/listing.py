@@ -1,0 +1,122 @@
+"""Pictures in a folder and the iBUG `.pts` files beside them, listed without opening a picture."""
+
+import hashlib
+import os
+import re
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from src.data.images import SUFFIXES
+from src.data.photo import Annotation, PhotoJob, PictureFile
+from src.errors import UserError
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What lies below a folder: `files` is everything, in the order of the names; hidden files are left out."""
+
+    files: list[Path]
+    pictures: list[Path]
+    points: list[Path]
+
+
+def list_pictures(root: Path) -> Listing:
+    """The files below `root`; UserError where it is no folder or holds no picture."""
+    if not root.is_dir():
+        what = "is not a folder" if root.exists() else "does not exist"
+        raise UserError(f"source.root={root} {what}: give the folder that holds the pictures")
+    files = _files(root)
+    pictures = [path for path in files if path.suffix.lower() in SUFFIXES]
+    if not pictures:
+        raise UserError(f"source.root={root} holds no picture ({', '.join(sorted(SUFFIXES))}), sub-folders included")
+    return Listing(files, pictures, [path for path in files if path.suffix.lower() == ".pts"])
+
+
+def pts_jobs(pictures: list[Path], points: list[Path], root: Path) -> list[PhotoJob]:
+    """Pair `NAME.pts`, or `NAME_1.pts`, `NAME_2.pts` ..., with `NAME.jpg` (or another picture) in the same folder."""
+    by_stem: dict[Path, list[Path]] = defaultdict(list)
+    for path in pictures:
+        by_stem[path.with_suffix("")].append(path)
+    faces: dict[Path, list[Path]] = defaultdict(list)
+    jobs = []
+    for path in points:
+        stem = path.with_suffix("")
+        numbered = re.fullmatch(r"(.+)_\d+", stem.name)
+        if stem not in by_stem and numbered:
+            stem = stem.with_name(numbered[1])
+        if stem in by_stem:
+            faces[stem].append(path)
+        else:
+            jobs.append(picture_job(path, root, problem="no picture of this name beside it"))
+    for stem, same in by_stem.items():
+        if len(same) > 1:
+            names = ", ".join(path.name for path in same)
+            problem = f"{len(same)} pictures of one name ({names}): which one its .pts belongs to is not known"
+        else:
+            problem = "" if faces[stem] else "no landmarks: no .pts of this name beside it"
+        if problem:
+            jobs += [picture_job(path, root, problem=problem) for path in same]
+            continue
+        annotations = tuple(
+            Annotation(_relative(path, root), _relative(path.with_suffix(""), root), path)
+            for path in sorted(faces[stem], key=_number)
+        )
+        jobs.append(picture_job(same[0], root, annotations))
+    return jobs
+
+
+def picture_job(path: Path, root: Path, annotations: tuple[Annotation, ...] = (), problem: str = "") -> PhotoJob:
+    """The job of a picture below `root`, named after its place there."""
+    file = _relative(path, root)
+    return PhotoJob(PictureFile(path), file, identity_of(file), annotations, problem)
+
+
+def identity_of(file: str) -> str:
+    """A picture's own name as the name of whom it shows: what a source without names has."""
+    return file.removeprefix("images/").removesuffix(Path(file).suffix)
+
+
+def digest(jobs: list[PhotoJob]) -> str:
+    """A hash of what is in the folder: names, sizes and landmarks. It tells a changed source without decoding it."""
+    digest = hashlib.sha256()
+    for job in jobs:
+        digest.update(repr((job.file, job.picture.size, job.problem)).encode())
+        for annotation in job.annotations:
+            points = annotation.points
+            data = _bytes(points) if isinstance(points, Path) else np.ascontiguousarray(points).tobytes()
+            facts = (annotation.name, annotation.identity, annotation.replicated_border, annotation.gray)
+            digest.update(repr(facts).encode() + data)
+    return f"{len(jobs)} files, {digest.hexdigest()[:16]}"
+
+
+def _files(root: Path) -> list[Path]:
+    """Every file below `root`, hidden ones left out; links are followed, each folder once."""
+    found, seen = [], set()
+    for folder, subfolders, names in os.walk(root, followlinks=True):
+        seen.add(os.path.realpath(folder))
+        subfolders[:] = sorted(
+            name for name in subfolders if not name.startswith(".") and os.path.realpath(Path(folder, name)) not in seen
+        )
+        found += [Path(folder, name) for name in sorted(names) if not name.startswith(".")]
+    return found
+
+
+def _number(path: Path) -> tuple[int, str]:
+    """Sorts `x_2.pts` before `x_10.pts`."""
+    digits = re.search(r"_(\d+)$", path.stem)
+    return int(digits[1]) if digits else -1, path.name
+
+
+def _relative(path: Path, root: Path) -> str:
+    return path.relative_to(root).as_posix() if path.is_relative_to(root) else path.name
+
+
+def _bytes(path: Path) -> bytes:
+    """A file's bytes, none where it cannot be read: its job will say so."""
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
