@@ -51,8 +51,11 @@ class StopAt(Callback):
             trainer.should_stop = True
 
 
-def test_a_run_cut_in_mid_epoch_goes_on_with_the_faces_it_has_not_seen(tmp_path: Path, stores: list[str]) -> None:
-    config = tiny(stores, "optimizer.schedule.cooldown=0", "trainer.max_epochs=3")
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_run_cut_in_mid_epoch_goes_on_with_the_faces_it_has_not_seen(
+    tmp_path: Path, stores: list[str], workers: int
+) -> None:
+    config = tiny(stores, "optimizer.schedule.cooldown=0", "trainer.max_epochs=3", f"data.workers={workers}")
 
     def run(folder: str, *callbacks: Callback, resume: Path | None = None) -> Path:
         torch.manual_seed(config.seed)
