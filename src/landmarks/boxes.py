@@ -43,7 +43,8 @@ def area(boxes: NDArray[np.float64]) -> NDArray[np.float64]:
 def intersection(box: NDArray[np.float64], boxes: NDArray[np.float64]) -> NDArray[np.float64]:
     """The area that a box (4,) shares with each of (N, 4)."""
     low, high = np.maximum(box[:2], boxes[:, :2]), np.minimum(box[2:], boxes[:, 2:])
-    return np.prod((high - low).clip(0), axis=1)
+    shared: NDArray[np.float64] = np.prod((high - low).clip(0), axis=1)
+    return shared
 
 
 def distinct(boxes: NDArray[np.float64], scores: NDArray[np.float64], overlap: float) -> NDArray[np.intp]:
@@ -69,7 +70,8 @@ def distinct(boxes: NDArray[np.float64], scores: NDArray[np.float64], overlap: f
         bool(((intersection(boxes[one], boxes[found]) > NESTED * areas[one]) & (areas[found] > areas[one])).any())
         for one in found
     ]
-    return found[~np.array(inside, bool)]
+    outer: NDArray[np.intp] = found[~np.array(inside, bool)]
+    return outer
 
 
 def tiles(width: int, height: int, tile: tuple[float, float]) -> list[tuple[int, int, int, int]]:

@@ -40,7 +40,7 @@ class OnnxConfig:
     weights: str | None = None
     detector: str | None = None
     network: str | None = None
-    threshold: float = 0.7
+    threshold: float = 0.8
     overlap: float = 0.3
     reduction: float = 4.0
     detector_mean: float = 127.0
@@ -56,6 +56,8 @@ class OnnxConfig:
         _within("threshold", self.threshold, 0, 1)
         _within("overlap", self.overlap, 0, 1)
         _within("reduction", self.reduction, 0.5, 1000)
+        _within("detector_mean", self.detector_mean, -1e6, 1e6)
+        _within("network_mean", self.network_mean, -1e6, 1e6)
         _within("detector_std", self.detector_std, 1e-3, 1e6)
         _within("network_std", self.network_std, 1e-3, 1e6)
         _within("crop", self.crop, 0.5, 4)

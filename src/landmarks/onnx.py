@@ -1,0 +1,343 @@
+"""Landmarks by a pair of ONNX files: a face detector and a 68-point network."""
+
+import hashlib
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+from PIL import Image
+
+from src.data.card import Settings
+from src.data.crops import RESAMPLER, crop_image
+from src.data.face import LANDMARKS
+from src.data.landmarks import EYES
+from src.errors import UserError
+from src.landmarks import FaceBox, Landmarks, Query
+from src.landmarks.boxes import distinct, tiles, usable
+from src.landmarks.config import OnnxConfig
+from src.landmarks.weights import existing_folder, read_onnx_file
+
+Kind = Literal["detector", "network"]
+Image3 = NDArray[np.uint8]
+Points = NDArray[np.float64]
+
+EDGE = 0.02  # of a tile: a box that comes this near to the tile's inner border may be cut
+LARGEST = 8.0  # crop's side / longer side of the picture: more is no face, and would only eat memory
+LEFT_EYE, RIGHT_EYE = EYES[:6], EYES[6:]
+
+
+class OnnxModel:
+    """An ONNX file with one picture as its input; the session is built where it is first used.
+
+    A copy sent to another process leaves the session behind and reads the file again.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Read, check and try the file.
+
+        Args:
+            path: of the file.
+
+        Raises:
+            UserError: damaged, or its input is not one RGB picture of a fixed size.
+        """
+        self.path = path
+        self.sha256 = ""
+        self._session: onnxruntime.InferenceSession | None = None
+        session = self._opened()
+        inputs = session.get_inputs()
+        shape = list(inputs[0].shape)
+        # A batch axis is 1 or has no number yet. One crop at a time it is in any case: with one thread a batch is no
+        # faster (pfld68: 1.4 ms a crop alone, 1.8 in batches of 16), and the answer can't depend on its neighbours.
+        several = len(shape) == 4 and isinstance(shape[0], int) and shape[0] > 1
+        if len(inputs) != 1 or len(shape) != 4 or several or shape[1] != 3:
+            raise UserError(f"{path} takes {[item.shape for item in inputs]}: one input [1, 3, height, width] wanted")
+        if not all(isinstance(side, int) and side > 0 for side in shape[2:]):
+            raise UserError(f"{path} takes pictures of any size {shape[2:]}: export it again with a fixed size")
+        self.height, self.width = int(shape[2]), int(shape[3])
+        self.outputs = [output.shape for output in self(np.zeros((self.height, self.width, 3), np.float32))]
+
+    @property
+    def kind(self) -> Kind | None:
+        """What its outputs tell: scores (.., N, 2) and boxes (.., N, 4), or 136 numbers; None for neither."""
+        if any(math.prod(shape) == LANDMARKS * 2 for shape in self.outputs):
+            return "network"
+        rows = {last: {shape[-2] for shape in self.outputs if len(shape) > 1 and shape[-1] == last} for last in (2, 4)}
+        return "detector" if rows[2] & rows[4] else None
+
+    def __call__(self, picture: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+        """The outputs for one picture (height, width, 3)."""
+        session = self._opened()
+        values = np.ascontiguousarray(picture.transpose(2, 0, 1))[None]
+        try:
+            answers: list[NDArray[np.float32]] = session.run(None, {session.get_inputs()[0].name: values})
+        except Exception as error:  # onnxruntime raises a dozen kinds, none of them public
+            raise UserError(f"{self.path} cannot be run ({_brief(error)}): is it exported for float32?") from None
+        return answers
+
+    def _opened(self) -> onnxruntime.InferenceSession:
+        if self._session is None:
+            data = read_onnx_file(self.path)
+            digest = hashlib.sha256(data).hexdigest()
+            if self.sha256 not in ("", digest):
+                raise UserError(f"{self.path} was replaced while it was in use: start again")
+            self.sha256 = digest
+            options = onnxruntime.SessionOptions()
+            options.intra_op_num_threads = options.inter_op_num_threads = 1
+            options.use_deterministic_compute = True
+            options.log_severity_level = 3  # rfb320.onnx alone has 200 lines of warnings about its initialisers
+            try:
+                self._session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+            except Exception as error:
+                raise UserError(
+                    f"{self.path} is no ONNX model, or is cut short ({_brief(error)}): fetch it again"
+                ) from None
+        return self._session
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_session": None}
+
+
+def _brief(error: Exception) -> str:
+    return " ".join(str(error).split())[:120]
+
+
+def find_models(config: OnnxConfig) -> tuple[OnnxModel | None, OnnxModel]:
+    """The detector and the landmark network of `landmarks.weights`.
+
+    Returns:
+        The detector, None where the folder has none (known boxes need none), and the network.
+
+    Raises:
+        UserError: no folder, no network, or more files than roles.
+    """
+    if config.weights is None:
+        raise UserError(
+            "landmarks=onnx needs landmarks.weights=DIR: the folder with the .onnx files of a face detector and of a "
+            "68-point landmark network"
+        )
+    folder = existing_folder(config.weights)
+    named: dict[Kind, str | None] = {"detector": config.detector, "network": config.network}
+    chosen: dict[Kind, OnnxModel] = {}
+    for role, name in named.items():
+        if name is not None:
+            chosen[role] = _named(folder, name, role)
+    if len(chosen) < len(named):
+        taken = {model.path for model in chosen.values()}
+        others = [OnnxModel(path) for path in sorted(folder.glob("*.onnx")) if path not in taken]
+        for role in named.keys() - chosen.keys():
+            fitting = [model for model in others if model.kind == role]
+            if len(fitting) > 1:
+                names = ", ".join(model.path.name for model in fitting)
+                raise UserError(f"{folder} holds {len(fitting)} {role}s ({names}): say landmarks.{role}=FILE")
+            if fitting:
+                chosen[role] = fitting[0]
+    if "network" not in chosen:
+        raise UserError(
+            f"landmarks.weights={config.weights} holds no .onnx file with 68 landmarks as its output (136 numbers): "
+            "put one there"
+        )
+    return chosen.get("detector"), chosen["network"]
+
+
+def _named(folder: Path, name: str, role: Kind) -> OnnxModel:
+    path = folder / name
+    if not path.is_file():
+        there = ", ".join(sorted(item.name for item in folder.glob("*.onnx"))) or "none"
+        raise UserError(f"landmarks.{role}={name} is not in {folder}: the .onnx files there are {there}")
+    model = OnnxModel(path)
+    if model.kind != role:
+        wanted = "scores (N, 2) and boxes (N, 4)" if role == "detector" else "136 numbers"
+        raise UserError(f"landmarks.{role}={name} is no {role}: its outputs are {model.outputs}, {wanted} wanted")
+    return model
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A square of the picture, turned so that the face in it is upright.
+
+    Attributes:
+        x: of the centre, in edge coordinates.
+        y: likewise.
+        side: in pixels of the picture.
+        angle: by which the face is turned clockwise in the picture, in radians.
+    """
+
+    x: float
+    y: float
+    side: float
+    angle: float = 0.0
+
+    @property
+    def axes(self) -> Points:
+        """(2, 2): the frame's right and down as columns, in the picture's directions."""
+        cos, sin = math.cos(self.angle), math.sin(self.angle)
+        return np.array([[cos, -sin], [sin, cos]])
+
+    def crop(self, image: Image3, width: int, height: int) -> Image3:
+        """The square resampled to (height, width, 3), the border replicated, anti-aliased."""
+        size = max(width, height)
+        # A turned square needs the picture beyond it: first the upright square round it at the same resolution.
+        reach = size if self.angle == 0 else math.ceil(size * float(np.abs(self.axes[0]).sum())) + 6
+        half = self.side * reach / size / 2
+        region = crop_image(image, (self.x - half, self.y - half, self.x + half, self.y + half), reach)
+        if reach == width == height:
+            return region
+        scale = np.array([size / width, size / height])
+        axes = self.axes * scale
+        corner = reach / 2 - axes @ [width / 2, height / 2]
+        affine = (axes[0, 0], axes[0, 1], corner[0], axes[1, 0], axes[1, 1], corner[1])
+        return np.asarray(Image.fromarray(region).transform((width, height), Image.Transform.AFFINE, affine, RESAMPLER))
+
+    def points_in_picture(self, points: Points) -> Points:
+        """(K, 2) in 0..1 of the frame -> pixels of the picture, pixel centres at integers."""
+        moved: Points = (points - 0.5) * self.side @ self.axes.T + [self.x, self.y] - 0.5
+        return moved
+
+
+class OnnxLandmarker:
+    """A detector and a landmark network in onnxruntime on the CPU, one thread.
+
+    A face is cropped by the detector's box, then again by the landmarks found, turned so that the eyes are level:
+    small errors of the box and rolled faces then matter less. The numbers behind the defaults are in
+    `conf/landmarks/onnx.yaml`.
+
+    `score` is the detector's; for a box that was given it is 1, since nothing was asked about it.
+    """
+
+    name = "onnx"
+    in_workers = True
+
+    def __init__(self, config: OnnxConfig) -> None:
+        """Find and check the files; see `find_models` for the errors."""
+        self.config = config
+        self.detector, self.network = find_models(config)
+        self.settings: Settings = {
+            "landmarks": self.name,
+            "landmarks.network": self.network.sha256,
+            "landmarks.detector": self.detector.sha256 if self.detector else None,
+            **{f"landmarks.{key}": getattr(config, key) for key in _DECISIVE},
+        }
+
+    def find(self, queries: Sequence[Query]) -> list[list[Landmarks]]:
+        """See `Landmarker`. UserError where faces are to be found and there is no detector."""
+        return [self._faces(query) for query in queries]
+
+    def _faces(self, query: Query) -> list[Landmarks]:
+        if query.boxes is not None:
+            boxes = [(box, 1.0) for box in query.boxes]
+        else:
+            boxes = sorted(self._detected(query.image), key=lambda item: item[0][:2])
+        return [Landmarks(self._place(query.image, box).astype(np.float32), score) for box, score in boxes]
+
+    def _detected(self, image: Image3) -> list[tuple[FaceBox, float]]:
+        """The faces of a picture: the whole of it, then, where it is large, finer and finer tiles."""
+        if self.detector is None:
+            raise UserError(
+                f"landmarks.weights={self.config.weights} holds no face detector (an .onnx file with scores (N, 2) "
+                "and boxes (N, 4)), and these pictures come without boxes: put one there"
+            )
+        height, width = image.shape[:2]
+        coarse = max(width / self.detector.width, height / self.detector.height)
+        views = [(0, 0, 0, width, height)]
+        for level in range(1, 32):
+            if coarse <= self.config.reduction:
+                break
+            coarse = max(coarse / 2, self.config.reduction)
+            size = (self.detector.width * coarse, self.detector.height * coarse)
+            views += [(level, *tile) for tile in tiles(width, height, size)]
+        answers = [_seen(self.detector, self.config, image, view) for _, *view in views]
+        boxes = np.concatenate([boxes for boxes, _ in answers])
+        scores = np.concatenate([scores for _, scores in answers])
+        # The coarser view is preferred, whatever the scores: it sees the whole face where a tile may cut it.
+        levels = np.repeat([level for level, *_ in views], [len(scores) for _, scores in answers])
+        kept = distinct(boxes, scores - levels, self.config.overlap)
+        return [(tuple(boxes[index].tolist()), float(scores[index])) for index in kept]
+
+    def _place(self, image: Image3, box: FaceBox) -> Points:
+        """The landmarks (68, 2) of the face in a box; NaN where the box encloses nothing, or the network says so."""
+        config, nothing = self.config, np.full((LANDMARKS, 2), np.nan)
+        if not usable(box):
+            return nothing
+        width, height = box[2] - box[0], box[3] - box[1]
+        frame = Frame(
+            (box[0] + box[2]) / 2, (box[1] + box[3]) / 2 + config.shift * height, config.crop * min(width, height)
+        )
+        limit = LARGEST * max(image.shape[:2])
+        if max(frame.side, abs(frame.x), abs(frame.y)) > limit:
+            return nothing
+        points = self._in_frame(image, frame)
+        for _ in range(config.passes - 1):
+            closer = _frame_round(points, config.recrop)
+            # A network that answers nonsense must not send the next crop to the moon.
+            if closer is None or not frame.side / 4 <= closer.side <= frame.side * 4:
+                break
+            if math.hypot(closer.x - frame.x, closer.y - frame.y) > frame.side:
+                break
+            points = self._in_frame(image, closer)
+        return points
+
+    def _in_frame(self, image: Image3, frame: Frame) -> Points:
+        network = self.network
+        crop = frame.crop(image, network.width, network.height).astype(np.float32)
+        outputs = network((crop - np.float32(self.config.network_mean)) / np.float32(self.config.network_std))
+        answer = next(output for output in outputs if output.size == LANDMARKS * 2)
+        return frame.points_in_picture(answer.reshape(LANDMARKS, 2).astype(np.float64))
+
+
+_DECISIVE = (
+    "threshold", "overlap", "reduction", "detector_mean", "detector_std", "network_mean", "network_std",
+    "crop", "shift", "passes", "recrop",
+)  # fmt: skip
+
+
+def _frame_round(points: Points, margin: float) -> Frame | None:
+    """The upright square round landmarks, side `margin` x the longer side of their box; None where they have none."""
+    if not np.isfinite(points).all():
+        return None
+    across = points[RIGHT_EYE].mean(0) - points[LEFT_EYE].mean(0)
+    angle = math.atan2(across[1], across[0])
+    axes = Frame(0, 0, 1, angle).axes
+    upright = (points + 0.5) @ axes
+    low, high = upright.min(0), upright.max(0)
+    x, y = axes @ ((low + high) / 2)
+    return Frame(float(x), float(y), margin * float((high - low).max()), angle)
+
+
+def _seen(
+    detector: OnnxModel, config: OnnxConfig, image: Image3, view: Sequence[int]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """What the detector finds in a part of the picture, shrunk to its input with the aspect kept.
+
+    Returns:
+        Boxes (N, 4) in pixels of the picture, and their scores (N,), at least the threshold.
+    """
+    x0, y0, x1, y1 = view
+    height, width = image.shape[:2]
+    scale = min(detector.width / (x1 - x0), detector.height / (y1 - y0))
+    size = max(1, round((x1 - x0) * scale)), max(1, round((y1 - y0) * scale))
+    # Pillow's kernel widens when it shrinks, so there is no aliasing; the rest of the input is the mean, 0 inside.
+    part = np.asarray(Image.fromarray(image[y0:y1, x0:x1]).resize(size, Image.Resampling.BILINEAR), np.float32)
+    canvas = np.zeros((detector.height, detector.width, 3), np.float32)
+    canvas[: size[1], : size[0]] = (part - np.float32(config.detector_mean)) / np.float32(config.detector_std)
+    outputs = detector(canvas)
+    scores = next(output for output in outputs if output.shape[-1] == 2).reshape(-1, 2)[:, 1].astype(np.float64)
+    boxes = next(output for output in outputs if output.shape[-1] == 4).reshape(-1, 4).astype(np.float64)
+    boxes *= np.tile([detector.width * (x1 - x0) / size[0], detector.height * (y1 - y0) / size[1]], 2)
+    boxes += [x0, y0, x0, y0]
+    near = EDGE * max(x1 - x0, y1 - y0)
+    cut = np.zeros(len(boxes), bool)
+    for beside, side in (
+        (x0 > 0, boxes[:, 0] < x0 + near), (y0 > 0, boxes[:, 1] < y0 + near),
+        (x1 < width, boxes[:, 2] > x1 - near), (y1 < height, boxes[:, 3] > y1 - near),
+    ):  # fmt: skip
+        if beside:
+            cut |= side
+    sound = np.isfinite(boxes).all(1) & (boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])
+    kept = (scores >= config.threshold) & sound & ~cut
+    return boxes[kept], scores[kept]
