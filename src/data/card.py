@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import DTypeLike
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from src.data.face import LANDMARKS, SIDE
 from src.errors import UserError
@@ -63,6 +64,8 @@ class Card:
     files: dict[str, StoredFile]
     layout: int = LAYOUT
 
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
 
 def remake(folder: Path, card: Card | None = None) -> str:
     """The command that makes a store again, as far as its card tells."""
@@ -91,14 +94,15 @@ def read_card(folder: Path) -> Card:
     """The card of a store; StoreError where it cannot be read or is of another layout."""
     again = remake(folder)
     try:
-        values = json.loads((folder / CARD).read_text(encoding="utf-8"))
-        layout = values["layout"]
+        text = (folder / CARD).read_text(encoding="utf-8")
+        layout = json.loads(text)["layout"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise StoreError(f"{folder / CARD} cannot be read ({type(error).__name__}); {again}") from None
     if layout != LAYOUT:
         raise StoreError(f"{folder} has the store layout {layout!r}, this version reads {LAYOUT}; {again}")
     try:
-        values["files"] = {name: StoredFile(**record) for name, record in values["files"].items()}
-        return Card(**values)
-    except (AttributeError, KeyError, TypeError) as error:
-        raise StoreError(f"{folder / CARD} does not describe a store ({error}); {again}") from None
+        return TypeAdapter(Card).validate_json(text, strict=True)
+    except ValidationError as error:
+        first = error.errors()[0]
+        what = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+        raise StoreError(f"{folder / CARD} does not describe a store ({what}); {again}") from None

@@ -1,25 +1,28 @@
 """`check=true`: whether what lies in a store is what its card says, and whether its splits share nobody."""
 
+import csv
 import hashlib
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from src.data.card import CARD, StoreError
+from src.data.card import ARRAYS, CARD, StoreError, fingerprint
 from src.data.face import SIDE, FaceRow
 from src.data.manifest import read_rejected
 from src.data.photo import PhotoJob
-from src.data.preparation import REJECTED, run_preparation
+from src.data.preparation import CONTACT, REJECTED, run_preparation
 from src.data.prepare_config import PrepareConfig
-from src.data.sources import list_splits
+from src.data.sources import Split, list_splits
 from src.data.store import SPLITS, FaceStore
 from src.errors import UserError
 
 FARTHEST = float(SIDE)  # pixels beyond the crop: an annotated jaw may leave it, a broken landmark leaves it far
 BLOCK = 4096  # faces looked at together
+# What reading a damaged table raises; its hash tells that it is damaged.
+UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, OSError, csv.Error)
 
 Say = Callable[[str], None]
 
@@ -28,7 +31,8 @@ def run_check(config: PrepareConfig, say: Say) -> None:
     """Verify the stores in `out`, having made them first where the source is named and they are not there.
 
     Counts, hashes of every file, ranges of landmarks and boxes, the reject lists; no identity and no picture in two
-    splits; and, where the source is named, that its pictures are still those that the stores were made from.
+    splits; and, where the source is named, that its splits are all there and that its pictures and landmarks are still
+    those that the stores were made from.
 
     Args:
         config: of the command.
@@ -43,18 +47,22 @@ def run_check(config: PrepareConfig, say: Say) -> None:
     folders = _folders(out)
     if not folders:
         raise UserError(f"out={out} holds no store to check; make one: python -m src.prepare source=... out={out}")
-    off = 0
-    stores = []
+    stores, off = list[FaceStore](), 0
     for folder in folders:
-        store, faults = _check_store(folder)
+        faults = list(_faults(out, folder))
         for fault in faults:
             say(f"{folder}: {fault}")
         off += len(faults)
-        if store is not None:
-            stores.append(store)
-            if not faults:
-                say(f"{folder}: {len(store):,} faces, every file as its card says")
-    faults = [*_shared(stores), *(_changed(config, stores) if named else ())]
+        if not faults:
+            stores.append(FaceStore(folder))
+            say(f"{folder}: {len(stores[-1]):,} faces, every file as its card says")
+    faults = list(_shared(stores))
+    if named:
+        try:
+            splits = list_splits(config.source, config.landmarks.name)
+            faults += _against_source(out, splits, stores)
+        except UserError as error:
+            faults.append(f"the source cannot be compared: {error}")
     for fault in faults:
         say(fault)
     off += len(faults)
@@ -65,39 +73,41 @@ def run_check(config: PrepareConfig, say: Say) -> None:
 
 
 def _folders(out: Path) -> list[Path]:
-    return [folder for folder in (out, *(out / split for split in SPLITS)) if (folder / CARD).is_file()]
+    """The store, or those of the splits, also those that have lost their card."""
+    if (out / CARD).is_file():
+        return [out]
+    return [out / split for split in SPLITS if (out / split).is_dir() and any((out / split).iterdir())]
 
 
-def _check_store(folder: Path) -> tuple[FaceStore | None, list[str]]:
+def _faults(out: Path, folder: Path) -> Iterator[str]:
     try:
         store = FaceStore(folder)
     except StoreError as error:
-        return None, [str(error)]
-    return store, [*_wrong_hashes(store), *_wrong_counts(store), *_wrong_landmarks(store), *_wrong_rows(store)]
-
-
-def _wrong_hashes(store: FaceStore) -> Iterator[str]:
-    for name, stored in store.card.files.items():
-        with (store.path / name).open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
-        if found != stored.sha256:
-            yield f"{name} is not the file that was written: sha256 {found[:12]}, the card says {stored.sha256[:12]}"
-
-
-def _wrong_counts(store: FaceStore) -> Iterator[str]:
-    try:
-        rows = len(store.manifest)
-    except (ValueError, KeyError, OSError) as error:
-        yield f"manifest.csv cannot be read: {error}"
+        yield str(error)
         return
-    if rows != len(store):
-        yield f"manifest.csv has {rows:,} rows for {len(store):,} faces"
-    rejected = len(read_rejected(store.path / REJECTED))
-    if rejected != store.card.rejected:
-        yield f"{REJECTED} lists {rejected:,}, the card says {store.card.rejected:,}"
+    wrong = store.wrong_hashes()
+    yield from wrong
+    card = store.card
+    if card.split != ("" if folder == out else folder.name):
+        yield f"it is the split '{card.split}', in a folder of another name"
+    if card.fingerprint != fingerprint(card.settings):
+        yield "the settings in its card are not those that it was made with"
+    yield from (f"{name} is not in its card" for name in (REJECTED, CONTACT) if name not in card.files)
+    if not wrong:  # what follows reads the files
+        yield from _wrong_arrays(store)
+        yield from _wrong_tables(store)
 
 
-def _wrong_landmarks(store: FaceStore) -> Iterator[str]:
+def _wrong_arrays(store: FaceStore) -> Iterator[str]:
+    for name, (dtype, shape) in ARRAYS.items():
+        try:
+            array = np.load(store.path / name, mmap_mode="r")
+        except UNREADABLE as error:
+            yield f"{name} cannot be read: {error}"
+            return
+        if array.dtype != dtype or array.shape != (len(store), *shape):
+            yield f"{name} is {array.dtype} {array.shape}, not {np.dtype(dtype)} {(len(store), *shape)}"
+            return
     for start in range(0, len(store), BLOCK):
         block = np.arange(start, min(start + BLOCK, len(store)))
         points, visible = store.landmarks(block), store.visible(block)
@@ -114,11 +124,20 @@ def _wrong_landmarks(store: FaceStore) -> Iterator[str]:
             yield f"face {block[face]} has {what}"
 
 
-def _wrong_rows(store: FaceStore) -> Iterator[str]:
+def _wrong_tables(store: FaceStore) -> Iterator[str]:
     try:
-        rows = store.manifest
-    except (ValueError, KeyError, OSError):
-        return  # said already
+        rejected, rows = len(read_rejected(store.path / REJECTED)), store.manifest
+    except UNREADABLE as error:
+        yield f"{REJECTED} or manifest.csv cannot be read: {error}"
+        return
+    if rejected != store.card.rejected:
+        yield f"{REJECTED} lists {rejected:,}, the card says {store.card.rejected:,}"
+    if len(rows) != len(store):
+        yield f"manifest.csv has {len(rows):,} rows for {len(store):,} faces"
+    yield from _wrong_rows(store, rows)
+
+
+def _wrong_rows(store: FaceStore, rows: Sequence[FaceRow]) -> Iterator[str]:
     seen: dict[tuple[object, ...], int] = {}
     for number, row in enumerate(rows):
         x0, y0, x1, y1 = row.crop_box
@@ -134,7 +153,7 @@ def _wrong_rows(store: FaceStore) -> Iterator[str]:
         seen[key] = number
 
 
-def _shared(stores: list[FaceStore]) -> Iterator[str]:
+def _shared(stores: Sequence[FaceStore]) -> Iterator[str]:
     """Identities, and pictures under whatever name, that two splits have."""
     for what, key in (("identity", _identity), ("picture", _picture)):
         holders: dict[str, dict[str, FaceRow]] = defaultdict(dict)
@@ -155,17 +174,21 @@ def _picture(row: FaceRow) -> str:
     return row.sha256
 
 
-def _changed(config: PrepareConfig, stores: list[FaceStore]) -> Iterator[str]:
-    """Pictures of the source that are gone, or not those that the stores were made from."""
-    jobs = {
-        job.file: job
-        for split in list_splits(config.source, config.landmarks.name)
-        for job in split.jobs
-        if isinstance(job, PhotoJob)
-    }
-    for store in stores:
-        known = {row.file: row.sha256 for row in store.manifest}
-        for file, digest in known.items():
+def _against_source(out: Path, splits: Sequence[Split], stores: Sequence[FaceStore]) -> Iterator[str]:
+    """Splits that are missing, and pictures or landmarks that are not those that the stores were made from."""
+    made = {store.card.split: store for store in stores}
+    for split in splits:
+        store = made.get(split.name)
+        if store is None:
+            if not (out / split.name / CARD).is_file():
+                yield f"{out / split.name} is not there, though the source has that split"
+            continue
+        for key, value in split.settings.items():
+            before = store.card.settings.get(key)
+            if before != value:
+                yield f"{store.path} was made with {key}={before}, now it would be {value}"
+        jobs = {job.file: job for job in split.jobs if isinstance(job, PhotoJob)}
+        for file, digest in {row.file: row.sha256 for row in store.manifest}.items():
             job = jobs.get(file)
             try:
                 changed = job is None or hashlib.sha256(job.picture.read()).hexdigest() != digest

@@ -70,6 +70,8 @@ class CelebaAlignedCrop:
         x0, y0, x1, y1 = self.box
         if not (x1 > x0 and abs((x1 - x0) - (y1 - y0)) < 1e-6):
             raise ValueError(f"box={list(self.box)} is not a square x0, y0, x1, y1")
+        if x1 - x0 > 3 * max(CELEBA_SIZE) or replicated_share(self.box, *CELEBA_SIZE) >= 1:
+            raise ValueError(f"box={list(self.box)} does not lie on a picture of 178x218")
         _check_filters(self.max_replicated_border, self.min_side)
 
     @property
@@ -97,6 +99,8 @@ def _check_filters(max_replicated_border: float, min_side: float) -> None:
 
 def crop_fault(crop: LandmarksCrop | CelebaAlignedCrop, box: CropBox, border: float) -> str:
     """Why the filters refuse a square with this share of replicated border; "" where they don't."""
+    if border >= 1:
+        return "the crop lies outside the picture"
     if border > crop.max_replicated_border:
         return f"cut by the picture's border: {border:.2f} of the crop lies outside, above crop.max_replicated_border"
     if box[2] - box[0] < crop.min_side:

@@ -1,11 +1,15 @@
 """A store's work in parts, each of which lands on disk whole or not at all, so that a run can be stopped anywhere."""
 
+import csv
 import fcntl
 import io
 import json
 import os
 import shutil
-from collections.abc import Sequence
+import struct
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -13,14 +17,20 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from src.data.card import ARRAYS, Settings, StoreError
-from src.data.face import BadFace, Face
+from src.data.card import ARRAYS, LAYOUT, Settings, StoreError
+from src.data.face import BadFace, Face, FaceRow
 from src.data.manifest import read_reasons, read_rows, write_header, write_reasons, write_row
 from src.data.resolving import CHUNK
+from src.data.store_writer import clear_leftovers, leftovers
 from src.errors import UserError
 
 PART = 4 * CHUNK  # jobs; whatever the number of workers and shards, so that these change no byte
 SETTINGS, LOCK = "settings.json", "lock"
+# All that numpy, zipfile and csv raise for damaged bytes.
+DAMAGE = (
+    OSError, ValueError, KeyError, IndexError, TypeError, EOFError, RuntimeError, NotImplementedError, BadZipFile,
+    struct.error, zlib.error, csv.Error,
+)  # fmt: skip
 
 
 class DamagedPart(Exception):  # noqa: N818 - it says what was found; the part is removed and done again
@@ -47,7 +57,9 @@ class Parts:
     def __init__(
         self, final: Path, settings: Settings, jobs: int, shard: tuple[int, int] | None = None, overwrite: bool = False
     ) -> None:
-        self.final, self.settings, self.jobs, self.shard, self.overwrite = final, settings, jobs, shard, overwrite
+        # With other sizes of parts or another layout, parts of before would not fit.
+        self.settings: Settings = {**settings, "layout": f"{LAYOUT}, parts of {PART}, chunks of {CHUNK}"}
+        self.final, self.jobs, self.shard, self.overwrite = final, jobs, shard, overwrite
         self.folder = final.parent / f".{final.name}.parts"
         self.count = -(-jobs // PART)
         self._locks: list[int] = []
@@ -59,7 +71,10 @@ class Parts:
             else:
                 self._lock(LOCK, fcntl.LOCK_SH)
                 self._lock(f"shard-{self.shard[0]}-of-{self.shard[1]}.lock", fcntl.LOCK_EX)
+                self._lock("settings.lock", fcntl.LOCK_EX, wait=True)  # one shard writes them, the others compare
             self._check_settings()
+            if self.shard is not None:
+                os.close(self._locks.pop())
         except BaseException:
             self._release()
             raise
@@ -109,18 +124,36 @@ class Parts:
 
     def read(self, part: int) -> tuple[list[Face], list[BadFace]]:
         """A part's faces and rejects; DamagedPart, and the part is gone, where its checksums don't hold."""
+        rows, rejected, arrays = self._stored(part, tuple(ARRAYS))
+        images, landmarks, visible = (arrays[name] for name in ARRAYS)
+        return [Face(images[i], landmarks[i], visible[i], row) for i, row in enumerate(rows)], rejected
+
+    def summary(self) -> tuple[int, list[BadFace]]:
+        """How many faces all parts have, and their rejects; DamagedPart as `read`."""
+        faces, rejected = 0, list[BadFace]()
+        for part in range(self.count):
+            rows, bad, _ = self._stored(part, ())
+            faces += len(rows)
+            rejected += bad
+        return faces, rejected
+
+    def forget_rejects(self) -> None:
+        """Remove the parts with rejects: the next run looks at them anew, for they may have been mended."""
+        for part in range(self.count):
+            if self._path(part).is_file() and self._stored(part, ())[1]:
+                self._path(part).unlink()
+
+    def _stored(self, part: int, names: tuple[str, ...]) -> tuple[list[FaceRow], list[BadFace], dict[str, Any]]:
         path = self._path(part)
         try:
             with np.load(path, allow_pickle=False) as stored:
-                arrays = {name: stored[name] for name in ARRAYS}
-                rows = read_rows(io.StringIO(bytes(stored["rows"]).decode()), str(path))
-                reasons = read_reasons(io.StringIO(bytes(stored["reasons"]).decode()))
-        except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
+                arrays = {name: stored[name] for name in names}
+                rows = read_rows(io.StringIO(bytes(stored["rows"]).decode(), newline=""), str(path))
+                reasons = read_reasons(io.StringIO(bytes(stored["reasons"]).decode(), newline=""))
+        except DAMAGE as error:
             path.unlink(missing_ok=True)
-            raise DamagedPart(f"{path}: {error}") from None
-        images, landmarks, visible = (arrays[name] for name in ARRAYS)
-        faces = [Face(images[i], landmarks[i], visible[i], row) for i, row in enumerate(rows)]
-        return faces, [bad for _, bad in reasons]
+            raise DamagedPart(f"{path} is damaged ({' '.join(str(error).split()) or type(error).__name__})") from None
+        return rows, [bad for _, bad in reasons], arrays
 
     def assembling(self) -> bool:
         """Lock the assembly; False where another shard's process is at it."""
@@ -137,13 +170,16 @@ class Parts:
     def _path(self, part: int) -> Path:
         return self.folder / f"{part:06}.npz"
 
-    def _lock(self, name: str, kind: int) -> None:
+    def _lock(self, name: str, kind: int, wait: bool = False) -> None:
         path = self.folder / name
         while True:
             self.folder.mkdir(parents=True, exist_ok=True)
-            handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
             try:
-                fcntl.flock(handle, kind | fcntl.LOCK_NB)
+                handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+            except FileNotFoundError:
+                continue  # removed by who finished just now
+            try:
+                fcntl.flock(handle, kind | (0 if wait else fcntl.LOCK_NB))
             except BlockingIOError:
                 os.close(handle)
                 what = f" (shard {self.shard[0]} of {self.shard[1]})" if self.shard and name != LOCK else ""
@@ -164,12 +200,13 @@ class Parts:
                 begun = json.loads(path.read_text(encoding="utf-8"))
             except ValueError:
                 begun = {}
-        if begun is not None and begun != self.settings:
+        if begun is not None and begun != self.settings and any(self.folder.glob("*.npz")):
             key = next(key for key in sorted({*begun, *self.settings}) if begun.get(key) != self.settings.get(key))
             if not self.overwrite or self.shard is not None:
+                throw = "overwrite=true" if self.shard is None else f"rm -r {self.folder}"
                 raise UserError(
                     f"{self.final}: unfinished work lies in {self.folder}, begun with {key}={begun.get(key)}, not "
-                    f"{self.settings.get(key)}: go on with the settings of then, or throw it away: rm -r {self.folder}"
+                    f"{self.settings.get(key)}: go on with the settings of then, or throw it away: {throw}"
                 )
             for stale in self.folder.glob("*.npz"):
                 stale.unlink()
@@ -197,3 +234,45 @@ def _is_open_file(handle: int, path: Path) -> bool:
         return os.path.samestat(os.fstat(handle), path.stat())
     except FileNotFoundError:
         return False
+
+
+def tidy(final: Path, wait: bool) -> None:
+    """Put right what a killed run left beside a store while it was put in place, unless a run is at work there.
+
+    Args:
+        final: the store's folder.
+        wait: leave everything to the run that is at work, instead of refusing.
+
+    Raises:
+        StoreError: another process is at work.
+    """
+    if leftovers(final):
+        with _alone(final, wait) as parts:
+            if parts is not None:
+                clear_leftovers(final)
+
+
+def discard(final: Path) -> None:
+    """Remove the parts of a store that is there already, unless a run is at work with them."""
+    with _alone(final, wait=True) as parts:
+        if parts is not None:
+            parts.remove()
+
+
+@contextmanager
+def _alone(final: Path, wait: bool) -> Iterator[Parts | None]:
+    """Hold the lock of a store's parts, None where a run has it; a folder without parts is not left behind."""
+    parts = Parts(final, {}, 0)
+    try:
+        parts._lock(LOCK, fcntl.LOCK_EX)
+    except StoreError:
+        if not wait:
+            raise
+        yield None
+        return
+    try:
+        yield parts
+    finally:
+        if not any(parts.folder.glob("*.npz")):
+            parts.remove()
+        parts._release()

@@ -1,5 +1,6 @@
 """A photograph with its faces: where its bytes lie, what its source knows of it, and how it is decoded."""
 
+import errno
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,11 @@ from numpy.typing import NDArray
 
 from src.data.face import BadFace, Face
 from src.data.images import decode_image
+from src.errors import UserError
 from src.landmarks import FaceBox
+
+# What says that the disk or the folder went away: the pictures are not bad, and must not land among the rejects.
+GONE = {errno.ENOENT, errno.ENOTDIR, errno.EIO, errno.ESTALE, errno.ENODEV, errno.ENXIO, errno.ENOTCONN}
 
 
 class Picture(Protocol):
@@ -99,6 +104,11 @@ class PhotoJob:
         except BadFace as bad:
             return [bad]
         except OSError as error:
+            if error.errno in GONE:
+                raise UserError(
+                    f"{self.file} was there when the source was listed and is not any more ({error.strerror}): is the "
+                    f"disk still mounted? What is finished is kept; the same command goes on"
+                ) from None
             return [BadFace(self.file, f"cannot be read: {error.strerror or error}")]
 
 

@@ -1,13 +1,15 @@
 """Doing jobs, in this process or in several, always in their order and with the same bytes."""
 
 import os
+import signal
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 from multiprocessing import get_context, parent_process
+from typing import TypeVar
 
 from src.data.face import BadFace, Face
 from src.data.finishing import Recipe, finish
@@ -21,6 +23,7 @@ CHUNK = 32
 LOADED = 4  # photographs a message where only the decoding is done by workers; they may be large
 
 Outcomes = list[Face | BadFace]
+Result = TypeVar("Result")
 
 _recipe: Recipe | None = None
 
@@ -59,7 +62,7 @@ def resolved(jobs: Sequence[Job], chunks: Iterable[range], recipe: Recipe, worke
 def _in_order(pool: ProcessPoolExecutor, workers: int, chunks: Iterable[list[Job]]) -> Iterator[list[Outcomes]]:
     under_way: deque[Future[list[Outcomes]]] = deque()
     for chunk in chunks:
-        under_way.append(pool.submit(_resolve, chunk))
+        under_way.append(_submit(pool, _resolve, chunk))
         if len(under_way) > 2 * workers:
             yield under_way.popleft().result()
     while under_way:
@@ -78,7 +81,7 @@ def _decoded_beside(
             if chunk is None:
                 return
             pieces = (chunk[at : at + LOADED] for at in range(0, len(chunk), LOADED))
-            under_way.append(deque(pool.submit(_load, [jobs[at] for at in piece]) for piece in pieces))
+            under_way.append(deque(_submit(pool, _load, [jobs[at] for at in piece]) for piece in pieces))
 
     def loaded() -> Iterator[Photo | Outcomes]:
         while under_way[0]:
@@ -93,9 +96,22 @@ def _decoded_beside(
         yield done
 
 
+def _submit(pool: ProcessPoolExecutor, call: Callable[[list[Job]], Result], jobs: list[Job]) -> "Future[Result]":
+    """Hand out work; Ctrl-C is held back meanwhile, so that a worker that is started here inherits that.
+
+    Else it would reach the workers too, in the middle of their imports, and each would write a traceback.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        return pool.submit(call, jobs)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _start_worker(recipe: Recipe) -> None:
     global _recipe
     _recipe = recipe
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent says when it is over
     threading.Thread(target=_follow_parent, daemon=True).start()
 
 

@@ -1,5 +1,6 @@
 """Reading faces from stores: memory-mapped, in batches, by index."""
 
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,21 @@ class FaceStore:
         if self._manifest is None:
             self._manifest = read_manifest(self.path / MANIFEST)
         return self._manifest
+
+    def wrong_hashes(self) -> list[str]:
+        """What is not the file that was written, by the card's SHA-256, a line each; reads every byte."""
+        wrong = []
+        for name, stored in self.card.files.items():
+            path = self.path / name
+            if not path.is_file():
+                wrong.append(f"{name} is gone")
+                continue
+            with path.open("rb") as file:
+                found = hashlib.file_digest(file, "sha256").hexdigest()
+            if found != stored.sha256:
+                told = f"sha256 {found[:12]}, the card says {stored.sha256[:12]}"
+                wrong.append(f"{name} is not the file that was written: {told}")
+        return wrong
 
     def _rows(self, name: str, indices: ArrayLike) -> NDArray[Any]:
         if name not in self._arrays:

@@ -39,7 +39,7 @@ class StoreWriter:
 
     def __init__(self, final: Path, overwrite: bool = False) -> None:
         self.final, self.overwrite, self.faces = final, overwrite, 0
-        self.folder = final.parent / f".{final.name}.partial"
+        self.folder = unfinished(final)
         self.folder.mkdir(parents=True, exist_ok=True)
         self._lock: int | None = os.open(self.folder, os.O_RDONLY)
         try:
@@ -84,16 +84,23 @@ class StoreWriter:
         write_row(self._manifest, replace(face.row, split=split))
         self.faces += 1
 
-    def seal(
-        self, split: str, settings: Settings, source: Settings, rejected: int, crop: dict[str, str] | None = None
-    ) -> Card:
-        """Finish the files and write the card: `folder` is now a whole store under its hidden name."""
+    def close(self) -> None:
+        """Finish the arrays and the manifest; no face can be added any more."""
+        if self._manifest.closed:
+            return
         self._write_headers()
         for file in self._open_files():
             file.flush()
             os.fsync(file.fileno())
             file.close()
-        files = {name: _stored_file(self.folder / name) for name in (*ARRAYS, MANIFEST)}
+
+    def seal(
+        self, split: str, settings: Settings, source: Settings, rejected: int, crop: dict[str, str] | None = None
+    ) -> Card:
+        """Write the card, with the hash of every file in `folder`: a whole store now, under its hidden name."""
+        self.close()
+        others = sorted(path.name for path in self.folder.iterdir() if path.name not in (*ARRAYS, MANIFEST))
+        files = {name: stored_file(self.folder / name) for name in (*ARRAYS, MANIFEST, *others)}
         print_of_settings = fingerprint(settings)
         card = Card(self.faces, rejected, split, crop or {}, source, settings, print_of_settings, files)
         write_card(self.folder, card)
@@ -139,6 +146,26 @@ def recover(final: Path) -> None:
         _set_aside(final).rename(final)
 
 
+def clear_leftovers(final: Path) -> None:
+    """What a killed run left beside a store: an old one that was replaced, a new one that was not finished.
+
+    For those alone who hold the lock on the store's parts.
+    """
+    recover(final)
+    for folder in (_set_aside(final), unfinished(final)):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def leftovers(final: Path) -> bool:
+    """Whether there is anything of that kind."""
+    return _set_aside(final).exists() or unfinished(final).exists()
+
+
+def unfinished(final: Path) -> Path:
+    """The hidden folder of a store in the making."""
+    return final.parent / f".{final.name}.partial"
+
+
 @contextmanager
 def disk_errors(final: Path, needed: int) -> Iterator[None]:
     """Turn a full disk or a folder that cannot be written into a UserError with the free and the needed space.
@@ -161,7 +188,7 @@ def full_disk(final: Path, needed: int, why: str) -> str:
     free = shutil.disk_usage(place).free
     return (
         f"{final} cannot be written ({why}): {free / 2**20:,.1f} MiB free, about {needed / 2**20:,.1f} MiB needed; "
-        f"free some space or choose another out= (nothing half-written was left)"
+        f"free some space, and the same command goes on; or choose another out="
     )
 
 
@@ -169,7 +196,8 @@ def _set_aside(final: Path) -> Path:
     return final.parent / f".{final.name}.replaced"
 
 
-def _stored_file(path: Path) -> StoredFile:
+def stored_file(path: Path) -> StoredFile:
+    """A file's size and hash, as the card has them."""
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     return StoredFile(path.stat().st_size, digest)

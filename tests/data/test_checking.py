@@ -1,8 +1,10 @@
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
+from celeba_files import celeba_files
 from conftest import write_store
 from drawn_faces import face_folder, noise_picture
 from PIL import Image
@@ -10,9 +12,10 @@ from PIL import Image
 from src.data.card import CARD, read_card, write_card
 from src.data.checking import run_check
 from src.data.prepare_config import PrepareConfig
-from src.data.sources.config import FolderSource, SyntheticSource
-from src.data.store_writer import _stored_file
+from src.data.sources.config import CelebaSource, FolderSource, SyntheticSource
+from src.data.store_writer import stored_file
 from src.errors import UserError
+from src.landmarks.config import AnnotationsConfig
 
 
 def check(out: Path, source: FolderSource | None = None) -> list[str]:
@@ -36,8 +39,8 @@ def changed(store: Path, name: str, change: object, seal: bool = True) -> None:
 
 def reseal(store: Path) -> None:
     card = read_card(store)
-    for name in card.files:
-        card.files[name] = _stored_file(store / name)
+    for name in (*card.files, "rejected.csv", "contact.png"):
+        card.files[name] = stored_file(store / name)
     write_card(store, card)
 
 
@@ -55,6 +58,8 @@ def splits(tmp_path: Path) -> Path:
         for line in lines[1:]:
             line[column] = split
         (folder / "manifest.csv").write_text("\n".join(map(",".join, lines)) + "\n")
+        (folder / "rejected.csv").write_text("file,split,reason\n")
+        (folder / "contact.png").write_bytes(b"")
         reseal(folder)
     return tmp_path / "out"
 
@@ -129,6 +134,7 @@ def test_rows_and_counts(splits: Path) -> None:
     (splits / "val" / "manifest.csv").write_text("\n".join(lines[:-1]) + "\n")
     reseal(splits / "val")
     (splits / "val" / "rejected.csv").write_text("file,split,reason\na.png,val,empty\n")
+    reseal(splits / "val")
     said = "\n".join(check(splits))
     assert "face 0 (train000.png) has the crop box" in said
     assert "manifest.csv has 3 rows for 4 faces" in said
@@ -152,7 +158,70 @@ def test_pictures_that_changed_since(tmp_path: Path) -> None:
     Image.fromarray(noise_picture(128, 128, 9)).save(root / "images" / "b.png")
     (root / "images" / "c.png").unlink()
     assert check(out)[-1] == f"{out}: 3 faces, every file as its card says"
-    assert check(out, source)[1:3] == [
+    said = check(out, source)
+    assert said[1].startswith(f"{out} was made with source.root=3 files")
+    assert said[2:4] == [
         f"{out}: images/b.png has changed since the store was made",
         f"{out}: images/c.png is not in the source any more",
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "damage"),
+    [
+        ("card.json", b"{"),
+        ("card.json", b'{"layout": 2, "faces": "four"}'),
+        ("manifest.csv", None),
+        ("landmarks.npy", None),
+        ("visible.npy", None),
+        ("rejected.csv", b"\xff\xfe"),
+        ("contact.png", b"x"),
+    ],
+)
+def test_any_damage_is_a_line_and_the_other_split_is_checked(splits: Path, name: str, damage: bytes | None) -> None:
+    path = splits / "train" / name
+    data = path.read_bytes()
+    # The same size, so that only the hash and the reader can tell.
+    path.write_bytes(damage if damage is not None else bytes([data[0] ^ 0xFF]) + data[1:])
+    said = check(splits)
+    assert name in said[0]
+    assert said[-2] == f"{splits}/val: 4 faces, every file as its card says"
+    assert said[-1].endswith("listed above")
+
+
+def test_arrays_of_another_type_are_told_even_where_the_hash_was_made_anew(splits: Path) -> None:
+    path = splits / "train" / "landmarks.npy"
+    header = np.lib.format.header_data_from_array_1_0(np.load(path))
+    with path.open("r+b") as file:
+        np.lib.format.write_array_header_1_0(file, {**header, "descr": "<i4"})
+    reseal(splits / "train")
+    assert "landmarks.npy is int32 (4, 68, 2), not float32 (4, 68, 2)" in check(splits)[0]
+
+
+def test_a_split_without_its_card_swapped_folders_and_edited_settings(splits: Path) -> None:
+    card = splits / "val" / CARD
+    text = card.read_text()
+    card.unlink()
+    assert "val is not a store" in check(splits)[1]
+    card.write_text(text.replace('"settings": {}', '"settings": {"side": 64}'))
+    assert "the settings in its card are not those" in check(splits)[1]
+    card.write_text(text)
+    (splits / "val").rename(splits / "test")
+    assert f"{splits}/test: it is the split 'val', in a folder of another name" in check(splits)
+
+
+def test_a_split_that_the_source_has_and_a_source_that_is_gone(tmp_path: Path) -> None:
+    root, out = celeba_files(tmp_path / "files", 80), tmp_path / "out"
+    config = PrepareConfig(CelebaSource("celeba", str(root)), str(out), AnnotationsConfig("annotations"))
+    run_check(config, print)
+    shutil.rmtree(out / "val")
+    said: list[str] = []
+    with pytest.raises(UserError, match="1 thing is off"):
+        run_check(config, said.append)
+    assert said[-1] == f"{out}/val is not there, though the source has that split"
+    some = PrepareConfig(CelebaSource("celeba", str(root), splits=("test",)), str(out), config.landmarks)
+    run_check(some, print)
+    shutil.rmtree(root)
+    with pytest.raises(UserError, match="1 thing is off"):
+        run_check(config, said.append)
+    assert "the source cannot be compared: " in said[-1]

@@ -108,7 +108,7 @@ def test_strict_makes_no_store_but_the_list(config: PrepareConfig) -> None:
     with pytest.raises(UserError, match="strict=true, and 2 were rejected"):
         run(replace(config, strict=True))
     with pytest.raises(UserError, match=r"out\.rejected\.csv"):
-        run(replace(config, strict=True, overwrite=True))
+        run(replace(config, strict=True, overwrite=True, visibility="annotated"))
     assert len(FaceStore(out)) == 3
 
 
@@ -139,7 +139,8 @@ from src.data.prepare_config import PrepareConfig
 from src.data.sources.config import FolderSource
 from src.errors import UserError
 try:
-    run_preparation(PrepareConfig(FolderSource("folder", {source!r}), {out!r}, overwrite={overwrite}), print)
+    config = PrepareConfig(FolderSource("folder", {source!r}), {out!r}, overwrite={overwrite}, visibility="annotated")
+    run_preparation(config, print)
 except UserError as error:
     print(error)
     sys.exit(2)

@@ -97,6 +97,7 @@ def celeba_table(
     boxes[:, :2] += boxes[:, 2:] * (1 - BOX_SHARE) / 2
     boxes[:, 2:] = boxes[:, :2] + boxes[:, 2:] * BOX_SHARE
     problems = _in_two_partitions(partition)
+    problems |= {row: told for row, told in _people_in_two(partition, identities).items() if row not in problems}
     for row, text in enumerate(texts):
         if text in images.problems:
             problem = images.problems[text]
@@ -134,3 +135,17 @@ def _in_two_partitions(partition: CelebaList) -> dict[int, str]:
         problems[first] = problems.get(first, both)
         problems[second] = both
     return problems
+
+
+def _people_in_two(partition: CelebaList, identities: NDArray[np.float32]) -> dict[int, str]:
+    """The rows of people who are in several partitions, but for those in the one that has most of their images."""
+    known = np.flatnonzero(np.isfinite(identities))
+    people, who = np.unique(identities[known], return_inverse=True)
+    places = partition.values[known, 0].astype(int)
+    images = np.zeros((len(people), len(SPLITS)), np.int64)
+    np.add.at(images, (who, places), 1)
+    home = images.argmax(1)
+    return {
+        int(known[at]): f"person {people[who[at]]:.0f} is in {SPLITS[home[who[at]]]} already, with more images"
+        for at in np.flatnonzero(places != home[who])
+    }

@@ -9,9 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
+from src.data.card import ARRAYS, CARD
 from src.data.images import SUFFIXES
 from src.data.photo import Annotation, PhotoJob, PictureFile
 from src.errors import UserError
+
+STORE = frozenset(ARRAYS)
 
 
 @dataclass(frozen=True)
@@ -71,6 +74,8 @@ def pts_jobs(pictures: list[Path], points: list[Path], root: Path) -> list[Photo
 def picture_job(path: Path, root: Path, annotations: tuple[Annotation, ...] = (), problem: str = "") -> PhotoJob:
     """The job of a picture below `root`, named after its place there."""
     file = _relative(path, root)
+    if not path.name.isprintable():
+        problem = "its name has characters that no list can hold: rename it"
     return PhotoJob(PictureFile(path), file, identity_of(file), annotations, problem)
 
 
@@ -97,10 +102,14 @@ def _files(root: Path) -> list[Path]:
     found, seen = [], set()
     for folder, subfolders, names in os.walk(root, followlinks=True):
         seen.add(os.path.realpath(folder))
+        if CARD in names and set(names) >= STORE:
+            subfolders.clear()
+            continue  # a store made here before: its contact sheet is no photograph
         subfolders[:] = sorted(
             name for name in subfolders if not name.startswith(".") and os.path.realpath(Path(folder, name)) not in seen
         )
-        found += [Path(folder, name) for name in sorted(names) if not name.startswith(".")]
+        paths = [Path(folder, name) for name in sorted(names) if not name.startswith(".")]
+        found += [path for path in paths if path.is_file()]  # no pipe, which would be waited for
     return found
 
 
@@ -111,7 +120,8 @@ def _number(path: Path) -> tuple[int, str]:
 
 
 def _relative(path: Path, root: Path) -> str:
-    return path.relative_to(root).as_posix() if path.is_relative_to(root) else path.name
+    name = path.relative_to(root).as_posix() if path.is_relative_to(root) else path.name
+    return name if name.isprintable() else ascii(name)
 
 
 def _bytes(path: Path) -> bytes:
