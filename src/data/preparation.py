@@ -86,7 +86,8 @@ def run_preparation(config: PrepareConfig, say: Say) -> None:
         store = FaceStore(plan.final)
         was = "nothing to do, it was there already" if plan.done else f"look at {plan.final / CONTACT}"
         say(f"{plan.final}: {len(store):,} faces, {store.card.rejected:,} rejected; {was}")
-        _say_agreement(store, plan.split.jobs, say)
+        if not plan.split.annotated:
+            _say_agreement(store, plan.split.jobs, say)
     _say_rejected(rejected, out / REJECTED, say)
     if config.strict and rejected:
         raise UserError(f"strict=true, and {len(rejected):,} were rejected: see {out / REJECTED}")

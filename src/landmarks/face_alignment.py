@@ -48,6 +48,7 @@ DETECTOR_OVERLAP = 0.3
 # Our choice: S3FD's memory and time grow with the area (a square of this side: 1.2 GiB), and its smallest anchors are
 # 16 pixels, so that a face of 1/80 of the picture is still one for it. The library takes pictures as they are.
 DETECTOR_SIDE = 1280
+DETECTOR_LEAST = 32  # it halves a picture five times
 LARGEST = 8.0  # crop's side / longer side of the picture: more is no face, and would only eat memory
 
 
@@ -113,16 +114,11 @@ class FaceAlignmentLandmarker:
             self._detector = s3fd()
             load_into(self._detector, library_weights("s3fd", self.config.weights).path)
             self._detector.eval().to(self.device)
-        height, width = query.image.shape[:2]
-        shrink = max(1.0, max(height, width) / DETECTOR_SIDE)
-        image = query.image
-        if shrink > 1:
-            size = (round(width / shrink), round(height / shrink))
-            image = np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BILINEAR))
+        image, across, down = _for_detector(query.image)
         rows = detect(self._detector, image, str(self.device))[0]
         kept = rows[nms(rows, DETECTOR_OVERLAP)] if len(rows) else rows
         boxes = [
-            ((float(x0 * shrink), float(y0 * shrink), float(x1 * shrink), float(y1 * shrink)), float(score))
+            ((float(x0) * across, float(y0) * down, float(x1) * across, float(y1) * down), float(score))
             for x0, y0, x1, y1, score in kept
             if score > self.config.threshold
         ]
@@ -195,6 +191,20 @@ def read_heatmaps(heatmaps: NDArray[np.float32]) -> tuple[NDArray[np.float32], N
     positions[inside] += 0.25 * np.sign(slope)
     unknown = np.isnan(heights)  # argmax takes a NaN for the largest
     return np.where(unknown[..., None], np.nan, positions).astype(np.float32), heights
+
+
+def _for_detector(image: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], float, float]:
+    """A picture of a size that S3FD takes, and its pixels to one of that, across and down."""
+    height, width = image.shape[:2]
+    shrink = max(height, width) / DETECTOR_SIDE
+    if shrink > 1:
+        size = (max(1, round(width / shrink)), max(1, round(height / shrink)))
+        image = np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BILINEAR))
+    across, down = width / image.shape[1], height / image.shape[0]
+    beyond = [max(0, DETECTOR_LEAST - side) for side in image.shape[:2]]
+    if any(beyond):
+        image = np.pad(image, ((0, beyond[0]), (0, beyond[1]), (0, 0)), "edge")
+    return image, across, down
 
 
 def _centre_and_scale(box: FaceBox) -> tuple[NDArray[np.float64], float]:

@@ -158,6 +158,12 @@ def test_found_faces_are_the_detectors_from_left_to_right(weights: Weights, monk
     assert torch.backends.cudnn.benchmark
 
 
+@pytest.mark.parametrize("shape", [(7, 5), (1, 3000), (1400, 3)])
+def test_pictures_of_any_size_are_looked_at(weights: Weights, shape: tuple[int, int]) -> None:
+    picture = np.zeros((*shape, 3), np.uint8)
+    assert landmarker(weights, threshold=1.0).find([Query(picture)]) == [[]]
+
+
 def test_known_boxes_need_no_detector(weights: Weights, tmp_path: Path) -> None:
     fan = next(weights.ours.glob("2DFAN4-*"))
     (tmp_path / fan.name).symlink_to(fan)
