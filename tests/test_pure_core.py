@@ -28,3 +28,21 @@ def test_the_core_is_plain_torch(module: str) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == []
+
+
+def test_training_imports_no_landmark_network_and_preparing_no_torch() -> None:
+    """The landmarks lie in the store: what finds them is no part of a training, and workers start without torch."""
+    for module, absent in (
+        ("src.training", ("face_alignment", "onnxruntime", "src.landmarks.onnx")),
+        ("src.data.checking", ("torch", "face_alignment", "onnxruntime", "cv2")),
+        ("src.landmarks.onnx", ("torch", "face_alignment")),
+    ):
+        done = subprocess.run(
+            [sys.executable, "-c", PROGRAM, module, *absent],
+            cwd=ROOT,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert (done.returncode, done.stdout.split()) == (0, []), done.stderr

@@ -1,8 +1,10 @@
+import os
 import pickle
 from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import write_store
 from drawn_faces import face_folder, noise_picture, pts_text, schematic_face
 from PIL import Image
 
@@ -250,3 +252,20 @@ def test_a_network_looks_at_every_picture_and_annotations_only_measure_it(tmp_pa
     for pts in tmp_path.glob("*.pts"):
         pts.unlink()
     assert not listed(tmp_path).annotated
+
+
+def test_a_source_that_goes_away_is_an_error_and_no_reject(tmp_path: Path) -> None:
+    jobs = listed(face_folder(tmp_path / "disk", ["a.png"])).jobs
+    (tmp_path / "disk").rename(tmp_path / "unplugged")
+    with pytest.raises(UserError, match=r"images/a\.png was there when the source was listed .* still mounted"):
+        jobs[0].load()
+
+
+def test_names_that_no_list_can_hold_and_pipes_and_stores(tmp_path: Path) -> None:
+    root = face_folder(tmp_path, ["a.png", "b\r.png"])
+    os.mkfifo(root / "images" / "pipe.png")
+    write_store(root / "made", 2)
+    Image.fromarray(noise_picture(128, 128)).save(root / "made" / "contact.png")
+    faces, rejected = outcomes(root)
+    assert list(faces) == ["a"]
+    assert rejected == {"'images/b\\r.png'": "its name has characters that no list can hold: rename it"}

@@ -1,5 +1,5 @@
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -22,6 +22,15 @@ from src.landmarks.weights import URLS
 
 # Odd fractions: at a whole number the library's own rounding errors decide which side it falls.
 BOXES: tuple[FaceBox, ...] = ((60.31, 40.17, 150.73, 160.91), (-20.13, -30.07, 80.29, 100.41))
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread() -> Iterator[None]:
+    """Threads that wait for one another on a busy machine cost these tests minutes."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @dataclass
