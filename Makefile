@@ -8,9 +8,16 @@ ROOT ?=
 OUT ?=
 ARGS ?=
 LANDMARKS ?= auto
+# make train-celeba EXPERIMENT=celeba16x_light ARGS='loss.feature.weight=0 trainer.max_epochs=20'
+EXPERIMENT ?= celeba16x
+TRAIN ?= data/celeba/train
+VAL ?= data/celeba/val
+# make sweep SWEEP=seeds EXPERIMENT=demo TRAIN=data/synthetic/train VAL=data/synthetic/val
+SWEEP ?= optuna
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format lock bench clean data-celeba data-synthetic data-folder
+.PHONY: help setup doctor demo test check format lock bench clean data-celeba data-synthetic data-folder
+.PHONY: train-celeba sweep ablations
 
 help: ## print these lines
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -27,6 +34,9 @@ setup: .venv/.installed ## install everything from requirements.lock into .venv
 		$(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements.lock
 	@touch $@
 
+doctor: setup ## what is installed, found and missing here, each problem with its fix
+	$(RUN) -m src.doctor
+
 demo: setup ## draw synthetic faces, train on the CPU, evaluate: a table and a picture in outputs/demo
 	$(RUN) -m src.train experiment=demo trainer=cpu run_dir=$(DEMO)
 	$(RUN) -m src.evaluate checkpoint=$(DEMO)/checkpoints/last.ckpt data.test='[data/synthetic/val]' out=$(DEMO)/evaluation
@@ -41,6 +51,16 @@ data-synthetic: setup ## draw 1,600 training and 160 validation faces into OUT (
 data-folder: setup ## find the faces of the pictures in ROOT=, prepare them into OUT=; LANDMARKS=, ARGS=
 	@test -n '$(ROOT)' -a -n '$(OUT)' || { echo 'error: make data-folder ROOT=PICTURES OUT=data/NAME (LANDMARKS=onnx ARGS=landmarks.weights=DIR)' >&2; exit 2; }
 	$(RUN) -m src.prepare source=folder source.root='$(ROOT)' landmarks=$(LANDMARKS) out='$(OUT)' $(ARGS)
+
+train-celeba: setup ## train EXPERIMENT (celeba16x) on the stores TRAIN, VAL (data/celeba/...); ARGS=
+	$(RUN) -m src.train experiment=$(EXPERIMENT) data.train='[$(TRAIN)]' data.val='[$(VAL)]' $(ARGS)
+
+sweep: setup ## many runs of EXPERIMENT and a table: SWEEP=optuna, seeds, or none with ARGS='seed=1,2 optimizer.lr=1e-3,5e-4'
+	$(RUN) -m src.train -m $(if $(filter-out none,$(SWEEP)),sweep=$(SWEEP)) experiment=$(EXPERIMENT) \
+		data.train='[$(TRAIN)]' data.val='[$(VAL)]' $(ARGS)
+
+ablations: setup ## train every ablation of celeba16x on the stores TRAIN, VAL and write a table; ARGS=
+	$(RUN) -m src.train -m 'experiment=glob(ablation/*)' data.train='[$(TRAIN)]' data.val='[$(VAL)]' $(ARGS)
 
 test: setup ## run the tests
 	$(RUN) -m pytest -q

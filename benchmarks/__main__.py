@@ -12,7 +12,7 @@ from rich.table import Table
 from benchmarks.report import Figure, machine
 
 # Memory is measured before much is loaded; the longest comes last.
-NAMES = ("pairs", "step", "prepare", "landmarks", "visibility", "store", "demo")
+NAMES = ("throughput", "memory", "step", "pairs", "prepare", "landmarks", "visibility", "store", "demo")
 
 
 def main() -> None:

@@ -16,7 +16,7 @@ from src.data.config import Stores
 from src.data.store import FaceStores
 from src.errors import UserError
 from src.evaluation import Evaluation, evaluate, pick_device
-from src.model.checkpoint import load_checkpoint
+from src.model.checkpoint import Weights, load_checkpoint
 from src.report.faces import METHODS, Summary, faces_csv, summarise
 from src.report.table import TITLES, cells, gain_words, mean_words, metrics_json, number, report_md
 
@@ -40,6 +40,8 @@ class EvaluateConfig:
     """Folder of the report; null: NAME_evaluation beside the checkpoint NAME.ckpt."""
     batch_size: int = 32
     """Faces at a time, 1 or more; the numbers do not depend on it."""
+    weights: Weights = "auto"
+    """averaged: the generator's moving average; raw: its last update; auto: averaged where the checkpoint has it."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """auto: a GPU where there is one."""
     faces: int | None = None
@@ -125,7 +127,7 @@ def main(config: EvaluateConfig) -> None:
         raise UserError("data.test is empty: name at least one store, as in data.test='[data/lfw/val]'")
     stores = FaceStores(config.data.test)
     device = pick_device(config.device)
-    checkpoint = load_checkpoint(checkpoint_path)
+    checkpoint = load_checkpoint(checkpoint_path, config.weights)
     evaluation = evaluate(checkpoint, stores, device, config.batch_size, config.faces, config.grid_faces)
     written = write_results(out, evaluation)
     show(summarise(evaluation.rows))

@@ -211,6 +211,7 @@ def _protocol(
         seed=seed if isinstance(seed, int) else None,
         epoch=checkpoint.epoch,
         iterations=checkpoint.iterations,
+        weights=checkpoint.weights,
         parameters=parameter_count(checkpoint.generator),
         stores=data,
         misalignment=asdict(misalignment),

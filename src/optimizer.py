@@ -28,6 +28,22 @@ class ScheduleConfig:
             raise ValueError("schedule.warmup: pairs [updates, divisor] of 0 or more and above 0")
 
 
+@dataclass(frozen=True)
+class ClipConfig:
+    """The largest Euclidean norm of a network's gradients; longer ones are scaled down to it."""
+
+    generator: float | None = None
+    """U's, above 0; null: no limit."""
+    discriminator: float | None = None
+    """D's, above 0; null: no limit."""
+
+    def __post_init__(self) -> None:
+        for name in ("generator", "discriminator"):
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                raise ValueError(f"clip.{name} must be above 0, or null for no limit, not {value}")
+
+
 def lr_factor(schedule: ScheduleConfig, update: int, epoch: int, progress: float) -> float:
     """The learning rate's factor: a function of the clock alone, so a resumed run continues it exactly.
 
@@ -68,6 +84,7 @@ class RMSpropConfig:
     alpha: float = 0.99
     """Smoothing of the squared gradient, 0-1; 0.9 in the published code."""
     eps: float = 1e-8
+    clip: ClipConfig = field(default_factory=ClipConfig)
     schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
 
     def __post_init__(self) -> None:
@@ -85,6 +102,7 @@ class AdamConfig:
     """The discriminator's; null: the same."""
     betas: tuple[float, float] = (0.9, 0.999)
     eps: float = 1e-8
+    clip: ClipConfig = field(default_factory=ClipConfig)
     schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
 
     def __post_init__(self) -> None:

@@ -1,15 +1,17 @@
-"""`python -m src.train experiment=NAME [key=value ...]`: train a generator."""
+"""`python -m src.train experiment=NAME [key=value ...]`: train a generator; with `-m`, a sweep of them."""
 
 from src.config.command import command
 from src.config.train import TrainConfig
+from src.report.sweep import close_sweep, read_scores
 
 
-@command(config_name="train", schema=TrainConfig)
-def main(config: TrainConfig) -> None:
-    """Compose, train, say where the results are."""
+@command(config_name="train", schema=TrainConfig, after_sweep=close_sweep)
+def main(config: TrainConfig) -> float | None:
+    """Compose, train, say where the results are; the best val/psnr_rgb, which `sweep=optuna` maximises."""
     from src.training.run import train  # the heavy imports come after the configuration has been checked
 
     train(config)
+    return read_scores(config.run_dir).psnr_rgb
 
 
 if __name__ == "__main__":

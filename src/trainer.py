@@ -3,6 +3,7 @@
 Lightning is imported when a trainer is built: a command's settings are checked before seconds go into imports.
 """
 
+import os
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
@@ -13,7 +14,10 @@ from src.errors import UserError
 
 if TYPE_CHECKING:
     from lightning import Callback, Trainer
+    from lightning.fabric.plugins.environments.cluster_environment import ClusterEnvironment
     from lightning.pytorch.loggers import Logger
+
+Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
 
 
 @dataclass(frozen=True)
@@ -22,37 +26,64 @@ class TrainerConfig:
 
     accelerator: Literal["auto", "cpu", "gpu"] = "auto"
     """auto takes a GPU where there is one."""
-    devices: int = 1
-    """GPUs (or processes on a CPU), at least 1."""
-    precision: Literal["auto", "32-true", "bf16-mixed", "16-mixed"] = "auto"
+    devices: int | Literal["all"] = 1
+    """GPUs a machine (or processes on CPUs), at least 1; all: every GPU there is. Above 1 they share every batch's
+    work: data.batch_size faces each."""
+    num_nodes: int = 1
+    """Machines, at least 1."""
+    sync_batchnorm: bool = True
+    """Batch normalisation over the faces of all processes, as if they were one; false: each by its own."""
+    precision: Literal["auto"] | Precision = "auto"
     """auto: bf16-mixed on a GPU, 32-true on a CPU."""
     max_epochs: int = 100
     """Epochs at the most, at least 1."""
     max_time: str | None = None
     """DD:HH:MM:SS at the most; null: no limit. The epoch in progress is cut, then validated and saved."""
-    limit_train_batches: int | None = None
-    """Batches an epoch at the most; null: all."""
-    limit_val_batches: int | None = None
-    """Validation batches at the most; null: all."""
+    limit_train_batches: int | float | None = None
+    """Batches an epoch at the most, or with a point (0.01, at most 1.0) the share of them; null: all."""
+    limit_val_batches: int | float | None = None
+    """Validation batches, likewise."""
     val_every_n_epochs: int = 1
     """Validate and save after every so many epochs, at least 1."""
+    accumulate: int = 1
+    """Batches whose gradients make one update of each network, at least 1; an epoch's incomplete last group too.
+
+    As one large batch in the memory of a small one, but for batch normalisation, which sees each batch. U's loss waits
+    for the updated D: with an adversarial term all but a group's last batch go through U twice, once without gradients.
+    """
     log_every_n_steps: int = 20
     """Log losses every so many batches, at least 1."""
     channels_last: bool = True
     """Keep the networks' tensors NHWC in memory: the same numbers, faster convolutions."""
+    compile: bool = False
+    """torch.compile U and D: the same numbers but for rounding, a wait at the start; needs a C++ compiler."""
+    checkpoint_activations: bool = False
+    """Keep less of U's forward pass and compute it again: the same numbers, less memory, about a third slower."""
+    tune: bool = False
+    """Measure some steps with each precision and memory layout at the start and take the fastest; one process."""
     threads: int | None = None
-    """CPU threads; null: torch's own choice."""
+    """CPU threads a process; null: torch's own choice."""
     detect_anomaly: bool = False
     """Say which operation made a NaN gradient; slow."""
+    profiler: Literal["simple", "operations"] | None = None
+    """profile.txt in the run folder: time by hook (simple), and by operation (operations); null: none."""
 
     def __post_init__(self) -> None:
         if self.max_time is not None and not re.fullmatch(r"\d\d:\d\d:\d\d:\d\d", self.max_time):
             raise ValueError(f"max_time must be DD:HH:MM:SS, as in 00:00:30:00 for half an hour, not {self.max_time!r}")
-        for name in ("devices", "max_epochs", "val_every_n_epochs", "log_every_n_steps", "limit_train_batches",
-                     "limit_val_batches", "threads"):  # fmt: skip
+        for name in ("devices", "num_nodes", "max_epochs", "val_every_n_epochs", "accumulate", "log_every_n_steps",
+                     "limit_train_batches", "limit_val_batches", "threads"):  # fmt: skip
             value = getattr(self, name)
-            if value is not None and value < 1:
+            if isinstance(value, float) and not 0 < value <= 1:
+                raise ValueError(f"{name} as a share must be above 0 and at most 1.0, not {value}")
+            if isinstance(value, int) and value < 1:
                 raise ValueError(f"{name} must be at least 1, not {value}")
+        if self.compile and self.checkpoint_activations:
+            raise ValueError("compile and checkpoint_activations exclude each other: set one of them to false")
+        if self.tune and (self.devices != 1 or self.num_nodes != 1):
+            raise ValueError("tune measures one process: run it with devices=1 once, then set what it prints")
+        if self.accelerator == "cpu" and self.precision == "16-mixed":
+            raise ValueError("precision=16-mixed needs a GPU; on a CPU use bf16-mixed or 32-true")
 
 
 def uses_gpu(config: TrainerConfig) -> bool:
@@ -63,6 +94,51 @@ def uses_gpu(config: TrainerConfig) -> bool:
     return available and config.accelerator != "cpu"
 
 
+def uses_precision(config: TrainerConfig, gpu: bool) -> Precision:
+    """The precision of a run in Lightning's words; UserError if the device lacks it."""
+    # Without emulation: GPUs from before 2020 compute bfloat16, but slower than float32.
+    bfloat16 = not gpu or torch.cuda.is_bf16_supported(including_emulation=False)
+    if config.precision == "auto":
+        return "bf16-mixed" if gpu and bfloat16 else "32-true"
+    if config.precision == "16-mixed" and not gpu:
+        raise UserError("trainer.precision=16-mixed needs a GPU; on a CPU use bf16-mixed or 32-true")
+    if config.precision == "bf16-mixed" and not bfloat16:
+        name = torch.cuda.get_device_name()
+        raise UserError(f"trainer.precision=bf16-mixed: {name} has no bfloat16; use 32-true or 16-mixed")
+    return config.precision
+
+
+def uses_devices(config: TrainerConfig, gpu: bool) -> int:
+    """Processes a machine; UserError if there are too few GPUs, or if a launcher started another number of them."""
+    there = torch.cuda.device_count() if gpu else 1
+    devices = there if config.devices == "all" else config.devices
+    if gpu and devices > there:
+        raise UserError(f"trainer.devices={devices}: there are {there} GPUs here; set trainer.devices={there} or all")
+    world = devices * config.num_nodes
+    launched = launched_processes()
+    if launched is not None and launched != world:
+        raise UserError(
+            f"{launched} processes were launched, but trainer.devices={devices} x trainer.num_nodes={config.num_nodes} "
+            f"is {world}: make them equal"
+        )
+    if launched is None and config.num_nodes > 1 and "NODE_RANK" not in os.environ:
+        raise UserError(
+            f"trainer.num_nodes={config.num_nodes}: start it on every machine with torchrun or srun; docs/training.md "
+            "has the commands"
+        )
+    return devices
+
+
+def launched_processes() -> int | None:
+    """How many processes torchrun or SLURM's srun started of this run; None where this one was started by hand."""
+    from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
+    from lightning.fabric.plugins.environments.torchelastic import TorchElasticEnvironment
+
+    if TorchElasticEnvironment.detect():
+        return int(os.environ["WORLD_SIZE"])
+    return int(os.environ["SLURM_NTASKS"]) if SLURMEnvironment.detect() else None
+
+
 def build_trainer(
     config: TrainerConfig, run_dir: str, loggers: "list[Logger]", callbacks: "list[Callback]", **options: Any
 ) -> "Trainer":
@@ -70,19 +146,35 @@ def build_trainer(
     from lightning import Trainer
     from lightning.pytorch.callbacks import ProgressBar
 
+    from src.callbacks.limit import LimitByShare
+    from src.callbacks.profile import Profile
+    from src.training.execution import Execution, ProcessorSyncBatchNorm
+
     gpu = uses_gpu(config)
-    if gpu and config.devices > torch.cuda.device_count():
-        raise UserError(f"trainer.devices={config.devices}: there are {torch.cuda.device_count()} GPUs here")
+    devices = uses_devices(config, gpu)
+    several = devices * config.num_nodes > 1
     if config.threads is not None:
         torch.set_num_threads(config.threads)
-    precision = config.precision if config.precision != "auto" else ("bf16-mixed" if gpu else "32-true")
+    if config.threads is not None and several:
+        # Of several processes on a machine Lightning would give each its share of the cores, whatever was said here.
+        os.environ["OMP_NUM_THREADS"] = str(config.threads)
+    callbacks = [*callbacks, Execution(config.compile, config.checkpoint_activations)]
+    shares = [x if isinstance(x, float) else None for x in (config.limit_train_batches, config.limit_val_batches)]
+    if any(shares):
+        callbacks = [*callbacks, LimitByShare(*shares)]
+    if config.profiler is not None:
+        callbacks = [*callbacks, Profile(run_dir, config.profiler)]
+    sync = several and config.sync_batchnorm
     return Trainer(
         default_root_dir=run_dir,
         accelerator="gpu" if gpu else "cpu",
-        devices=config.devices,
+        devices=devices,
+        num_nodes=config.num_nodes,
         # D's and U's steps each leave the other network without gradients.
-        strategy="auto" if config.devices == 1 else "ddp_find_unused_parameters_true",
-        precision=precision,
+        strategy="ddp_find_unused_parameters_true" if several else "auto",
+        sync_batchnorm=sync and gpu,
+        plugins=[*_cluster(), *([ProcessorSyncBatchNorm()] if sync and not gpu else [])],
+        precision=uses_precision(config, gpu),
         max_epochs=config.max_epochs,
         max_time=config.max_time,
         limit_train_batches=config.limit_train_batches,
@@ -90,6 +182,7 @@ def build_trainer(
         check_val_every_n_epoch=config.val_every_n_epochs,
         log_every_n_steps=config.log_every_n_steps,
         detect_anomaly=config.detect_anomaly,
+        profiler="simple" if config.profiler is not None else None,
         logger=loggers,
         callbacks=callbacks,
         num_sanity_val_steps=0,
@@ -99,3 +192,10 @@ def build_trainer(
         use_distributed_sampler=False,  # the samplers know rank and world size
         **options,
     )
+
+
+def _cluster() -> "list[ClusterEnvironment]":
+    from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
+
+    # Lightning's own requeueing would write checkpoints of its own; a requeued job goes on from last.ckpt.
+    return [SLURMEnvironment(auto_requeue=False)] if SLURMEnvironment.detect() else []

@@ -107,7 +107,7 @@ def upscale(arguments: argparse.Namespace) -> int:
     Raises:
         UserError: nothing can be done at all: the checkpoint, the device or the output folder.
     """
-    checkpoint = load_checkpoint(arguments.checkpoint)
+    checkpoint = load_checkpoint(arguments.checkpoint, arguments.weights)
     if arguments.device == "cuda" and not torch.cuda.is_available():
         raise UserError("--device cuda: torch sees no GPU here; use --device cpu")
     gpu = arguments.device != "cpu" and torch.cuda.is_available()
@@ -159,6 +159,12 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--checkpoint", required=True, type=Path, metavar="FILE", help="what src.train wrote")
     parser.add_argument(
         "--out", required=True, type=Path, metavar="DIR", help="folder for NAME.png and NAME_heatmaps.png"
+    )
+    parser.add_argument(
+        "--weights",
+        choices=("auto", "averaged", "raw"),
+        default="auto",
+        help="auto: the moving average where the checkpoint has it; raw: the last update",
     )
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="auto: a GPU if there is one")
     parser.add_argument(

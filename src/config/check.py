@@ -2,7 +2,7 @@
 
 import sys
 
-from src.config.command import CONF, EXIT_USER_ERROR
+from src.config.command import CONF, EXIT_USER_ERROR, options
 from src.config.compose import compose
 from src.config.train import TrainConfig
 from src.data.prepare_config import PrepareConfig
@@ -12,16 +12,11 @@ from src.evaluate import EvaluateConfig
 STORES = ["data.train=[train]", "data.val=[val]"]
 
 
-def options(group: str) -> list[str]:
-    """The names of a group's files."""
-    return sorted(str(path.relative_to(CONF / group).with_suffix("")) for path in (CONF / group).rglob("*.yaml"))
-
-
 def uncommented_keys() -> list[str]:
     """`file:line` of every key with a value but no comment that says what it means, outside of experiments."""
     found = []
     for path in sorted(CONF.rglob("*.yaml")):
-        if path.parent.name in ("experiment", "debug"):
+        if path.relative_to(CONF).parts[0] in ("experiment", "debug"):
             continue  # overrides; the key's own file explains it
         for number, line in enumerate(path.read_text().partition("\nhydra:")[0].splitlines(), 1):
             key, colon, value = line.partition(":")
@@ -35,7 +30,7 @@ def main() -> None:
     try:
         for experiment in options("experiment"):
             compose("train", TrainConfig, [f"experiment={experiment}", *STORES])
-        for group in ("data", "model", "loss", "optimizer", "trainer", "logger", "callbacks", "debug"):
+        for group in ("data", "model", "loss", "optimizer", "trainer", "logger", "callbacks", "debug", "sweep"):
             for option in options(group):
                 compose("train", TrainConfig, [f"{group}={option}", *STORES])
         for source in options("source"):

@@ -12,12 +12,14 @@ from typing import Any, TypeVar, cast
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Glob
 from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from pydantic import TypeAdapter, ValidationError
 
+from src.config.job import FOLDER, JobFailed, run_as_job
 from src.config.keys import check_keys, dotted_keys, unknown_key
 from src.errors import UserError
 
@@ -25,6 +27,7 @@ CONF = Path(__file__).resolve().parents[2] / "conf"
 # One stamp for a whole launch: DDP's children inherit it, so all of them find the same run folder.
 STAMP = "MTUN_RUN_STAMP"
 EXIT_USER_ERROR = 2
+EXIT_FAILED_JOBS = 1
 
 Schema = TypeVar("Schema")
 
@@ -49,6 +52,40 @@ def check_overrides(overrides: list[str], schema: type) -> None:
         if key in known or key.split("/")[0].split(".")[0] == "hydra" or (CONF / key).is_dir():
             continue
         raise unknown_key(key, schema)
+
+
+def options(group: str) -> list[str]:
+    """The names of a group's files, those in folders below it as `folder/name`."""
+    return sorted(str(path.relative_to(CONF / group).with_suffix("")) for path in (CONF / group).rglob("*.yaml"))
+
+
+def spelled_out(overrides: list[str]) -> list[str]:
+    """Choices of a group as Hydra must have them; all other overrides as they are.
+
+    `experiment=glob(ablation/*)` becomes `experiment=ablation/a,ablation/b`: Hydra's glob sees a group's own files
+    only, and where it finds none it runs nothing, without a word. `debug=nan` becomes `debug='nan'`: no number.
+
+    Raises:
+        UserError: no file of the group fits a glob.
+    """
+    result = []
+    for text in overrides:
+        group, _, choice = text.partition("=")
+        if choice and (CONF / group).is_dir() and (choice in options(group) or choice.startswith("glob(")):
+            try:
+                value: Any = OverridesParser.create().parse_override(text).value()
+            except HydraException:
+                value = choice  # `check_overrides` tells
+            if isinstance(value, Glob):
+                nested = any("/" in pattern for pattern in value.include)
+                found = value.filter([name for name in options(group) if nested or "/" not in name])
+                if not found:
+                    raise UserError(f"{text}: no file of conf/{group} fits; there are {', '.join(options(group))}")
+                text = f"{group}={','.join(found)}"
+            elif not isinstance(value, str):
+                text = f"{group}='{choice}'"
+        result.append(text)
+    return result
 
 
 def validated(config: DictConfig, schema: type[Schema]) -> Schema:
@@ -76,7 +113,14 @@ def _in_a_line(error: HydraException) -> UserError:
     text = str(error)
     key = re.match(r"Could not override '([^']+)'", text)
     if key:
-        return UserError(f"'{key[1]}' belongs to another choice of {key[1].rsplit('.', 1)[0]} than this run's")
+        group = key[1].rsplit(".", 1)[0]
+        # Hydra first composes a sweep without what it sweeps over, an experiment's choices among it.
+        hint = (
+            f"; in a sweep over experiments give the choice too, {group}=..."
+            if {"-m", "--multirun"} & {*sys.argv}
+            else ""
+        )
+        return UserError(f"'{key[1]}' belongs to another choice of {group} than this run's{hint}")
     option = re.search(r"Could not find '([^']+)'", text)
     choices = re.search(r"Available options in '[^']+':\n((?:\t.*\n?)+)", text)
     if option and choices:
@@ -93,40 +137,71 @@ def _path_words(values: Any) -> set[Any]:
     return set()
 
 
-def command(config_name: str, schema: type[Schema]) -> Callable[[Callable[[Schema], None]], Callable[[], None]]:
+def command(
+    config_name: str, schema: type[Schema], after_sweep: Callable[[Path, str], int] | None = None
+) -> Callable[[Callable[[Schema], float | None]], Callable[[], None]]:
     """Turn `main(config)` into an entry point that composes `conf/<config_name>.yaml` and hands over a `schema`.
 
     A UserError, from the configuration or from the task, is printed as one line and exits with 2; Ctrl-C ends it
-    without a traceback.
+    without a traceback. What the task gives back is the value that `sweep=optuna` maximises. A sweep in which a job
+    failed runs the others and exits with 1.
+
+    Args:
+        config_name: of the file in conf/.
+        schema: the dataclass of the whole configuration.
+        after_sweep: called when a sweep is over, however it went, with its folder and the stamp of this launch; the
+            number of jobs that failed.
     """
 
-    def decorate(task: Callable[[Schema], None]) -> Callable[[], None]:
-        def guarded(step: Callable[[], None]) -> None:
+    def decorate(task: Callable[[Schema], float | None]) -> Callable[[], None]:
+        def guarded(step: Callable[[], object]) -> None:
             try:
                 step()
             except UserError as error:
                 print(f"error: {error}", file=sys.stderr, flush=True)
                 sys.exit(EXIT_USER_ERROR)
+            except JobFailed:
+                sys.exit(EXIT_FAILED_JOBS)
             except KeyboardInterrupt:
                 sys.exit(130)
 
         @functools.wraps(task)
         def main() -> None:
-            os.environ.setdefault(STAMP, time.strftime("%Y-%m-%d_%H-%M-%S"))
-            guarded(lambda: check_overrides(sys.argv[1:], schema))
+            stamp = os.environ.setdefault(STAMP, time.strftime("%Y-%m-%d_%H-%M-%S"))
+            os.environ.pop(FOLDER, None)
 
-            def run(config: DictConfig) -> None:
-                if HydraConfig.get().mode == RunMode.MULTIRUN and "run_dir" in config:
-                    config.run_dir = HydraConfig.get().runtime.output_dir  # a folder a job
+            def check() -> None:
+                words = spelled_out(sys.argv[1:])
+                # Hydra refuses overrides on both sides of a flag.
+                sys.argv[1:] = sorted(words, key=lambda word: word not in ("-m", "--multirun"))
+                check_overrides(sys.argv[1:], schema)
+
+            guarded(check)
+
+            def run(config: DictConfig) -> float | None:
+                if HydraConfig.get().mode == RunMode.MULTIRUN:
+                    return run_as_job(config, lambda: task(validated(config, schema)), stamp)
                 guarded(lambda: task(validated(config, schema)))
+                return None
 
             def launch() -> None:
+                failed, problem = 0, None
                 try:
                     hydra.main(version_base="1.3", config_path=str(CONF), config_name=config_name)(run)()
                 except HydraException as error:
                     raise _in_a_line(error) from None
                 except OmegaConfBaseException as error:
                     raise UserError(f"the configuration does not resolve: {' '.join(str(error).split())}") from None
+                except Exception as error:
+                    problem = error
+                finally:
+                    folder = os.environ.pop(FOLDER, None)
+                    if after_sweep is not None and folder is not None:
+                        failed = after_sweep(Path(folder), stamp)
+                if failed:  # the table says why; the sweeper's own exception is about the same, or there is none
+                    raise JobFailed(f"{failed} jobs")
+                if problem is not None:
+                    raise problem
 
             run.__module__ = "__main__"
             # Hydra's own report of a mistake spans many lines; with this it raises, and we say it in one.

@@ -5,13 +5,14 @@ from typing import TypeVar
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
 
-from src.config.command import CONF, check_overrides, validated
+from src.config.command import CONF, check_overrides, spelled_out, validated
 
 Schema = TypeVar("Schema")
 
 
 def compose(config_name: str, schema: type[Schema], overrides: list[str] | None = None) -> Schema:
     """`conf/<config_name>.yaml` with overrides as on the command line, checked and typed as `schema`."""
-    check_overrides(overrides or [], schema)
+    overrides = spelled_out(overrides or [])
+    check_overrides(overrides, schema)
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        return validated(hydra_compose(config_name, overrides or []), schema)
+        return validated(hydra_compose(config_name, overrides), schema)

@@ -7,13 +7,14 @@ from pydantic import Discriminator
 
 from src.callbacks.config import CallbacksConfig
 from src.data.config import DataConfig
-from src.logger import CsvLoggerConfig, NoLoggerConfig, WandbLoggerConfig
+from src.logger import LoggerConfig
 from src.loss.config import LossConfig
 from src.model.discriminator import DiscriminatorConfig
 from src.model.light import LightConfig
 from src.model.mtun import MTUNConfig
 from src.optimizer import AdamConfig, RMSpropConfig
 from src.trainer import TrainerConfig
+from src.training.guard import GuardConfig
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,20 @@ class ModelConfig:
 
 
 @dataclass(frozen=True)
+class EmaConfig:
+    """The exponential moving average of the generator's weights."""
+
+    enabled: bool = True
+    """Average, validate the average as `val_ema/...` and keep it in the checkpoints."""
+    decay: float = 0.999
+    """Of the average, at least 0 and below 1; (1 + n) / (10 + n) while that is less, after n updates."""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.decay < 1:
+            raise ValueError(f"decay must be at least 0 and below 1, not {self.decay}")
+
+
+@dataclass(frozen=True)
 class TrainConfig:
     """Everything that a run depends on."""
 
@@ -32,12 +47,17 @@ class TrainConfig:
     """Name of the run's kind, as in its experiment file."""
     seed: int
     run_dir: str
+    """The run folder; a run that lies there already goes on."""
+    resume: str | None
+    """Checkpoint or run folder from which a new run folder begins; null: at the beginning."""
     data: DataConfig
     model: ModelConfig
     loss: LossConfig
     optimizer: Annotated[RMSpropConfig | AdamConfig, Discriminator("name")]
     trainer: TrainerConfig
-    logger: Annotated[CsvLoggerConfig | WandbLoggerConfig | NoLoggerConfig, Discriminator("name")]
+    guard: GuardConfig
+    ema: EmaConfig
+    logger: Annotated[LoggerConfig, Discriminator("name")]
     callbacks: CallbacksConfig
 
     def __post_init__(self) -> None:

@@ -70,6 +70,8 @@ class DataConfig:
     """Half of the training faces are mirrored."""
     synthetic: SyntheticDataConfig | None = None
     """Make these faces when data.train or data.val point into their folder and they are not there; null: never."""
+    overfit: int | None = None
+    """Train and validate on the first so many training faces, drawn ever the same, at least batch_size; null: off."""
     balance: BalanceConfig = field(default_factory=BalanceConfig)
     misalignment: MisalignmentConfig = field(default_factory=MisalignmentConfig)
     heatmaps: HeatmapConfig = field(default_factory=HeatmapConfig)
@@ -78,6 +80,8 @@ class DataConfig:
     def __post_init__(self) -> None:
         if self.batch_size < 2:
             raise ValueError("batch_size must be at least 2: batch normalisation sees 1x1 features")
+        if self.overfit is not None and self.overfit < self.batch_size:
+            raise ValueError(f"overfit={self.overfit} is below batch_size={self.batch_size}: an epoch needs a batch")
         if self.workers < 0:
             raise ValueError("workers must be 0 or more")
         large = self.balance.of_batch(self.batch_size)

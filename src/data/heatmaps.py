@@ -1,9 +1,21 @@
 """Gaussian facial component heatmaps, rendered per batch on the batch's device and never stored."""
 
+import functools
+
 import torch
 from torch import Tensor
 
-from src.data.landmarks import COMPONENTS
+from src.data.landmarks import COMPONENTS, POINTS
+
+
+@functools.cache
+def membership(maps: int, device: torch.device) -> Tensor:
+    """(68, M) int64 on a device: 1 where a landmark belongs to a component. Copied there once, not once a batch."""
+    table = torch.zeros(POINTS, maps, dtype=torch.int64)
+    for column, points in enumerate(COMPONENTS[maps].values()):
+        table[list(points), column] = 1
+    with torch.inference_mode(False):  # an evaluation may be the first to ask, a training the next
+        return table.to(device, copy=True)
 
 
 def component_heatmaps(
@@ -30,7 +42,7 @@ def component_heatmaps(
     squared = (grid - centres[..., None]).square() * (-0.5 / (std * scale) ** 2)  # (B, 68, 2, R)
     log_x, log_y = squared[:, :, 0], squared[:, :, 1]  # (B, 68, R)
 
-    rendered, kernels = [], []
+    rendered = []
     for points in COMPONENTS[maps].values():
         members = list(points)
         # max exp(-d) = exp(max(-d)): the exponential is taken once a map, not once a kernel.
@@ -38,5 +50,5 @@ def component_heatmaps(
         for point in members[1:]:
             torch.maximum(nearest, log_y[:, point, :, None] + log_x[:, point, None, :], out=nearest)
         rendered.append(nearest.exp_())
-        kernels.append(visible[:, members].sum(1))
-    return torch.stack(rendered, 1), torch.stack(kernels, 1)
+    kernels = (visible[..., None] * membership(maps, visible.device)).sum(1)  # (B, 68, M) -> (B, M)
+    return torch.stack(rendered, 1), kernels

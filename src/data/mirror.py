@@ -1,9 +1,18 @@
 """The left-right mirrored picture's landmarks and flags, as functions on batches."""
 
+import functools
+
 import torch
 from torch import Tensor
 
 from src.data.landmarks import MIRROR
+
+
+@functools.cache
+def mirror_table(device: torch.device) -> Tensor:
+    """(68,) int64 of `MIRROR` on a device, copied there once: a copy a batch would make the GPU wait for the host."""
+    with torch.inference_mode(False):  # an evaluation may be the first to ask, a training the next
+        return torch.as_tensor(MIRROR, device=device)
 
 
 def mirror_landmarks(landmarks: Tensor, side: int) -> Tensor:
@@ -16,10 +25,10 @@ def mirror_landmarks(landmarks: Tensor, side: int) -> Tensor:
     Returns:
         (B, 68, 2); mirroring twice gives back the input.
     """
-    swapped = landmarks[:, torch.as_tensor(MIRROR)]
+    swapped = landmarks[:, mirror_table(landmarks.device)]
     return torch.stack([side - 1 - swapped[..., 0], swapped[..., 1]], -1)
 
 
 def mirror_visible(visible: Tensor) -> Tensor:
     """Visibility flags of the mirrored picture, (B, 68) -> (B, 68)."""
-    return visible[:, torch.as_tensor(MIRROR)]
+    return visible[:, mirror_table(visible.device)]

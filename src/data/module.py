@@ -1,22 +1,31 @@
 """The LightningDataModule: opens the stores, deals out batches, makes pairs and heatmaps on the training device."""
 
 import logging
+import os
+import signal
+import threading
+import time
 from pathlib import Path
+from typing import Any
 
 import torch
 from lightning import LightningDataModule
+from lightning.fabric.utilities.rank_zero import rank_zero_only
 from torch.utils.data import DataLoader, Sampler
 
 from src.data.balance import large_poses
 from src.data.batch import Pairs, make_batch
+from src.data.card import CARD
 from src.data.config import DataConfig
 from src.data.dataset import FaceBatch, FaceDataset, keep
 from src.data.pairs import VALIDATION_EPOCH, VALIDATION_SEED
-from src.data.sampler import BalancedSampler, EpochSampler, FaceKey, FixedSampler
+from src.data.sampler import BalancedSampler, EpochSampler, FaceKey, FixedSampler, OverfitSampler
 from src.data.store import FaceStores
 from src.errors import UserError
 
 log = logging.getLogger(__name__)
+
+PATIENCE = 3600  # seconds for another process to draw the faces that a run asks for
 
 
 class FaceData(LightningDataModule):
@@ -40,13 +49,16 @@ class FaceData(LightningDataModule):
         self.prepared = False
 
     def prepare_data(self) -> None:
-        """Draw the synthetic faces that the run asks for and that are not there yet (one process a machine)."""
+        """Draw the synthetic faces that are asked for and not there yet: one process does, the others wait."""
         synthetic = self.config.synthetic
         if synthetic is None or self.prepared:
             return
         self.prepared = True
         asked = [Path(path) for path in (*self.config.train, *self.config.val)]
-        if any(Path(synthetic.out) in path.parents for path in asked):
+        asked = [path for path in asked if Path(synthetic.out) in path.parents]
+        if asked and getattr(rank_zero_only, "rank", 0) != 0:
+            _wait_for(asked)
+        elif asked:
             from src.data.preparation import run_preparation
             from src.data.prepare_config import PrepareConfig
             from src.data.sources.config import SyntheticSource
@@ -72,6 +84,12 @@ class FaceData(LightningDataModule):
                 f"data.batch_size={config.batch_size} is above the {len(train) // world} training faces a process; "
                 f"use data.batch_size={len(train) // world} or more faces"
             )
+        if len(val) < world:
+            raise UserError(f"data.val has {len(val)} faces: at least 1 a process is needed, and there are {world}")
+        if config.overfit is not None:
+            # One data set for both, without mirroring and light, whose faces are always misaligned the same way.
+            self.train_faces = self.val_faces = FaceDataset(train, config.misalignment, VALIDATION_SEED)
+            return
         self.train_faces = FaceDataset(train, config.misalignment, self.seed, config.mirror, config.photometric)
         self.val_faces = FaceDataset(val, config.misalignment, VALIDATION_SEED)
 
@@ -88,18 +106,30 @@ class FaceData(LightningDataModule):
         """Every validation face once, always misaligned the same way."""
         assert self.val_faces is not None
         return self._loader(
-            self.val_faces, FixedSampler(len(self.val_faces), VALIDATION_EPOCH, *self._place()), drop_last=False
+            self.val_faces,
+            FixedSampler(_first(self.config.overfit, self.val_faces), VALIDATION_EPOCH, *self._place()),
+            drop_last=False,
         )
 
     def state_dict(self) -> dict[str, int]:
         """The epoch and the batches of it that are done: Lightning counts them but does not move the sampler there."""
         assert self.trainer is not None
         loop = self.trainer.fit_loop
-        return {"epoch": self.trainer.current_epoch, "batches": loop.epoch_loop.batch_progress.current.ready}
+        batches: Any = loop.epoch_loop.batch_progress.current
+        begun, over = loop.epoch_progress.current.ready, loop.epoch_progress.current.completed
+        done = batches.processed  # `ready` counts one more at a batch's start, `completed` one less at its end
+        if begun == over and done == self.trainer.num_training_batches:
+            begun, done = begun + 1, 0  # between two epochs
+        return {"epoch": max(0, begun - 1), "batches": done, "processes": self.trainer.world_size}
 
     def load_state_dict(self, state_dict: dict[str, int]) -> None:
-        """Go on there."""
-        self.position = state_dict["epoch"], state_dict["batches"]
+        """Go on there; with another number of processes, which share the faces otherwise, at the epoch's beginning."""
+        epoch, batches = state_dict["epoch"], state_dict["batches"]
+        _, world = self._place()
+        if state_dict.get("processes", world) != world and batches:
+            log.warning("other processes than before share the faces: epoch %d begins anew", epoch + 1)
+            batches = 0
+        self.position = epoch, batches
 
     def on_after_batch_transfer(self, batch: FaceBatch, dataloader_idx: int) -> Pairs:
         """Pairs and heatmaps, on the device that trains."""
@@ -111,6 +141,8 @@ class FaceData(LightningDataModule):
     def _train_sampler(self, stores: FaceStores) -> EpochSampler:
         """Faces as they come, or pose-balanced batches if asked for and if the stores hold faces of both kinds."""
         rank, world = self._place()
+        if self.config.overfit is not None:
+            return OverfitSampler(_first(self.config.overfit, stores), self.seed, rank, world)
         as_they_come = EpochSampler(len(stores), self.seed, rank, world)
         balance, batch_size = self.config.balance, self.config.batch_size
         if not balance.enabled:
@@ -149,9 +181,46 @@ class FaceData(LightningDataModule):
             drop_last=drop_last,
             pin_memory=torch.cuda.is_available(),
             persistent_workers=workers > 0,
+            worker_init_fn=leave_signals,
             # The loader draws a seed for its workers, which use none; not from the numbers that a resumed run restores.
             generator=torch.Generator().manual_seed(self.seed),
         )
+
+
+def _first(overfit: int | None, faces: FaceDataset | FaceStores) -> int:
+    return len(faces) if overfit is None else min(overfit, len(faces))
+
+
+def leave_signals(_: int) -> None:
+    """Leave signals that go to all processes of a run to the main one, which ends the batch and saves.
+
+    Ctrl-C, and what a cluster sends at the end of a job's time, reach the loader's workers too; without their batches
+    the main process could only fail. SIGTERM ends a worker when it comes from its parent, which is done with it.
+    """
+    for number in (signal.SIGINT, signal.SIGUSR1):
+        signal.signal(number, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+    parent = os.getppid()
+
+    def wait() -> None:
+        while signal.sigwaitinfo([signal.SIGTERM]).si_pid != parent:
+            pass
+        os._exit(0)
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
+def _wait_for(stores: list[Path]) -> None:
+    """Until another process has published these stores; a store is there whole or not at all."""
+    since = time.monotonic()
+    for path in stores:
+        while not (path / CARD).exists():
+            if time.monotonic() - since > PATIENCE:
+                raise UserError(
+                    f"{path} is not there after an hour of waiting for process 0 to draw it: make data-synthetic "
+                    "first, on every machine where they share no disk"
+                )
+            time.sleep(0.2)
 
 
 def _open(paths: tuple[str, ...], key: str) -> FaceStores:

@@ -7,6 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from torch.utils.data import Sampler
 
+from src.data.pairs import VALIDATION_EPOCH
+
 FaceKey = tuple[int, int]
 """(epoch, index): what the loader asks the data set for; the epoch seeds the face's random draws.
 
@@ -117,6 +119,14 @@ def _stream(
         rounds.append(fresh)
     repeats = np.arange(len(rounds)).repeat(len(faces))
     return np.concatenate(rounds)[: a_step * steps], repeats[: a_step * steps]
+
+
+class OverfitSampler(EpochSampler):
+    """The same faces every epoch in an order of its own, with the draws of validation: they never change."""
+
+    def __iter__(self) -> Iterator[FaceKey]:
+        for _, index in super().__iter__():
+            yield VALIDATION_EPOCH, index
 
 
 class FixedSampler(Sampler[FaceKey]):

@@ -9,6 +9,7 @@ from torch import nn
 
 from src.errors import UserError
 from src.model.discriminator import Discriminator, DiscriminatorConfig
+from src.model.hourglass import HeatmapEstimation
 from src.model.light import LightConfig, LightMTUN
 from src.model.mtun import MTUN, MTUNConfig
 
@@ -24,6 +25,13 @@ def build_generator(config: GeneratorConfig) -> nn.Module:
 def build_discriminator(config: DiscriminatorConfig) -> Discriminator:
     """The discriminator that a configuration describes."""
     return Discriminator(config)
+
+
+def checkpoint_activations(generator: nn.Module, on: bool = True) -> None:
+    """Let a generator keep less for its backward pass and compute it again: the same numbers, see `recompute`."""
+    for module in generator.modules():
+        if isinstance(module, MTUN | LightMTUN | HeatmapEstimation):
+            module.checkpoint_activations = on
 
 
 def generator_config(values: Mapping[str, Any]) -> GeneratorConfig:

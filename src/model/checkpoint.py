@@ -9,7 +9,7 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -18,6 +18,10 @@ from src.errors import UserError
 from src.model.build import GeneratorConfig, build_generator, generator_config
 
 GENERATOR = "generator."  # prefix of the generator's tensors in `state_dict`
+AVERAGED = "averaged"
+"""Key of a checkpoint with `ema.enabled`: {"updates": int, "generator": the averaged generator's tensors by name}."""
+Weights = Literal["auto", "averaged", "raw"]
+"""Which of a checkpoint's generators: the moving average, the last update's, or the average where there is one."""
 REMEDY = "give one that src.train wrote (checkpoints/last.ckpt in a run folder)"
 
 
@@ -32,6 +36,7 @@ class Checkpoint:
         training: the whole training configuration, plain values.
         epoch: the number of the epoch it was saved in, from 0; None where not recorded.
         iterations: training batches seen, None where not recorded.
+        weights: which of the file's generators it is: averaged or raw.
     """
 
     path: Path
@@ -40,14 +45,19 @@ class Checkpoint:
     training: dict[str, Any]
     epoch: int | None
     iterations: int | None
+    weights: Literal["averaged", "raw"] = "raw"
 
 
-def load_checkpoint(path: str | Path) -> Checkpoint:
+def load_checkpoint(path: str | Path, weights: Weights = "auto") -> Checkpoint:
     """The generator out of a checkpoint that training wrote.
 
+    Args:
+        path: the file.
+        weights: which generator; auto: the averaged one where there is one.
+
     Raises:
-        UserError: no such file, no checkpoint, cut short or damaged, one that asks to run code, or one of another
-            model; one line each.
+        UserError: no such file, no checkpoint, cut short or damaged, one that asks to run code, one of another model,
+            or one without the averaged weights that were asked for; one line each.
     """
     path = Path(path)
     content = _read(path)
@@ -56,9 +66,18 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
     values = model.get("generator") if isinstance(model, Mapping) else None
     if not isinstance(training, dict) or not isinstance(values, Mapping) or not isinstance(state, Mapping):
         raise UserError(f"{path} is a checkpoint of something else: it has no model.generator configuration; {REMEDY}")
+    averaged = content.get(AVERAGED)
+    if averaged is None and weights == "averaged":
+        raise UserError(f"{path} has no averaged weights: it was trained with ema.enabled=false; take weights=raw")
     config, generator = _built(path, values)
-    _load(path, generator, state)
-    return Checkpoint(path, generator, config, training, _count(content, "epoch"), _count(content, "iterations"))
+    taken: Literal["averaged", "raw"] = "raw" if averaged is None or weights == "raw" else "averaged"
+    if taken == "averaged":
+        tensors = averaged.get("generator") if isinstance(averaged, Mapping) else None
+        _load(path, generator, tensors if isinstance(tensors, Mapping) else {}, f"{AVERAGED}.{GENERATOR}")
+    else:
+        found = {key.removeprefix(GENERATOR): value for key, value in state.items() if key.startswith(GENERATOR)}
+        _load(path, generator, found, GENERATOR)
+    return Checkpoint(path, generator, config, training, _count(content, "epoch"), _count(content, "iterations"), taken)
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -119,26 +138,23 @@ def _built(path: Path, values: Mapping[str, Any]) -> tuple[GeneratorConfig, nn.M
         raise UserError(f"{path}: its generator configuration does not build ({_first_line(error)})") from None
 
 
-def _load(path: Path, generator: nn.Module, state: Mapping[str, Any]) -> None:
-    """Move the generator's tensors in; UserError names the first that does not fit."""
-    found = {key.removeprefix(GENERATOR): value for key, value in state.items() if key.startswith(GENERATOR)}
+def _load(path: Path, generator: nn.Module, found: Mapping[str, Any], prefix: str) -> None:
+    """Move the generator's tensors in; UserError names the first that does not fit, `prefix` before its name."""
     other = "the file's weights are of another version of the network than its configuration"
     expected = generator.state_dict()
     for name, tensor in expected.items():
         value = found.get(name)
         if not isinstance(value, Tensor):
-            raise UserError(f"{path} has no tensor '{GENERATOR}{name}': {other}")
+            raise UserError(f"{path} has no tensor '{prefix}{name}': {other}")
         if value.shape != tensor.shape:
             raise UserError(
-                f"{path}: tensor '{GENERATOR}{name}' is {tuple(value.shape)}, not {tuple(tensor.shape)}: {other}"
+                f"{path}: tensor '{prefix}{name}' is {tuple(value.shape)}, not {tuple(tensor.shape)}: {other}"
             )
         if value.is_floating_point() and not value.isfinite().all():
-            raise UserError(
-                f"{path}: tensor '{GENERATOR}{name}' is not finite: the training diverged; use an earlier one"
-            )
+            raise UserError(f"{path}: tensor '{prefix}{name}' is not finite: the training diverged; use an earlier one")
     for name in found:
         if name not in expected:
-            raise UserError(f"{path} has a tensor '{GENERATOR}{name}' that the network lacks: {other}")
+            raise UserError(f"{path} has a tensor '{prefix}{name}' that the network lacks: {other}")
     generator.load_state_dict(found, assign=True)
     generator.float().requires_grad_(False).eval()
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from src.model.layers import Residual, Upsample, conv_bn_relu
+from src.model.recompute import recompute
 
 
 class Hourglass(nn.Module):
@@ -58,10 +59,15 @@ class HEBConfig:
 
 
 class HeatmapEstimation(nn.Module):
-    """Stacked hourglasses with intermediate supervision on each one's heatmaps."""
+    """Stacked hourglasses with intermediate supervision on each one's heatmaps.
+
+    Attributes:
+        checkpoint_activations: less memory for more computation in training, see `recompute`.
+    """
 
     def __init__(self, inputs: int, maps: int, config: HEBConfig) -> None:
         super().__init__()
+        self.checkpoint_activations = False
         width, stacks = config.width, config.stacks
         self.entry = nn.Sequential(nn.Conv2d(inputs, width, 3, padding=1), Residual(width, width))
         self.hourglasses = nn.ModuleList(
@@ -74,10 +80,11 @@ class HeatmapEstimation(nn.Module):
 
     def forward(self, features: Tensor) -> list[Tensor]:
         """(B, inputs, R, R) -> the heatmaps of every stack, each (B, M, R, R), linear (about 0-1, not clamped)."""
-        stack_input = self.entry(features)
+        keep_less = self.checkpoint_activations
+        stack_input = recompute(self.entry, features, enabled=keep_less)
         heatmaps: list[Tensor] = []
         for index, (hourglass, head) in enumerate(zip(self.hourglasses, self.heads, strict=True)):
-            out = hourglass(stack_input)
+            out = recompute(hourglass, stack_input, enabled=keep_less)
             heatmaps.append(head(out))
             if index < len(self.remix_features):
                 stack_input = stack_input + self.remix_features[index](out) + self.remix_heatmaps[index](heatmaps[-1])

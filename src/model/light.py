@@ -18,6 +18,7 @@ from src.model.hourglass import HeatmapEstimation, HEBConfig
 from src.model.layers import Residual, conv_bn_relu
 from src.model.mtun import LR_SIDE
 from src.model.output import Upscaled
+from src.model.recompute import recompute
 from src.model.stn import SpatialTransformer
 
 
@@ -46,10 +47,15 @@ class LightConfig:
 
 
 class LightMTUN(nn.Module):
-    """Stem and residuals at 16x16, pixel shuffle, STN, hourglasses and residuals at 32x32, two pixel shuffles."""
+    """Stem and residuals at 16x16, pixel shuffle, STN, hourglasses and residuals at 32x32, two pixel shuffles.
+
+    Attributes:
+        checkpoint_activations: less memory for more computation in training, see `recompute`.
+    """
 
     def __init__(self, config: LightConfig | None = None) -> None:
         super().__init__()
+        self.checkpoint_activations = False
         self.config = config = config or LightConfig()
         width = config.width
         self.stem = nn.Sequential(
@@ -77,7 +83,7 @@ class LightMTUN(nn.Module):
         """(B, 3, 16, 16) in [-1, 1], unaligned -> the upright face, its heatmaps and the estimated transform."""
         if lr.shape[1:] != (3, LR_SIDE, LR_SIDE):
             raise ValueError(f"MTUN-light takes (B, 3, {LR_SIDE}, {LR_SIDE}), not {tuple(lr.shape)}")
-        context = torch.cat([self.stem(lr), lr], 1)  # (B, 67, 16, 16)
+        context = torch.cat([self._run(self.stem, lr), lr], 1)  # (B, 67, 16, 16)
         enlarged = F.interpolate(lr, scale_factor=2.0, mode="bicubic", align_corners=False)
         features = torch.cat([self.upsampler(context), enlarged], 1)  # (B, 67, 32, 32)
 
@@ -85,8 +91,12 @@ class LightMTUN(nn.Module):
         if self.stn is not None:
             matrix = self.stn(context)  # (B, 2, 3)
             features = warp(features, matrix)
-        aligned = self.align(features)  # (B, 64, 32, 32)
+        aligned = self._run(self.align, features)  # (B, 64, 32, 32)
 
         heatmaps = [] if self.heb is None else self.heb(aligned)  # 2 x (B, M, 32, 32)
         guided = torch.cat([aligned, *heatmaps[-1:]], 1)  # (B, 64 + M, 32, 32)
-        return Upscaled(self.tail(aligned + self.fuse(guided)), heatmaps, matrix)  # (B, 3, 128, 128)
+        image = self._run(self.tail, aligned + self._run(self.fuse, guided))  # (B, 3, 128, 128)
+        return Upscaled(image, heatmaps, matrix)
+
+    def _run(self, part: nn.Module, features: Tensor) -> Tensor:
+        return recompute(part, features, enabled=self.checkpoint_activations)

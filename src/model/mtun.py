@@ -15,6 +15,7 @@ from src.geometry import warp
 from src.model.hourglass import HeatmapEstimation, HEBConfig
 from src.model.layers import Residual, Upsample, conv_bn_relu, down_bn_lrelu, up_bn_relu
 from src.model.output import Upscaled
+from src.model.recompute import recompute
 from src.model.stn import Localisation, SpatialTransformer
 
 LR_SIDE, HR_SIDE, ALIGN_SIDE = 16, 128, 64
@@ -74,10 +75,15 @@ class Autoencoder(nn.Module):
 
 
 class MTUN(nn.Module):
-    """The multi-task upsampling network U of Eqs. 7.1-7.6."""
+    """The multi-task upsampling network U of Eqs. 7.1-7.6.
+
+    Attributes:
+        checkpoint_activations: less memory for more computation in training, see `recompute`.
+    """
 
     def __init__(self, config: MTUNConfig | None = None) -> None:
         super().__init__()
+        self.checkpoint_activations = False
         self.config = config = config or MTUNConfig()
         width, (up32, up64) = config.features, config.upsampler_widths
 
@@ -121,21 +127,29 @@ class MTUN(nn.Module):
         """(B, 3, 16, 16) in [-1, 1], unaligned -> the upright face, its heatmaps and the estimated transform."""
         if lr.shape[1:] != (3, LR_SIDE, LR_SIDE):
             raise ValueError(f"MTUN takes (B, 3, {LR_SIDE}, {LR_SIDE}), not {tuple(lr.shape)}")
-        context = lr if self.autoencoder is None else torch.cat([self.autoencoder(lr), lr], 1)  # (B, 259, 16, 16)
-        upsampled = self.upsampler(context)  # (B, 64, 64, 64)
+        context = lr if self.autoencoder is None else torch.cat([self._run(self.autoencoder, lr), lr], 1)  # 259x16x16
+        upsampled = self._run(self.upsampler, context)  # (B, 64, 64, 64)
         features = torch.cat([upsampled, F.interpolate(lr, scale_factor=4.0, mode="nearest")], 1)  # (B, 67, 64, 64)
 
         matrix = None
         if self.stn is not None:
             matrix = self.stn(context if self.config.localisation == "features16" else features)  # (B, 2, 3)
             features = warp(features, matrix)
-        aligned = self.align(features)  # F: (B, 64, 64, 64)
+        aligned = self._run(self.align, features)  # F: (B, 64, 64, 64)
 
         heatmaps = [] if self.heb is None else self.heb(self._to_heb(aligned))  # 4 x (B, M, 64, 64)
-        fused = self.grow(self._fuse(aligned, heatmaps))  # (B, 32, 128, 128)
+        fused = self._run(self.grow, self._fuse(aligned, heatmaps))  # (B, 32, 128, 128)
         if self.skip is not None:
-            fused = torch.cat([self.skip(aligned), fused], 1)  # (B, 96, 128, 128)
-        return Upscaled(self.tail(fused), heatmaps, matrix)  # (B, 3, 128, 128)
+            fused = torch.cat([self._run(self.skip, aligned), fused], 1)  # (B, 96, 128, 128)
+        if not self.checkpoint_activations:
+            return Upscaled(self.tail(fused), heatmaps, matrix)  # (B, 3, 128, 128)
+        # In three parts: at 128x128 the activations of the tail alone would be the most that is ever kept.
+        for part in (self.tail[:2], self.tail[2:4], self.tail[4:]):
+            fused = self._run(part, fused)
+        return Upscaled(fused, heatmaps, matrix)
+
+    def _run(self, part: nn.Module, features: Tensor) -> Tensor:
+        return recompute(part, features, enabled=self.checkpoint_activations)
 
     def _to_heb(self, aligned: Tensor) -> Tensor:
         """F at the branch's resolution. Our choice for the ablations: F itself, resampled, so all else stays equal."""
@@ -147,11 +161,11 @@ class MTUN(nn.Module):
     def _fuse(self, aligned: Tensor, heatmaps: list[Tensor]) -> Tensor:
         """F with the last stack's heatmaps, at 128x128: (B, 64, 128, 128). Heatmaps are not detached."""
         if not heatmaps:
-            return F.interpolate(self.fuse(aligned), scale_factor=2.0, mode="nearest")
+            return F.interpolate(self._run(self.fuse, aligned), scale_factor=2.0, mode="nearest")
         last, side = heatmaps[-1], max(ALIGN_SIDE, self.config.heb.resolution)
         grown = [
             tensor if tensor.shape[-1] == side else F.interpolate(tensor, (side, side), mode="nearest")
             for tensor in (aligned, last)
         ]
-        fused: Tensor = self.fuse(torch.cat(grown, 1))
+        fused = self._run(self.fuse, torch.cat(grown, 1))
         return fused if side == HR_SIDE else F.interpolate(fused, scale_factor=2.0, mode="nearest")

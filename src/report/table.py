@@ -28,6 +28,7 @@ class Protocol:
         misalignment: the ranges: rotation in degrees, scale_min, scale_max, shift as a share of the side.
         heatmap_side: R of the evaluated maps; None without heatmaps.
         device: what computed it.
+        weights: which of the checkpoint's: averaged (their moving average) or raw (the last update's).
     """
 
     checkpoint: str
@@ -41,6 +42,7 @@ class Protocol:
     misalignment: dict[str, float]
     heatmap_side: int | None
     device: str
+    weights: str = "raw"
 
 
 def protocol_words(protocol: Protocol, faces: int) -> list[str]:
@@ -164,7 +166,7 @@ def _checkpoint_lines(protocol: Protocol) -> list[str]:
         "seed": protocol.seed,
     }
     facts = [f"{what} {value}" for what, value in recorded.items() if value is not None]
-    facts.append(f"{protocol.parameters / 1e6:.2f} M parameters")
+    facts += [f"{protocol.parameters / 1e6:.2f} M parameters", f"{protocol.weights} weights"]
     return [f"Checkpoint: `{protocol.checkpoint}` (SHA-256 {protocol.checkpoint_sha256[:16]}): {', '.join(facts)}."]
 
 

@@ -1,45 +1,33 @@
 """The LightningModule: alternating steps of D and U with manual optimisation."""
 
-import math
+from contextlib import nullcontext
 from typing import Any
 
 import torch
-from lightning import LightningModule
+from lightning import Callback, LightningModule
+from lightning.pytorch.strategies import ParallelStrategy
 from torch import Tensor
 
+from src.callbacks.ema import AverageWeights
 from src.config.train import TrainConfig
 from src.data.batch import Pairs
-from src.errors import UserError
 from src.loss.objective import Objective
 from src.loss.terms import discriminator_loss
-from src.metric.heatmap import angle_error, peak_error
-from src.metric.image import image_metrics
 from src.model.build import build_discriminator, build_generator, to_plain
 from src.model.output import Upscaled
 from src.optimizer import base_lr, build_optimizer, lr_factor
 from src.training.clock import progress
-
-
-def gradient_norm(network: torch.nn.Module) -> Tensor:
-    """The Euclidean norm of all gradients of a network, a scalar."""
-    gradients = [parameter.grad for parameter in network.parameters() if parameter.grad is not None]
-    return torch.nn.utils.get_total_norm(gradients) if gradients else torch.zeros(())
-
-
-def require_finite(values: dict[str, Tensor | float]) -> None:
-    """UserError naming the values that are NaN or infinite."""
-    bad = [name for name, value in values.items() if not math.isfinite(float(value))]
-    if bad:
-        raise UserError(
-            f"training has diverged: {', '.join(bad)} not finite; lower optimizer.lr. Earlier checkpoints are kept"
-        )
+from src.training.guard import TOTAL, Guard, gradient_name, not_finite
+from src.training.steps import Statistics, gradient_norm, group_size, updates_done
+from src.training.validation import FaceMeans
 
 
 class FaceSR(LightningModule):
     """Trains U (the generator) and D (the discriminator).
 
     A batch is two updates: D by LD alone (Eq. 7.3), on the fakes of one forward pass of U; then U by LT (Eq. 7.6)
-    through the updated D, with the graph of that same pass.
+    through the updated D, with the graph of that same pass. With `trainer.accumulate` a group of batches is: D by the
+    mean over all of them, then U, as on one large batch (but for batch normalisation, which sees each batch).
 
     Args:
         config: the run's configuration; stored in the checkpoints as plain values.
@@ -54,10 +42,17 @@ class FaceSR(LightningModule):
         self.discriminator = build_discriminator(config.model.discriminator) if adversarial else None
         # In a list: not a submodule, so neither in the state dict nor in DDP's buckets.
         self._objective = [Objective(config.loss)]
-        self._scores: list[dict[str, Tensor]] = []
-        self._logging = False
+        self.guard = Guard(config.guard)
+        self._faces = FaceMeans(config.data.heatmaps.maps)
+        self._averaging = AverageWeights(config.ema.decay, config.data.heatmaps.maps) if config.ema.enabled else None
         self._random: dict[str, Any] | None = None
-        self._gradient_norms: dict[str, Tensor] = {}
+        self._group: list[Pairs] = []  # batches since the last update
+        self._group_size = 1
+        self._means: dict[str, dict[str, Tensor]] = {}  # of a group, by network: the losses and D's accuracies
+        self._coming: dict[str, Tensor | float] = {}  # what this group will have to tell
+        self._report: dict[str, Tensor | float] = {}  # what the last group has to tell
+        self._stepping = ""
+        self._statistics: dict[str, Statistics] = {}
 
     @property
     def objective(self) -> Objective:
@@ -78,43 +73,116 @@ class FaceSR(LightningModule):
             optimizers.append(build_optimizer(self.config.optimizer, self.discriminator.parameters(), True))
         return optimizers
 
+    def configure_callbacks(self) -> list[Callback]:
+        """The average of U's weights goes along with U, whoever trains it; always the same one."""
+        return [] if self._averaging is None else [self._averaging]
+
     def forward(self, lr: Tensor) -> Upscaled:
         """The generator's output, see `Upscaled`."""
         output: Upscaled = self.generator(self._laid_out(lr))
         return output
 
+    def on_train_start(self) -> None:
+        """Go on with the random numbers where the checkpoint left them; the networks are on their device by now."""
+        self._statistics = {name: Statistics(network) for name, network in self._networks().items()}
+        if self._random is not None:
+            torch.set_rng_state(self._random["cpu"])
+            if len(self._random["cuda"]) == torch.cuda.device_count():
+                torch.cuda.set_rng_state_all(self._random["cuda"])
+
+    def on_train_epoch_start(self) -> None:
+        """Begin with a whole group: what a run that was cut in mid-group had gathered is gone."""
+        self._group.clear()
+
     def training_step(self, pairs: Pairs, batch_idx: int) -> None:
-        """One update of D, one of U."""
-        optimizers = self.optimizers()
-        generator_optimizer, *rest = optimizers if isinstance(optimizers, list) else [optimizers]
-        rates = self._set_learning_rates([generator_optimizer, *rest])
-        logs: dict[str, Tensor | float] = dict(
-            zip(("optim/lr_generator", "optim/lr_discriminator"), rates, strict=False)
-        )
-        self._logging = logging = (
-            self.trainer.fit_loop.total_batch_idx + 1
-        ) % self.config.trainer.log_every_n_steps == 0
+        """A batch of a group; the group's last one brings the update of D, then that of U."""
+        if not self._group:
+            self._start_group(batch_idx)
+        self._group.append(pairs)
+        last = len(self._group) == self._group_size
+        if self.discriminator is None:
+            self._generator_backward(pairs, self(pairs.lr), last)
+        else:
+            # U's loss goes through the updated D, so U's batches wait for D's last one. Only that one is upsampled
+            # once: keeping the graphs of the others would take the memory that accumulation is there to save.
+            with torch.set_grad_enabled(last):
+                output = self(pairs.lr)
+            self._discriminator_backward(pairs, output.image.detach(), last)
+            if last:
+                self._step("discriminator")
+                self.discriminator.requires_grad_(False)
+                waiting = self._group[:-1]
+                self._generator_backward(pairs, output, not waiting)
+                for number, other in enumerate(waiting, 1):
+                    self._generator_backward(other, self(other.lr), number == len(waiting))
+            else:
+                self._statistics["generator"].put_back()  # the pass with gradients will count
+        if last:
+            self._step("generator")
+            self._end_group()
+        if (self.trainer.fit_loop.total_batch_idx + 1) % self.config.trainer.log_every_n_steps == 0:
+            self.log_dict(
+                {name: torch.as_tensor(value) for name, value in self._report.items()}, batch_size=len(pairs.lr)
+            )
 
-        output = self(pairs.lr)
-        fake_logits = None
+    def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
+        """Let the guard see the update, then clip: here a loss scaler has unscaled the gradients."""
+        name = self._stepping
+        network = self._networks()[name]
+        norm = gradient_norm(network)
+        values = {**self._means[name], gradient_name(name): norm}
+        bad = not_finite(values, self._summed)
+        if not bad:
+            self.guard.passed(name)
+            self._coming |= values
+            limit: float | None = getattr(self.config.optimizer.clip, name)
+            if limit is not None:
+                torch.nn.utils.clip_grads_with_norm_(network.parameters(), limit, norm)
+            return
+        scaler = getattr(self.trainer.precision_plugin, "scaler", None)
+        self.guard.refused(name, bad, 1.0 if scaler is None else scaler.get_scale())
+        # Without gradients the step changes neither the weights nor anything of the optimiser's state.
+        optimizer.zero_grad()
+        self._statistics[name].put_back()
+
+    def _start_group(self, batch_idx: int) -> None:
+        """Forget the last update; the rates are those of the clock at the group's first batch."""
+        accumulate, batches = self.config.trainer.accumulate, int(self.trainer.num_training_batches)
+        self._group_size = group_size(batch_idx, batches, accumulate)
+        self._means = {name: {} for name in self._networks()}
+        rates = self._set_learning_rates(updates_done(self.trainer.fit_loop.total_batch_idx, batches, accumulate))
+        self._coming = {f"optim/lr_{name}": rate for name, rate in rates.items()}
+        for name in self._networks():
+            self._optimizer(name).zero_grad()
+            self._statistics[name].keep()
+
+    def _end_group(self) -> None:
+        self._group.clear()
         if self.discriminator is not None:
-            discriminator = self.discriminator
-            # One pass over reals and fakes: without batch normalisation it equals two.
-            logits = discriminator(self._laid_out(torch.cat([pairs.hr, output.image.detach().to(pairs.hr.dtype)])))
-            real, fake = logits.chunk(2)
-            loss = discriminator_loss(real, fake)
-            rest[0].zero_grad()
-            self.manual_backward(loss)
-            rest[0].step()
-            if logging:
-                logs |= {
-                    "gan/loss_discriminator": loss.detach(),
-                    "gan/accuracy_real": (real > 0).float().mean(),
-                    "gan/accuracy_fake": (fake < 0).float().mean(),
-                }
-            discriminator.requires_grad_(False)
-            fake_logits = discriminator(output.image)
+            self.discriminator.requires_grad_(True)
+            means = self._means["discriminator"]
+            accuracy = (means["gan/accuracy_real"] + means["gan/accuracy_fake"]) / 2
+            self.guard.watch(accuracy, self._group_size, self._summed, self.trainer.world_size)
+        self._report = {**self._coming, "guard/skipped": float(self.guard.skipped)}
+        self.guard.stop_if_diverged()
 
+    def _discriminator_backward(self, pairs: Pairs, fakes: Tensor, sync: bool) -> None:
+        """Gradients of -LD, Eq. 7.3, on a batch's reals and fakes."""
+        assert self.discriminator is not None
+        # One pass over reals and fakes: without batch normalisation it equals two.
+        logits = self.discriminator(self._laid_out(torch.cat([pairs.hr, fakes.to(pairs.hr.dtype)])))
+        real, fake = logits.chunk(2)
+        loss = discriminator_loss(real, fake)
+        self._add("discriminator", {
+            "gan/loss_discriminator": loss,
+            "gan/accuracy_real": (real > 0).float().mean(),
+            "gan/accuracy_fake": (fake < 0).float().mean(),
+        })  # fmt: skip
+        self._backward(loss, sync)
+
+    def _generator_backward(self, pairs: Pairs, output: Upscaled, sync: bool) -> None:
+        """Gradients of LT, Eq. 7.6, on a batch, through a D that stays as it is."""
+        fake_logits = None if self.discriminator is None else self.discriminator(output.image)
         total, terms = self.objective(
             output,
             self._laid_out(pairs.hr),
@@ -124,23 +192,26 @@ class FaceSR(LightningModule):
             fake_logits,
             self.current_epoch,
         )
-        generator_optimizer.zero_grad()
-        self.manual_backward(total)
-        generator_optimizer.step()
-        if self.discriminator is not None:
-            self.discriminator.requires_grad_(True)
-        if logging:
-            logs |= {f"loss/{name}": term.detach() for name, term in terms.items()}
-            logs |= {"loss/total": total.detach(), **self._gradient_norms}
-            require_finite(logs)
-            self.log_dict({name: torch.as_tensor(value) for name, value in logs.items()}, batch_size=len(pairs.lr))
+        self._add("generator", {**{f"loss/{name}": term for name, term in terms.items()}, TOTAL: total})
+        self._backward(total, sync)
 
-    def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
-        """Note the gradients' norm: here a loss scaler has unscaled them."""
-        if self._logging:
-            first = optimizer.param_groups[0]["params"][0]
-            name = "generator" if first is next(self.generator.parameters()) else "discriminator"
-            self._gradient_norms[f"optim/grad_norm_{name}"] = gradient_norm(getattr(self, name))
+    def _add(self, network: str, values: dict[str, Tensor]) -> None:
+        """Add a batch to its group's means."""
+        means = self._means[network]
+        for name, value in values.items():
+            means[name] = means.get(name, 0.0) + value.detach() / self._group_size
+
+    def _backward(self, loss: Tensor, sync: bool) -> None:
+        """Add the gradients of a batch's share; the processes exchange the sum, once, with the group's last batch."""
+        strategy = self.trainer.strategy
+        wait = not sync and isinstance(strategy, ParallelStrategy)
+        with strategy.block_backward_sync() if wait else nullcontext():  # type: ignore[attr-defined]
+            self.manual_backward(loss / self._group_size)
+
+    def _step(self, network: str) -> None:
+        """Take the step of one network's optimiser, see `on_before_optimizer_step`."""
+        self._stepping = network
+        self._optimizer(network).step()
 
     def on_validation_start(self) -> None:
         """Let all processes validate rank 0's running statistics: manual optimisation keeps DDP from sharing them."""
@@ -150,55 +221,50 @@ class FaceSR(LightningModule):
 
     def validation_step(self, pairs: Pairs, batch_idx: int) -> None:
         """Collect every face's scores."""
-        output = self(pairs.lr)
-        scores = image_metrics(output.image, pairs.hr)
-        if output.matrix is not None:
-            scores["angle_error_deg"] = angle_error(output.matrix, pairs.matrix)
-        if output.heatmaps:
-            maps = self.config.data.heatmaps.maps
-            scores["heatmap_peak_px"] = peak_error(output.heatmaps[-1], pairs.landmarks, pairs.visible, maps).nanmean(1)
-        self._scores.append(scores)
+        self._faces.add(self(pairs.lr), pairs)
 
     def on_validation_epoch_end(self) -> None:
         """Log the means over the faces (of all processes)."""
-        for name in self._scores[0] if self._scores else ():
-            values = torch.cat([scores[name].float() for scores in self._scores])
-            # A face whose components are all hidden has no peak; any other NaN must show.
-            known = values[~values.isnan()] if name == "heatmap_peak_px" else values
-            totals = torch.stack([known.sum(), torch.tensor(float(len(known)), device=known.device)])
-            if self.trainer.world_size > 1:
-                gathered: Any = self.all_gather(totals)
-                totals = gathered.sum(0)
-            self.log(f"val/{name}", totals[0] / totals[1].clamp(min=1), prog_bar=name == "psnr_rgb")
-        self._scores.clear()
+        self._faces.log(self, "val")
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Plain values only, so that the file loads with `weights_only=True`."""
         checkpoint["hyper_parameters"] = to_plain(self.config)
         checkpoint["iterations"] = self.trainer.fit_loop.total_batch_idx + 1
+        checkpoint["guard"] = self.guard.state_dict()
         checkpoint["random"] = {"cpu": torch.get_rng_state(), "cuda": torch.cuda.get_rng_state_all()}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep the state of D's dropout for the start of the training."""
         self._random = checkpoint.get("random")
-
-    def on_train_start(self) -> None:
-        """Go on with the random numbers where the checkpoint left them."""
-        if self._random is not None:
-            torch.set_rng_state(self._random["cpu"])
-            if len(self._random["cuda"]) == torch.cuda.device_count():
-                torch.cuda.set_rng_state_all(self._random["cuda"])
+        if "guard" in checkpoint:
+            self.guard.load_state_dict(checkpoint["guard"])
 
     def _laid_out(self, images: Tensor) -> Tensor:
         return images.contiguous(memory_format=torch.channels_last) if self.config.trainer.channels_last else images
 
-    def _set_learning_rates(self, optimizers: list[Any]) -> list[float]:
+    def _networks(self) -> dict[str, torch.nn.Module]:
+        """U, then D where there is one, by the names that the log gives them."""
+        networks: dict[str, torch.nn.Module] = {"generator": self.generator}
+        return networks if self.discriminator is None else {**networks, "discriminator": self.discriminator}
+
+    def _optimizer(self, network: str) -> Any:
+        optimizers = self.optimizers()
+        if not isinstance(optimizers, list):
+            return optimizers
+        return optimizers[0] if network == "generator" else optimizers[1]
+
+    def _summed(self, value: Tensor) -> Tensor:
+        """Over the processes."""
+        total: Tensor = self.trainer.strategy.reduce(value, reduce_op="sum")
+        return total
+
+    def _set_learning_rates(self, update: int) -> dict[str, float]:
         """Set and give back the learning rates of U and D: under manual optimisation nobody steps a scheduler."""
         config = self.config.optimizer
-        loop = self.trainer.fit_loop
-        factor = lr_factor(config.schedule, loop.total_batch_idx, self.current_epoch, progress(self.trainer))
-        rates = [base_lr(config, index == 1) * factor for index in range(len(optimizers))]
-        for optimizer, rate in zip(optimizers, rates, strict=True):
-            for group in optimizer.param_groups:
+        factor = lr_factor(config.schedule, update, self.current_epoch, progress(self.trainer))
+        rates = {name: base_lr(config, name == "discriminator") * factor for name in self._networks()}
+        for name, rate in rates.items():
+            for group in self._optimizer(name).param_groups:
                 group["lr"] = rate
         return rates

@@ -1,58 +1,144 @@
-"""Going on in a run folder that is there already."""
+"""Going on in a run folder that is there already, or from a checkpoint that lies elsewhere."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from omegaconf import OmegaConf
 
+from src.callbacks.signals import first_process
 from src.errors import UserError
+from src.model.checkpoint import _read as read_checkpoint
 
 CONFIG = "config.yaml"
-FREE = ("run_dir", "trainer", "logger", "callbacks", "data.workers")
+FREE = ("run_dir", "resume", "trainer", "logger", "callbacks", "data.workers")
 """What may differ between a run and its continuation: how long, where and how it is shown, not what is learnt."""
+BOUND = ("trainer.accumulate", "trainer.sync_batchnorm")
+"""What of that may not."""
+NEEDED = ("state_dict", "optimizer_states", "loops", "callbacks", "hyper_parameters", "iterations")
+"""What a run goes on from; a checkpoint without one of these is only good for a generator."""
 
 
-def start_from(run_dir: Path, last: Path, config: dict[str, Any]) -> Path | None:
-    """The checkpoint that a run in this folder goes on from, None for a new run; saves the configuration there.
+@dataclass(frozen=True)
+class Start:
+    """Where a run begins.
 
-    The same command in the same folder goes on where the last validation left it.
+    Attributes:
+        path: the checkpoint that it goes on from, None for a new run.
+        iterations: batches done by then.
+        remarks: lines for the log.
+    """
+
+    path: Path | None
+    iterations: int = 0
+    remarks: tuple[str, ...] = ()
+
+
+def start_from(run_dir: Path, config: dict[str, Any]) -> Start:
+    """Where a run in this folder begins; saves the configuration there.
+
+    The same command in the same folder goes on from its newest whole checkpoint: `last.ckpt`, or `previous.ckpt` where
+    that is cut short or damaged, which is then set aside. A new folder begins with `resume`, if that is given.
 
     Args:
         run_dir: the run folder.
-        last: its newest checkpoint, which may not be there.
-        config: the run's configuration as plain values.
+        config: the run's configuration as plain values; `resume` is a checkpoint or a run folder.
 
     Raises:
-        UserError: the folder belongs to another configuration.
+        UserError: no whole checkpoint, one of another configuration, nothing at `resume`.
     """
-    saved = run_dir / CONFIG
-    resumed = last if last.is_file() else None
-    if resumed is not None and not saved.is_file():
-        raise UserError(f"{run_dir} has checkpoints but no {CONFIG}: choose another run_dir, or delete the folder")
-    if resumed is not None:
-        before: Any = OmegaConf.to_container(OmegaConf.load(saved))
-        other = differing(before, config)
-        if other:
+    named = config.get("resume")
+    found = _newest(run_dir / "checkpoints")
+    if found is not None:
+        path, content, remarks = found
+        if named is not None and named != content["hyper_parameters"].get("resume") and not _is_in(named, path):
             raise UserError(
-                f"{run_dir} holds a run of another configuration, which differs in {', '.join(other[:5])}; "
-                "choose another run_dir, or delete the folder"
+                f"resume={named}: {run_dir} holds a run already, which goes on without resume=; "
+                "to begin there, choose another run_dir"
             )
-    run_dir.mkdir(parents=True, exist_ok=True)
-    if resumed is not None and (run_dir / "metrics.csv").is_file():
-        # The CSV logger starts its file anew.
-        number = len(list(run_dir.glob("metrics.before-*.csv"))) + 1
-        (run_dir / "metrics.csv").rename(run_dir / f"metrics.before-{number}.csv")
-    temporary = saved.with_suffix(".tmp")
-    OmegaConf.save(OmegaConf.create(config), temporary)
-    temporary.replace(saved)
-    return resumed
+        _require_same(content, config, f"{run_dir} holds a run", "choose another run_dir, or delete the folder")
+    elif named is not None:
+        path, content, remarks = _from(Path(named))
+        _require_same(content, config, f"resume={named} is of a run", "give the same values, or leave resume= out")
+    else:
+        path, content, remarks = None, {}, []
+    if first_process():
+        run_dir.mkdir(parents=True, exist_ok=True)
+        temporary = run_dir / "config.tmp"
+        OmegaConf.save(OmegaConf.create(config), temporary)
+        temporary.replace(run_dir / CONFIG)
+    if path is None:
+        return Start(None)
+    iterations = int(content["iterations"])
+    return Start(path, iterations, (*remarks, f"going on from {path}: {iterations:,} batches done"))
 
 
 def differing(before: Any, after: Any, prefix: str = "") -> list[str]:
     """The dotted keys in which two configurations differ, but for those that are free to."""
-    if prefix.rstrip(".") in FREE:
-        return []
     if isinstance(before, dict) and isinstance(after, dict):
         keys = sorted({*before, *after})
         return [name for key in keys for name in differing(before.get(key), after.get(key), f"{prefix}{key}.")]
-    return [] if before == after else [prefix.rstrip(".")]
+    name = prefix.rstrip(".")
+    free = any(name == key or name.startswith(f"{key}.") for key in FREE) and name not in BOUND
+    return [] if free or before == after else [name]
+
+
+def _newest(folder: Path) -> tuple[Path, dict[str, Any], list[str]] | None:
+    """The newest whole checkpoint of a run, its content and what there is to say; None where there are none."""
+    paths = [path for path in (folder / "last.ckpt", folder / "previous.ckpt") if path.exists()]
+    remarks: list[str] = []
+    for path in paths:
+        try:
+            content = _whole(path)
+        except UserError as error:
+            remarks.append(f"not used: {error}")
+            continue
+        if first_process():
+            for damaged in paths[: paths.index(path)]:
+                damaged.replace(damaged.with_suffix(".damaged"))  # or the next save would keep it as the one before
+        return path, content, remarks
+    if paths:
+        raise UserError(
+            f"no checkpoint in {folder} can be used ({remarks[0].removeprefix('not used: ')}); "
+            "choose another run_dir, or delete the folder to begin anew"
+        )
+    return None
+
+
+def _from(named: Path) -> tuple[Path, dict[str, Any], list[str]]:
+    """The checkpoint that `resume` names."""
+    if not named.is_dir():
+        try:
+            return named, _whole(named), []
+        except UserError as error:
+            raise UserError(f"resume={named}: {error}") from None
+    folder = named if (named / "last.ckpt").exists() else named / "checkpoints"
+    last = folder / "last.ckpt"
+    for path in (last, folder / "previous.ckpt"):
+        if path.exists():
+            try:
+                return path, _whole(path), [] if path == last else [f"{last} cannot be used"]
+            except UserError:
+                continue
+    raise UserError(f"resume={named}: there is no whole checkpoint in {folder}: give a run folder or a checkpoint file")
+
+
+def _whole(path: Path) -> dict[str, Any]:
+    """The content of a checkpoint that a run can go on from; nothing in it is executed."""
+    content = read_checkpoint(path)
+    missing = [key for key in NEEDED if key not in content]
+    if missing or not isinstance(content["hyper_parameters"], Mapping):
+        raise UserError(f"{path} is not from a training ({', '.join(missing) or 'no configuration'}: not in it)")
+    return content
+
+
+def _require_same(content: dict[str, Any], config: dict[str, Any], whose: str, remedy: str) -> None:
+    other = differing(dict(content["hyper_parameters"]), config)
+    if other:
+        raise UserError(f"{whose} of another configuration, which differs in {', '.join(other[:5])}; {remedy}")
+
+
+def _is_in(named: str, path: Path) -> bool:
+    """Whether `resume` names this very checkpoint or its run folder."""
+    return Path(named).resolve() in (path.resolve(), path.resolve().parent, path.resolve().parent.parent)

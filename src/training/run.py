@@ -1,20 +1,22 @@
 """A training run from its configuration to its checkpoints."""
 
 import logging
+import signal
 import sys
 import warnings
 from pathlib import Path
 
 import torch
-import wandb
 from lightning import seed_everything
 
-from src.callbacks.checkpoints import Checkpoints
+from src.callbacks.checkpoints import Checkpoints, batches_done
+from src.callbacks.dashboard import build_dashboard
 from src.callbacks.progress import build_progress
+from src.callbacks.signals import Signals, Stopped, first_process, requeue
 from src.config.train import TrainConfig
 from src.data.module import FaceData
 from src.errors import UserError
-from src.logger import build_loggers
+from src.logger import build_loggers, close_loggers
 from src.model.build import parameter_count, to_plain
 from src.trainer import build_trainer
 from src.training.module import FaceSR
@@ -29,6 +31,7 @@ def train(config: TrainConfig) -> Path:
 
     Raises:
         UserError: a store, weights file or device that is not there; see the parts.
+        Stopped: a signal asked for the end; the same configuration goes on.
     """
     run_dir = Path(config.run_dir)
     if run_dir.exists() and not run_dir.is_dir():
@@ -39,30 +42,43 @@ def train(config: TrainConfig) -> Path:
     log.info("run folder: %s", run_dir)
     quieten()
     seed_everything(config.seed, workers=True, verbose=False)
-    try:
-        return _fit(config, run_dir)
-    finally:
-        if wandb.run is not None:
-            wandb.finish()
-        log.info("run folder: %s", run_dir)
-        _log_to(None)
+    with Signals() as signals:
+        stopped_by = 0
+        try:
+            return _fit(config, run_dir, signals)
+        except Stopped as stopped:
+            stopped_by = stopped.number
+            raise
+        finally:
+            close_loggers(config.logger, config.run_dir)
+            if stopped_by == signal.SIGUSR1 and first_process():
+                requeue()
+            log.info("run folder: %s", run_dir)
+            _log_to(None)
 
 
-def _fit(config: TrainConfig, run_dir: Path) -> Path:
+def _fit(config: TrainConfig, run_dir: Path, signals: Signals) -> Path:
     # The data first: a wrong path is told before weights are fetched or a log is written.
     data = FaceData(config.data, config.model.generator.heb.resolution, config.seed)
     data.prepare_data()
     data.setup("fit")
     module = FaceSR(config)
     plain = to_plain(config)
-    checkpoints = Checkpoints(config.run_dir, config.callbacks.monitor)
-    resumed = start_from(run_dir, checkpoints.last_path, plain)
+    start = start_from(run_dir, plain)
     _log_to(run_dir / "train.log")
+    checkpoints = Checkpoints(
+        config.run_dir,
+        config.callbacks.monitor,
+        config.callbacks.save_every_n_steps,
+        config.callbacks.save_every_seconds,
+        config.trainer.accumulate,
+        signals,
+    )
     trainer = build_trainer(
         config.trainer,
         config.run_dir,
         build_loggers(config.logger, config.run_dir, plain),
-        [*build_progress(config.callbacks), checkpoints],
+        [checkpoints, *build_progress(config.callbacks), *build_dashboard(config)],
     )
     counts = [f"U {parameter_count(module.generator) / 1e6:.2f} M"]
     if module.discriminator is not None:
@@ -78,11 +94,19 @@ def _fit(config: TrainConfig, run_dir: Path) -> Path:
         trainer.precision,
         torch.get_num_threads(),
     )
-    if resumed is not None:
-        log.info("going on from %s", resumed)
-    trainer.fit(module, data, ckpt_path=resumed, weights_only=True)
-    if checkpoints.saved_at != trainer.fit_loop.total_batch_idx:
-        trainer.validate(module, data, verbose=False)
+    for remark in start.remarks:
+        log.info("%s", remark)
+    try:
+        trainer.fit(module, data, ckpt_path=start.path, weights_only=True)
+        if checkpoints.validated != batches_done(trainer):
+            trainer.validate(module, data, verbose=False)
+    except Stopped as stopped:
+        name = signal.Signals(stopped.number).name
+        if checkpoints.last_path.exists():
+            log.info("%s: saved %s: the same command goes on", name, checkpoints.last_path)
+        else:
+            log.info("%s: nothing was saved yet: the same command begins anew", name)
+        raise
     log.info("newest checkpoint: %s", checkpoints.last_path)
     if checkpoints.best is not None:
         log.info("best %s %.4g: %s", config.callbacks.monitor, checkpoints.best, checkpoints.best_path)

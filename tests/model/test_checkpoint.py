@@ -163,3 +163,38 @@ def test_weights_of_another_network_name_the_first_tensor(tmp_path: Path) -> Non
 def test_weights_that_are_not_finite(tmp_path: Path) -> None:
     path = saved_after(tmp_path, lambda c: c["state_dict"]["generator.stem.0.bias"].fill_(float("nan")))
     assert "'generator.stem.0.bias' is not finite" in refused(path)
+
+
+def averaged_file(tmp_path: Path) -> Path:
+    def add(content: dict[str, Any]) -> None:
+        tensors = {name.removeprefix("generator."): tensor + 1 for name, tensor in content["state_dict"].items()
+                   if name.startswith("generator.")}  # fmt: skip
+        content["averaged"] = {"updates": 40, "generator": tensors}
+
+    return saved_after(tmp_path, add)
+
+
+def test_the_average_is_taken_where_there_is_one_and_raw_weights_on_request(
+    tmp_path: Path, checkpoint_file: Path
+) -> None:
+    path, raw = averaged_file(tmp_path), checkpoint_content()["state_dict"]["generator.stem.0.bias"]
+    for weights, taken, more in (("auto", "averaged", 1.0), ("averaged", "averaged", 1.0), ("raw", "raw", 0.0)):
+        checkpoint = load_checkpoint(path, weights)  # type: ignore[arg-type]
+        assert checkpoint.weights == taken
+        torch.testing.assert_close(checkpoint.generator.state_dict()["stem.0.bias"], raw + more, rtol=0, atol=0)
+    assert load_checkpoint(checkpoint_file).weights == "raw"
+    with pytest.raises(UserError, match=r"has no averaged weights: .* take weights=raw"):
+        load_checkpoint(checkpoint_file, "averaged")
+
+
+def test_an_average_that_is_broken_is_no_reason_to_take_the_raw_weights(tmp_path: Path) -> None:
+    path = averaged_file(tmp_path)
+    content = torch.load(path, weights_only=True)
+    tensors = content["averaged"]["generator"]
+    tensors["stem.0.bias"].fill_(float("nan"))
+    torch.save(content, path)
+    assert "'averaged.generator.stem.0.bias' is not finite" in refused(path)
+    assert load_checkpoint(path, "raw").weights == "raw"
+    for broken in ({"updates": 1}, [1], {"updates": 1, "generator": 3}):
+        torch.save({**content, "averaged": broken}, path)
+        assert "no tensor 'averaged.generator." in refused(path)

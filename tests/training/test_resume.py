@@ -1,4 +1,8 @@
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -7,17 +11,87 @@ from lightning import Callback, Trainer
 from test_module import tiny
 
 from src.callbacks.checkpoints import Checkpoints
+from src.config.train import TrainConfig
 from src.data.module import FaceData
 from src.errors import UserError
+from src.model.build import to_plain
 from src.training.module import FaceSR
 from src.training.resume import differing, start_from
 from src.training.run import train
+
+
+@pytest.fixture(autouse=True)
+def _no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Curves take longer to draw than an epoch here takes to train.
+    monkeypatch.setattr("src.callbacks.curves.draw_curves", lambda *_: None)
 
 
 @pytest.fixture
 def stores(tmp_path: Path) -> list[str]:
     paths = write_store(tmp_path / "train", 6, seed=1), write_store(tmp_path / "val", 2, seed=2)
     return [f"data.{path.name}=[{path}]" for path in paths]
+
+
+def log_of(folder: Path) -> str:
+    return (folder / "metrics.csv").read_text()
+
+
+def same_run(one: Path, other: Path) -> None:
+    """Two run folders hold the same run to the bit."""
+    first, second = (torch.load(folder / "checkpoints/last.ckpt", weights_only=True) for folder in (one, other))
+    assert first["iterations"] == second["iterations"]
+    for kind in ("state_dict", "optimizer_states", "averaged", "callbacks", "FaceData", "random_states"):
+        assert same(first.get(kind), second.get(kind)), kind
+    assert log_of(one) == log_of(other)
+
+
+def same(one: Any, other: Any) -> bool:
+    if isinstance(one, torch.Tensor):
+        return torch.equal(one, other)
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(same(value, other[key]) for key, value in one.items())
+    if isinstance(one, list | tuple):
+        return len(one) == len(other) and all(map(same, one, other))
+    return bool(one == other)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "taken", "multiples"),
+    [
+        (["data.workers=0", "trainer.max_epochs=2"], slice(None), 1),
+        (["data.workers=2", "trainer.max_epochs=3", "trainer.val_every_n_epochs=2"], slice(1, None, 4), 1),
+        (["data.workers=1", "trainer.max_epochs=2", "trainer.accumulate=2"], slice(0, None, 3), 2),
+    ],
+)
+def test_from_every_checkpoint_of_a_run_the_same_command_makes_the_same_run(
+    tmp_path: Path,
+    stores: list[str],
+    overrides: list[str],
+    taken: slice,
+    multiples: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    config = tiny(stores, "trainer.log_every_n_steps=2", "callbacks.save_every_n_steps=1",
+                  "callbacks.performance=false", "callbacks.panel=0", *overrides,
+                  f"run_dir={tmp_path}/straight")  # fmt: skip
+    put_in_place, saved = Checkpoints._put_in_place, []
+
+    def keep(self: Checkpoints, written: Path) -> None:
+        put_in_place(self, written)
+        saved.append(tmp_path / f"after save {len(saved)}")
+        shutil.copytree(tmp_path / "straight", saved[-1])  # the folder as a kill at this moment leaves it
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Checkpoints, "_put_in_place", keep)
+        train(config)
+    positions = [torch.load(folder / "checkpoints/last.ckpt", weights_only=True)["iterations"] for folder in saved]
+    # Every batch and both sides of a validation; with groups of two, an epoch of three ends with a group of one.
+    assert set(positions) == {
+        batch for batch in range(1, 3 * config.trainer.max_epochs + 1) if batch % 3 % multiples == 0
+    }
+    for folder in saved[taken]:
+        train(replace(config, run_dir=str(folder)))
+        same_run(tmp_path / "straight", folder)
 
 
 def test_two_epochs_and_two_more_are_four(tmp_path: Path, stores: list[str]) -> None:
@@ -37,7 +111,7 @@ def test_two_epochs_and_two_more_are_four(tmp_path: Path, stores: list[str]) -> 
     for name, tensor in straight["state_dict"].items():
         assert torch.equal(tensor, halves["state_dict"][name]), name
     assert straight["callbacks"] == halves["callbacks"]
-    assert (tmp_path / "halves" / "metrics.before-1.csv").exists(), "the first half's log is kept"
+    assert log_of(tmp_path / "halves") == log_of(tmp_path / "straight"), "one log, as if nothing had happened"
 
 
 class StopAt(Callback):
@@ -105,17 +179,123 @@ def test_a_run_that_its_time_cuts_is_validated_and_saved(tmp_path: Path, stores:
     assert (tmp_path / "run/checkpoints/best.ckpt").exists()
 
 
-def test_another_configuration_does_not_overwrite_a_run(tmp_path: Path) -> None:
-    last = tmp_path / "checkpoints" / "last.ckpt"
-    config = {"seed": 1, "trainer": {"max_epochs": 2}, "optimizer": {"lr": 1e-3}}
-    assert start_from(tmp_path, last, config) is None
-    last.parent.mkdir()
-    last.touch()
-    assert start_from(tmp_path, last, {**config, "trainer": {"max_epochs": 4}}) == last
-    with pytest.raises(UserError, match=r"differs in optimizer\.lr, seed"):
-        start_from(tmp_path, last, {**config, "seed": 2, "optimizer": {"lr": 1e-4}})
-
-
 def test_a_key_that_is_new_differs() -> None:
     assert differing({"a": 1}, {"a": 1, "b": {"c": 2}}) == ["b"]
     assert differing({"logger": {"name": "csv"}}, {"logger": {"name": "none"}}) == []
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run's folder; to be copied, not changed."""
+    folder = tmp_path_factory.mktemp("whole")
+    write_store(folder / "train", 6, seed=1)
+    write_store(folder / "val", 2, seed=2)
+    train(small(folder))
+    return folder
+
+
+def small(folder: Path, *overrides: str) -> TrainConfig:
+    stores = [f"data.{name}=[{folder}/{name}]" for name in ("train", "val")]
+    return tiny(stores, "logger=none", "trainer.max_epochs=1", "callbacks.save_every_n_steps=2",
+                f"run_dir={folder}/run", *overrides)  # fmt: skip
+
+
+@pytest.fixture
+def run(whole: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(whole / "run", tmp_path / "run"))
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def flip(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("damage", [cut, flip, lambda path: path.write_bytes(b""), Path.unlink])
+def test_the_checkpoint_before_is_taken_when_the_last_is_damaged(
+    damage: Callable[[Path], None], run: Path, whole: Path
+) -> None:
+    last, previous = run / "checkpoints/last.ckpt", run / "checkpoints/previous.ckpt"
+    damage(last)
+    damaged = last.exists()
+    start = start_from(run, to_plain(small(whole)))
+    assert start.path == previous
+    assert start.iterations == 2, "the one before the end"
+    assert not last.exists(), "or it would become the one before, and the good one be lost"
+    assert damaged == (run / "checkpoints/last.damaged").exists()
+    assert len(start.remarks) == 1 + damaged
+    assert "last.ckpt" in start.remarks[0] or not damaged
+
+
+def test_without_a_whole_checkpoint_nothing_is_begun_anew_on_the_quiet(run: Path, whole: Path) -> None:
+    cut(run / "checkpoints/last.ckpt")
+    cut(run / "checkpoints/previous.ckpt")
+    with pytest.raises(UserError, match=r"no checkpoint in .*checkpoints can be used .*cut short.*delete the folder"):
+        start_from(run, to_plain(small(whole)))
+
+
+class Payload:
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (Path.touch, (self.path,))
+
+
+def test_a_payload_is_refused_and_not_run(tmp_path: Path, run: Path, whole: Path) -> None:
+    torch.save({"state_dict": Payload(tmp_path / "executed")}, tmp_path / "bad.ckpt")
+    with pytest.raises(UserError, match=r"resume=.*bad\.ckpt is refused: .*nothing was run"):
+        start_from(tmp_path / "new", to_plain(small(whole, f"resume={tmp_path}/bad.ckpt")))
+    shutil.copy(tmp_path / "bad.ckpt", run / "checkpoints/last.ckpt")
+    assert start_from(run, to_plain(small(whole))).path == run / "checkpoints/previous.ckpt"
+    assert not (tmp_path / "executed").exists()
+
+
+def test_a_new_folder_begins_where_resume_says(tmp_path: Path, whole: Path) -> None:
+    wanted = f"resume={whole}/run"
+    new = tmp_path / "new"
+    config = small(whole, "trainer.max_epochs=2", wanted, f"run_dir={new}")
+    assert start_from(new, to_plain(config)).path == whole / "run/checkpoints/last.ckpt"
+    train(config)
+    content = torch.load(new / "checkpoints/last.ckpt", weights_only=True)
+    assert content["iterations"] == 6
+    assert (new / "checkpoints/best.ckpt").exists(), "the best of this folder, whatever the other one reached"
+    # The same command again goes on here, not there; another beginning is not possible in a folder that has begun.
+    assert start_from(new, to_plain(config)).path == new / "checkpoints/last.ckpt"
+    with pytest.raises(UserError, match="holds a run already"):
+        start_from(new, to_plain(replace(config, resume=f"{whole}/run/checkpoints/best.ckpt")))
+
+
+@pytest.mark.parametrize(
+    ("overrides", "words"),
+    [
+        (["resume=nowhere"], r"resume=nowhere: nowhere does not exist"),
+        (["resume=."], r"resume=\.: there is no whole checkpoint in"),
+        (["resume={run}", "seed=2", "optimizer.lr=0.1"], r"differs in optimizer\.lr, seed; give the same values"),
+        (["resume={run}", "trainer.accumulate=2"], r"differs in trainer\.accumulate"),
+    ],
+)
+def test_what_cannot_be_resumed_is_said_in_a_line_and_begins_nothing(
+    overrides: list[str], words: str, tmp_path: Path, whole: Path
+) -> None:
+    wanted = [text.format(run=whole / "run") for text in overrides]
+    with pytest.raises(UserError, match=words):
+        start_from(tmp_path / "new", to_plain(small(whole, *wanted)))
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_generator_alone_is_nothing_to_go_on_from(tmp_path: Path, checkpoint_file: Path, whole: Path) -> None:
+    with pytest.raises(UserError, match=r"is not from a training \(optimizer_states, loops, callbacks: not in it\)"):
+        start_from(tmp_path, to_plain(small(whole, f"resume={checkpoint_file}")))
+
+
+def test_another_configuration_does_not_overwrite_a_run(run: Path, whole: Path) -> None:
+    before = (run / "config.yaml").read_text()
+    with pytest.raises(UserError, match=r"differs in optimizer\.lr, seed; choose another run_dir"):
+        start_from(run, to_plain(small(whole, "seed=2", "optimizer.lr=0.1")))
+    assert (run / "config.yaml").read_text() == before
+    assert start_from(run, to_plain(small(whole, "trainer.max_epochs=4"))).path == run / "checkpoints/last.ckpt"

@@ -82,7 +82,8 @@ def test_the_last_epoch_was_validated_once(run: tuple[Path, subprocess.Completed
     ],
 )
 def test_a_mistake_costs_one_line_and_no_logs(overrides: list[str], words: str, tmp_path: Path) -> None:
-    done = command("src.train", *TINY, *overrides, f"run_dir={tmp_path}/out")
+    stores = [f"data.{name}=[{write_store(tmp_path / name, 4)}]" for name in ("train", "val")]
+    done = command("src.train", *TINY, *stores, *overrides, f"run_dir={tmp_path}/out")
     assert done.returncode == 2
     errors = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
     assert len(errors) == 1

@@ -1,0 +1,121 @@
+"""`python -m benchmarks.gpu [experiment]`: the full training step on a GPU, beside what the GPU reaches at best.
+
+Faces a second by batch and setting; operations a second over those of a large matrix product, bytes a second over those
+of a large copy; then the dearest operations. Says so and does nothing where there is no GPU.
+"""
+
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from rich.console import Console
+from rich.table import Table
+from torch import Tensor
+from torch.profiler import ProfilerActivity, profile
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+from torch.utils.flop_counter import FlopCounterMode
+
+from benchmarks.report import machine
+from src.config.compose import compose
+from src.config.train import TrainConfig
+from src.tuning import FullStep, Setting, fastest_seconds
+
+BATCHES = (8, 32, 128, 512)
+SETTINGS = (
+    Setting("32-true", channels_last=False),
+    Setting("bf16-mixed", channels_last=False),
+    Setting("bf16-mixed", channels_last=True),
+    Setting("bf16-mixed", channels_last=True, compile=True),
+)
+ROUNDS = 10
+PROFILED = 128  # faces of the profiled step
+VIEWS = ("view", "reshape", "expand", "permute", "transpose", "slice", "select", "detach", "alias", "t", "unsqueeze")
+
+
+class Traffic(TorchDispatchMode):
+    """Counts the bytes that eager operations read and write: every tensor taken or given, views aside."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.bytes = 0
+
+    def __torch_dispatch__(self, func: Any, types: Sequence[type], args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        if func.overloadpacket.__name__.strip("_") not in VIEWS:
+            tensors = [leaf for leaf in tree_leaves((args, kwargs, result)) if isinstance(leaf, Tensor)]
+            self.bytes += sum(tensor.numel() * tensor.element_size() for tensor in tensors)
+        return result
+
+
+def matmul_peak(device: torch.device, kind: torch.dtype, side: int = 8192) -> float:
+    """FLOP/s of a square matrix product."""
+    a, b = (torch.randn(side, side, device=device, dtype=kind) for _ in range(2))
+    (seconds,) = fastest_seconds([lambda: a @ b], ROUNDS, device)
+    return 2 * side**3 / seconds
+
+
+def copy_peak(device: torch.device, size: int = 2**30) -> float:
+    """Bytes a second that a copy of 1 GiB reads and writes."""
+    source = torch.zeros(size, dtype=torch.uint8, device=device)
+    target = torch.empty_like(source)
+    (seconds,) = fastest_seconds([lambda: target.copy_(source)], ROUNDS, device)
+    return 2 * size / seconds
+
+
+def main(experiment: str = "celeba16x") -> None:
+    """Measure and print."""
+    console = Console(width=None if sys.stdout.isatty() else 120)
+    console.print(machine(), highlight=False)
+    if not torch.cuda.is_available():
+        console.print("no GPU here: nothing measured")
+        return
+    device = torch.device("cuda")
+    words = [f"experiment={experiment}", "data.train=[none]", "data.val=[none]", "loss.feature.weights=random"]
+    config = compose("train", TrainConfig, words)
+    peaks = {"32-true": matmul_peak(device, torch.float32), "bf16-mixed": matmul_peak(device, torch.bfloat16)}
+    copied = copy_peak(device)
+    console.print(
+        f"{experiment}; matrix product {peaks['32-true'] / 1e12:.1f} TFLOP/s in fp32, "
+        f"{peaks['bf16-mixed'] / 1e12:.1f} in bf16; copy {copied / 1e9:.0f} GB/s",
+        highlight=False,
+    )
+    table = Table()
+    for title in ("setting", "batch", "faces/s", "TFLOP/s", "of the product", "GB/s, eager operations", "of the copy"):
+        table.add_column(title, justify="left" if title == "setting" else "right")
+    for setting in SETTINGS:
+        eager = Setting(setting.precision, setting.channels_last)
+        with FlopCounterMode(display=False) as operations, Traffic() as traffic:
+            FullStep(config, eager, device, batch_size=8)()
+        flops, moved = operations.get_total_flops() / 8, traffic.bytes / 8
+        for batch in BATCHES:
+            try:
+                (seconds,) = fastest_seconds([FullStep(config, setting, device, batch)], ROUNDS, device)
+            except torch.OutOfMemoryError:
+                table.add_row(str(setting), str(batch), "out of memory")
+                continue
+            finally:
+                torch.cuda.empty_cache()
+            rate, speed = batch * flops / seconds, batch * moved / seconds
+            # Compiled operations are fused: what they move is not known from the eager ones.
+            bytes_shown = ["", ""] if setting.compile else [f"{speed / 1e9:.0f}", f"{speed / copied:.0%}"]
+            table.add_row(
+                str(setting),
+                str(batch),
+                f"{batch / seconds:,.0f}",
+                f"{rate / 1e12:.1f}",
+                f"{rate / peaks[setting.precision]:.0%}",
+                *bytes_shown,
+            )
+    console.print(table)
+    step = FullStep(config, SETTINGS[2], device, PROFILED)
+    step()
+    with profile(activities=[ProfilerActivity.CPU, ProfilerActivity.CUDA]) as record:
+        step()
+        torch.cuda.synchronize()
+    print(record.key_averages().table(sort_by="self_cuda_time_total", row_limit=20))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:2])

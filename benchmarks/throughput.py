@@ -1,0 +1,62 @@
+"""The full training step on this machine's processor: precisions and memory layouts, beside what convolutions reach."""
+
+import torch
+import torch.nn.functional as F
+from torch.utils.flop_counter import FlopCounterMode
+
+from benchmarks.report import Figure, at_least
+from src.config.compose import compose
+from src.config.train import TrainConfig
+from src.tuning import FullStep, Setting, fast_bfloat16, fastest_seconds
+
+CPU = torch.device("cpu")
+ROUNDS = 4
+EXPERIMENTS = {"celeba16x": 8, "celeba16x_light": 16}  # faces a step
+STORES = ["data.train=[none]", "data.val=[none]", "loss.feature.weights=random", "trainer=cpu"]
+PLAIN = Setting("32-true", channels_last=False)
+LAST = Setting("32-true", channels_last=True)
+BF16 = Setting("bf16-mixed", channels_last=True)
+
+
+def conv_peak(kind: torch.dtype, layout: torch.memory_format) -> float:
+    """FLOP/s of a 3x3 convolution, 64 > 64 channels, 64x64 pixels, batch of 16."""
+    images = torch.rand(16, 64, 64, 64).to(kind).to(memory_format=layout)
+    weights = torch.rand(64, 64, 3, 3).to(kind).to(memory_format=layout)
+    with torch.no_grad():
+        (seconds,) = fastest_seconds([lambda: F.conv2d(images, weights, padding=1)], 30, CPU)
+    return 2 * 16 * 64 * 64 * 64 * 64 * 9 / seconds
+
+
+def step_flops(config: TrainConfig) -> float:
+    """Floating point operations of a training step, a face: two for every multiplication and addition."""
+    with FlopCounterMode(display=False) as counter:
+        FullStep(config, PLAIN, CPU, batch_size=2)()
+    return float(counter.get_total_flops()) / 2
+
+
+def run() -> list[Figure]:
+    """Faces a second of every setting, timed in turn, the best over the plain one, and the share of the peak."""
+    figures = []
+    kinds = [PLAIN, LAST, *([BF16] if fast_bfloat16(gpu=False) else [])]
+    for experiment, faces in EXPERIMENTS.items():
+        config = compose("train", TrainConfig, [f"experiment={experiment}", *STORES])
+        seconds = dict(
+            zip(
+                kinds, fastest_seconds([FullStep(config, kind, CPU, faces) for kind in kinds], ROUNDS, CPU), strict=True
+            )
+        )
+        for kind, taken in seconds.items():
+            figures.append(Figure(f"{experiment} step, batch of {faces}, {kind}", faces / taken, "faces/s", "", None))
+        figures.append(
+            at_least(f"{experiment} step, best over plain", seconds[PLAIN] / min(seconds.values()), "x", 1.15)
+        )
+        if experiment == "celeba16x":
+            flops = step_flops(config) * faces
+            peak = max(conv_peak(torch.float32, layout) for layout in (torch.contiguous_format, torch.channels_last))
+            share = flops / min(seconds[PLAIN], seconds[LAST]) / peak
+            figures += [
+                Figure("convolution 3x3, 64 > 64, 64x64, batch of 16, fp32", peak / 1e9, "GFLOP/s", "", None),
+                Figure("celeba16x step, operations a face", flops / faces / 1e9, "GFLOP", "", None),
+                at_least("celeba16x step, fp32, share of that convolution's speed", 100 * share, "%", 50),
+            ]
+    return figures

@@ -1,0 +1,48 @@
+"""The callbacks that show how a run goes, as the configuration asks for them."""
+
+from typing import Any
+
+from lightning import Callback, LightningModule, Trainer
+
+from src.config.train import TrainConfig
+
+
+class LoggerClock(Callback):
+    """Keeps the step that Lightning gives to the loggers at the number of the batch, counted from 0.
+
+    Lightning has a counter of its own for that, which falls behind by one with each resume from a checkpoint that was
+    saved within an epoch, because it is raised after the hooks. The losses' steps would then no longer be the ones
+    at which Lightning writes, and no loss be logged again.
+    """
+
+    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
+        """Before the training step."""
+        set_step(trainer)
+
+    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """A validation after the training has the last batch's number too."""
+        set_step(trainer)
+
+
+def set_step(trainer: Trainer) -> None:
+    """Set Lightning's step for loggers by the run's clock."""
+    trainer.fit_loop.epoch_loop._batches_that_stepped = max(trainer.fit_loop.total_batch_idx, 0)
+
+
+def build_dashboard(config: TrainConfig) -> list[Callback]:
+    """Clock, speed, panel and curves; nothing but the clock where nothing is logged.
+
+    To be placed before the callback that saves: a checkpoint then is newer than what is shown.
+    """
+    callbacks: list[Callback] = [LoggerClock()]
+    if config.logger.name == "none":
+        return callbacks
+    from src.callbacks.curves import Curves
+    from src.callbacks.panel import Panel
+    from src.callbacks.performance import Performance
+
+    if config.callbacks.performance:
+        callbacks.append(Performance())
+    if config.callbacks.panel:
+        callbacks.append(Panel(config.run_dir, config.callbacks.panel))
+    return [*callbacks, Curves(config.run_dir)]

@@ -1,0 +1,105 @@
+"""The same validation faces as a picture at every validation."""
+
+import os
+import shutil
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from lightning import Callback, LightningModule, Trainer
+from PIL import Image
+from torch import Tensor
+
+from src.data.batch import Pairs, make_batch
+from src.data.landmarks import COMPONENTS
+from src.data.module import FaceData
+from src.data.pairs import VALIDATION_EPOCH, upsample_bicubic
+from src.errors import UserError
+from src.logger import ShowsPanel
+from src.model.output import Upscaled
+from src.report.grid import labelled, overlay
+
+
+class Panel(Callback):
+    """Draws the first validation faces, always misaligned alike: LR, bicubic, SR, HR, heatmaps.
+
+    They go to `panels/panel_ITERATIONS.png` and the newest to `panel.png` in the run folder, and to the loggers that
+    show pictures. The network is in the state that is being validated; no random number is drawn.
+
+    Args:
+        run_dir: the run folder.
+        faces: how many, at least 1; fewer where the validation set has fewer.
+    """
+
+    def __init__(self, run_dir: str, faces: int) -> None:
+        self.run_dir, self.faces = Path(run_dir), faces
+        self._pairs: Pairs | None = None
+
+    def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Draw: at the epoch's end, where averaged weights are still in place."""
+        if trainer.sanity_checking or not trainer.is_global_zero:
+            return
+        data = trainer.datamodule  # type: ignore[attr-defined]
+        if self._pairs is None:
+            self._pairs = first_pairs(data, self.faces, pl_module.device)
+        pairs, iterations = self._pairs, trainer.fit_loop.total_batch_idx + 1
+        with torch.no_grad(), trainer.precision_plugin.forward_context():
+            output: Upscaled = pl_module(pairs.lr)
+        tiles = panel_tiles(pairs, output)
+        components = COMPONENTS[pairs.heatmaps.shape[1]] if output.heatmaps else {}
+        sheet = Image.fromarray(labelled(tiles, components))
+        try:
+            _save(sheet, self.run_dir / "panels" / f"panel_{iterations:07}.png", self.run_dir / "panel.png")
+        except OSError as error:
+            raise UserError(
+                f"{self.run_dir}/panel.png cannot be written ({error}); free some space: the same command goes on"
+            ) from error
+        shown = [logger for logger in trainer.loggers if isinstance(logger, ShowsPanel)]
+        if shown:
+            faces = range(len(pairs.lr))
+            strips = [labelled({name: tile[face : face + 1] for name, tile in tiles.items()}) for face in faces]
+            for logger in shown:
+                logger.log_panel(labelled(tiles, components), strips, iterations)
+
+
+def first_pairs(data: FaceData, count: int, device: torch.device) -> Pairs:
+    """The first validation faces as the network sees them in each validation.
+
+    Args:
+        data: the run's data, set up.
+        count: at most so many faces.
+        device: where to put them.
+    """
+    assert data.val_faces is not None
+    keys = [(VALIDATION_EPOCH, index) for index in range(min(count, len(data.val_faces)))]
+    batch = data.val_faces.__getitems__(keys)
+    return make_batch(type(batch)(*(tensor.to(device) for tensor in batch)), data.config.heatmaps, data.resolution)
+
+
+def panel_tiles(pairs: Pairs, output: Upscaled) -> dict[str, Tensor]:
+    """A panel's columns: label -> (B, 3, H, H), about [-1, 1].
+
+    Args:
+        pairs: B faces.
+        output: what the network made of them.
+    """
+    side = pairs.hr.shape[-1]
+    tiles = {
+        "LR input": F.interpolate(pairs.lr.float(), (side, side)),
+        "bicubic": upsample_bicubic(pairs.lr.float(), side),
+        "SR": output.image,
+        "HR": pairs.hr,
+    }
+    if output.heatmaps:
+        tiles["heatmaps"] = overlay(output.image, output.heatmaps[-1])
+        tiles["true heatmaps"] = overlay(pairs.hr, pairs.heatmaps)
+    return tiles
+
+
+def _save(picture: Image.Image, path: Path, newest: Path) -> None:
+    path.parent.mkdir(exist_ok=True)
+    picture.save(path)
+    # A viewer that looks at the newest one never sees half a file.
+    temporary = newest.with_suffix(".tmp")
+    shutil.copyfile(path, temporary)
+    os.replace(temporary, newest)  # noqa: PTH105 - the atomic rename is the point

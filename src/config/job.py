@@ -1,0 +1,91 @@
+"""One job of a sweep (`-m`): its folder, its W&B group, and a record of what became of it, whatever launched it."""
+
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.experimental.callback import Callback
+from omegaconf import DictConfig, OmegaConf
+
+from src.errors import UserError
+from src.report.sweep import JobRecord, write_record
+
+# The sweep's folder, from the callback below to the command and its jobs; Hydra tells it to no one else.
+FOLDER = "MTUN_SWEEP_FOLDER"
+
+
+class JobFailed(Exception):  # noqa: N818 - it is what happened
+    """A job of a sweep did not come to its end; the message is one line. Plain, so that any launcher can pickle it."""
+
+
+class TellFolder(Callback):
+    """Hydra's callback that notes where the sweep goes; `conf/train.yaml` names it."""
+
+    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """Before the first job."""
+        os.environ[FOLDER] = str(Path(config.hydra.sweep.dir).resolve())
+
+
+def fit_for_sweep(config: DictConfig, folder: Path, sweep: Path, launcher: str) -> None:
+    """Give the job its own folder and the sweep's group; UserError for what a sweep cannot do.
+
+    Args:
+        config: the job's configuration, changed in place.
+        folder: of the job.
+        sweep: the sweep's folder, whose name becomes the W&B group.
+        launcher: the choice of `hydra/launcher`.
+    """
+    if "run_dir" in config:
+        config.run_dir = str(folder)
+    if "logger" in config and "group" in config.logger and config.logger.group is None:
+        config.logger.group = sweep.name
+    if OmegaConf.select(config, "logger.name") == "none":
+        raise UserError("logger=none: a sweep's table is read from the jobs' metrics.csv; use logger=csv")
+    for key in ("devices", "num_nodes"):
+        value = OmegaConf.select(config, f"trainer.{key}", default=1)
+        if value != 1 and launcher != "submitit_slurm":
+            raise UserError(
+                f"trainer.{key}={value} in a sweep with hydra/launcher={launcher}: the processes of a run are started "
+                f"by running its command again, which is the whole sweep's; use trainer.{key}=1 and several jobs at "
+                "once (hydra/launcher=joblib), or hydra/launcher=submitit_slurm"
+            )
+
+
+def run_as_job(config: DictConfig, task: Callable[[], float | None], launch: str) -> float | None:
+    """Run one job of a sweep; what the task gives back.
+
+    A job that fails leaves its reason in `job.json` and raises: the launchers go on with the others.
+
+    Raises:
+        JobFailed: the task raised; its error line is said, and the traceback if it is not the user's mistake.
+    """
+    hydra = HydraConfig.get()
+    folder, overrides = Path(hydra.runtime.output_dir), tuple(hydra.overrides.task)
+    number, launcher = int(hydra.job.num), hydra.runtime.choices["hydra/launcher"]
+
+    def record(status: Literal["running", "done", "failed"], error: str | None = None) -> None:
+        write_record(folder, JobRecord(number, overrides, status, error, launch))
+
+    record("running")
+    try:
+        fit_for_sweep(config, folder, Path(hydra.sweep.dir), launcher)
+        result = task()
+    except UserError as error:
+        line = str(error)
+    except Exception as error:
+        traceback.print_exc()
+        line = " ".join(f"{type(error).__name__}: {error}".split())
+    except BaseException as error:
+        record("failed", f"stopped by {type(error).__name__}")
+        raise
+    else:
+        record("done")
+        return result
+    # Outside of the except clauses: the exception, and with it every tensor of its frames, is let go.
+    record("failed", line)
+    print(f"error: job {number}: {line}", file=sys.stderr, flush=True)
+    raise JobFailed(line)

@@ -1,0 +1,158 @@
+"""`trainer.tune`: some training steps with each precision and memory layout, and the fastest of them."""
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+
+from src.config.train import TrainConfig
+from src.loss.objective import Objective
+from src.loss.terms import discriminator_loss
+from src.model.build import build_discriminator, build_generator, checkpoint_activations
+from src.optimizer import build_optimizer
+from src.trainer import Precision, uses_gpu, uses_precision
+
+ROUNDS = 3
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """How a training step may be computed."""
+
+    precision: Precision
+    channels_last: bool
+    compile: bool = False
+
+    def __str__(self) -> str:
+        extras = [", channels last"] * self.channels_last + [", compiled"] * self.compile
+        return self.precision + "".join(extras)
+
+
+def fast_bfloat16(gpu: bool) -> bool:
+    """Whether the device multiplies bfloat16 in hardware; elsewhere it is slower than float32."""
+    if gpu:
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    able = torch.cpu.get_capabilities()
+    return any(able.get(name, False) for name in ("avx512_bf16", "amx_bf16", "bf16"))
+
+
+def settings(config: TrainConfig, gpu: bool) -> list[Setting]:
+    """What is tried: both layouts, in float32 and, where the device is made for it, in bfloat16.
+
+    A precision that the configuration names is kept, and `trainer.compile` too: it takes minutes to find out.
+    """
+    trainer = config.trainer
+    precisions: list[Precision] = ["32-true", *(["bf16-mixed"] if fast_bfloat16(gpu) else [])]  # type: ignore[list-item]
+    if trainer.precision != "auto":
+        precisions = [uses_precision(trainer, gpu)]
+    return [Setting(precision, last, trainer.compile) for precision in precisions for last in (False, True)]
+
+
+class FullStep:
+    """One update of D and one of U on made-up faces, no framework around: what a training step computes.
+
+    Args:
+        config: networks, losses and optimisers of a run.
+        setting: how to compute.
+        device: where.
+        batch_size: faces a step; None: the run's.
+    """
+
+    def __init__(
+        self, config: TrainConfig, setting: Setting, device: torch.device, batch_size: int | None = None
+    ) -> None:
+        self.setting, self.device = setting, device
+        self.faces = faces = batch_size or config.data.batch_size
+        layout = torch.channels_last if setting.channels_last else torch.contiguous_format
+        self.generator = build_generator(config.model.generator).to(device).to(memory_format=layout)
+        checkpoint_activations(self.generator, config.trainer.checkpoint_activations)
+        self.objective = Objective(config.loss).to(device).to(memory_format=layout)
+        self.optimizer = build_optimizer(config.optimizer, self.generator.parameters())
+        self.discriminator = None
+        if config.loss.adversarial.weight > 0:
+            self.discriminator = build_discriminator(config.model.discriminator).to(device)
+            self.discriminator.to(memory_format=layout)
+            self.d_optimizer = build_optimizer(config.optimizer, self.discriminator.parameters(), True)
+        if setting.compile:
+            self.generator.compile()
+            if self.discriminator is not None:
+                self.discriminator.compile()
+        maps, side = config.model.generator.heatmaps, config.model.generator.heb.resolution
+        self.lr = (torch.rand(faces, 3, 16, 16, device=device) * 2 - 1).to(memory_format=layout)
+        self.hr = (torch.rand(faces, 3, 128, 128, device=device) * 2 - 1).to(memory_format=layout)
+        self.heatmaps = torch.rand(faces, maps, side, side, device=device)
+        self.kernels = torch.ones(faces, maps, dtype=torch.int64, device=device)
+        self.matrix = torch.eye(2, 3, device=device).expand(faces, 2, 3)
+        self.layout = layout
+
+    def __call__(self) -> None:
+        """Both updates; on a GPU it comes back before they are done."""
+        precision = torch.float16 if self.setting.precision == "16-mixed" else torch.bfloat16
+        mixed = self.setting.precision != "32-true"
+        discriminator, fake_logits = self.discriminator, None
+        with torch.autocast(self.device.type, precision, enabled=mixed):
+            output = self.generator(self.lr)
+            if discriminator is not None:
+                both = torch.cat([self.hr, output.image.detach().to(self.hr.dtype)]).to(memory_format=self.layout)
+                loss = discriminator_loss(*discriminator(both).chunk(2))
+        if discriminator is not None:
+            self.d_optimizer.zero_grad()
+            loss.backward()
+            self.d_optimizer.step()
+            discriminator.requires_grad_(False)
+        with torch.autocast(self.device.type, precision, enabled=mixed):
+            if discriminator is not None:
+                fake_logits = discriminator(output.image)
+            total, _ = self.objective(output, self.hr, self.heatmaps, self.kernels, self.matrix, fake_logits, 0)
+        self.optimizer.zero_grad()
+        total.backward()
+        self.optimizer.step()
+        if discriminator is not None:
+            discriminator.requires_grad_(True)
+
+
+def fastest_seconds(steps: Sequence[Callable[[], object]], rounds: int, device: torch.device) -> list[float]:
+    """Seconds of each step, the best of some rounds; in turn, so that a change of the machine's load meets them all."""
+
+    def wait() -> None:
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+
+    best = [float("inf")] * len(steps)
+    for number in range(rounds + 1):
+        for index, step in enumerate(steps):
+            wait()
+            start = time.perf_counter()
+            step()
+            wait()
+            if number > 0:  # the first one allocates, chooses algorithms and compiles
+                best[index] = min(best[index], time.perf_counter() - start)
+    return best
+
+
+def tuned(config: TrainConfig) -> TrainConfig:
+    """The configuration with the fastest precision and memory layout; says what every one of them reached.
+
+    It leaves the random numbers as they were. On CPUs a round of `celeba16x` takes some 20 seconds.
+    """
+    gpu = uses_gpu(config.trainer)
+    device = torch.device("cuda" if gpu else "cpu")
+    if config.trainer.threads is not None:
+        torch.set_num_threads(config.trainer.threads)
+    with torch.random.fork_rng(range(torch.cuda.device_count()) if gpu else []):
+        tried = settings(config, gpu)
+        steps = [FullStep(config, setting, device) for setting in tried]
+        seconds = fastest_seconds(steps, ROUNDS, device)
+    best = tried[seconds.index(min(seconds))]
+    for setting, step, taken in zip(tried, steps, seconds, strict=True):
+        chosen = "  < taken" if setting is best else ""
+        log.info("trainer.tune: %-28s %7.1f faces/s%s", setting, step.faces / taken, chosen)
+    del steps
+    if gpu:
+        torch.cuda.empty_cache()
+    trainer = replace(config.trainer, precision=best.precision, channels_last=best.channels_last)
+    return replace(config, trainer=trainer)

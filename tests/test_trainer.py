@@ -1,0 +1,110 @@
+from dataclasses import replace
+
+import pytest
+import torch
+from lightning.pytorch.strategies import DDPStrategy
+
+from src.config.compose import compose
+from src.config.train import TrainConfig
+from src.errors import UserError
+from src.trainer import TrainerConfig, build_trainer, uses_devices, uses_precision
+from src.training.execution import Execution, ProcessorSyncBatchNorm
+
+STORES = ["data.train=[a]", "data.val=[a]"]
+CPU = TrainerConfig(accelerator="cpu")
+
+
+@pytest.fixture(autouse=True)
+def launched_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("TORCHELASTIC_RUN_ID", "WORLD_SIZE", "SLURM_NTASKS", "NODE_RANK", "OMP_NUM_THREADS"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.mark.parametrize(
+    ("precision", "gpu", "bfloat16", "expected"),
+    [
+        ("auto", False, False, "32-true"),
+        ("bf16-mixed", False, False, "bf16-mixed"),
+        ("auto", True, True, "bf16-mixed"),
+        ("auto", True, False, "32-true"),
+        ("16-mixed", True, False, "16-mixed"),
+        ("32-true", True, True, "32-true"),
+    ],
+)
+def test_precision_follows_the_device(
+    precision: str, gpu: bool, bfloat16: bool, expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: bfloat16)
+    config = TrainerConfig(precision=precision)  # type: ignore[arg-type]
+    assert uses_precision(config, gpu) == expected
+
+
+def test_a_precision_that_the_device_lacks_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: False)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "Tesla V100")
+    with pytest.raises(UserError, match="Tesla V100 has no bfloat16; use 32-true or 16-mixed"):
+        uses_precision(TrainerConfig(precision="bf16-mixed"), gpu=True)
+    with pytest.raises(UserError, match="16-mixed needs a GPU"):
+        uses_precision(TrainerConfig(precision="16-mixed"), gpu=False)
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ("trainer.precision=16-mixed", "16-mixed needs a GPU"),
+        ("trainer.num_nodes=0", "num_nodes must be at least 1"),
+        ("trainer.devices=0", "devices must be at least 1"),
+        ("trainer.devices=2", "tune measures one process"),
+        ("trainer.compile=true", "compile and checkpoint_activations exclude each other"),
+    ],
+)
+def test_what_excludes_each_other_is_said_when_the_configuration_is_read(override: str, words: str) -> None:
+    others = ["trainer=cpu", "trainer.checkpoint_activations=true", "trainer.tune=true"]
+    with pytest.raises(UserError, match=words):
+        compose("train", TrainConfig, [*STORES, *others, override])
+
+
+def test_more_gpus_than_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    with pytest.raises(UserError, match=r"devices=4: there are 2 GPUs here; set trainer.devices=2"):
+        uses_devices(TrainerConfig(devices=4), gpu=True)
+    assert uses_devices(TrainerConfig(devices="all"), gpu=True) == 2
+    assert uses_devices(TrainerConfig(devices="all"), gpu=False) == 1
+    assert uses_devices(TrainerConfig(devices=4), gpu=False) == 4
+
+
+def test_the_launchers_number_of_processes_must_be_the_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "x")
+    monkeypatch.setenv("WORLD_SIZE", "4")
+    # Four processes that each take themselves for the only one would overwrite each other's run.
+    with pytest.raises(
+        UserError, match=r"4 processes were launched, but trainer\.devices=1 x trainer\.num_nodes=1 is 1"
+    ):
+        uses_devices(CPU, gpu=False)
+    assert uses_devices(replace(CPU, devices=2, num_nodes=2), gpu=False) == 2
+    monkeypatch.delenv("TORCHELASTIC_RUN_ID")
+    with pytest.raises(UserError, match="torchrun or srun"):
+        uses_devices(replace(CPU, devices=2, num_nodes=2), gpu=False)
+    monkeypatch.setenv("SLURM_NTASKS", "8")
+    monkeypatch.setenv("SLURM_JOB_NAME", "faces")
+    with pytest.raises(UserError, match="8 processes were launched"):
+        uses_devices(replace(CPU, devices=2, num_nodes=2), gpu=False)
+
+
+def test_several_processes_share_gradients_and_batch_statistics(tmp_path: object) -> None:
+    trainer = build_trainer(replace(CPU, devices=2), str(tmp_path), [], [])
+    assert isinstance(trainer.strategy, DDPStrategy)
+    assert trainer.strategy._ddp_kwargs["find_unused_parameters"]
+    assert isinstance(trainer.strategy._layer_sync, ProcessorSyncBatchNorm)
+    apart = build_trainer(replace(CPU, devices=2, sync_batchnorm=False), str(tmp_path), [], [])
+    assert apart.strategy._layer_sync is None
+    alone = build_trainer(CPU, str(tmp_path), [], [])
+    assert not isinstance(alone.strategy, DDPStrategy)
+    assert any(isinstance(callback, Execution) for callback in alone.callbacks)
+
+
+def test_the_groups_for_several_devices() -> None:
+    ddp = compose("train", TrainConfig, [*STORES, "trainer=ddp"]).trainer
+    slurm = compose("train", TrainConfig, [*STORES, "trainer=ddp_slurm"]).trainer
+    assert (ddp.devices, ddp.num_nodes, ddp.sync_batchnorm) == ("all", 1, True)
+    assert (slurm.devices, slurm.num_nodes, slurm.sync_batchnorm) == (4, 2, True)

@@ -1,0 +1,103 @@
+"""Two gloo processes on this machine."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from conftest import write_store
+from ddp_worker import leave
+from test_module import TINY
+
+from src.model.checkpoint import load_checkpoint
+
+ROOT = Path(__file__).parents[2]
+WORKER = Path(__file__).with_name("ddp_worker.py")
+STEPS = 5
+SETTINGS = [
+    *TINY,
+    "optimizer=rmsprop",
+    # Small steps: at the method's own rate rounding grows a hundredfold a step, and one process with another memory
+    # layout is no closer to itself.
+    "optimizer.lr=3e-5",
+    "optimizer.discriminator_lr=3e-5",
+    # RMSprop divides by the gradient's size, so a gradient that is 0 but for rounding (a bias in front of batch
+    # normalisation) makes a full step in any direction. With a large eps a step is as large as its gradient.
+    "optimizer.eps=1.0",
+    "model.discriminator.dropout=0",  # drawn by process
+    "model.discriminator.spatial_dropout=0",
+    "trainer.max_epochs=1",
+    "trainer.log_every_n_steps=1",
+]
+
+
+def run(folder: Path, *overrides: str) -> list[dict[str, Any]]:
+    """What both processes left, by rank."""
+    folder.mkdir()
+    done = subprocess.run(
+        [
+            sys.executable,
+            str(WORKER),
+            str(folder),
+            *SETTINGS,
+            "trainer=ddp",
+            "trainer.accelerator=cpu",
+            "trainer.devices=2",
+            *overrides,
+        ],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        check=False,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    return [torch.load(path, weights_only=True) for path in sorted(folder.glob("*.pt"))]
+
+
+@pytest.fixture(scope="module")
+def faces(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    folder = tmp_path_factory.mktemp("ddp")
+    write_store(folder / "train", 4 * STEPS, seed=1)
+    write_store(folder / "val", 3, seed=2)
+    return [f"data.train=[{folder}/train]", f"data.val=[{folder}/val]"]
+
+
+def test_two_processes_equal_one_with_twice_the_batch(tmp_path: Path, faces: list[str]) -> None:
+    first, second = run(tmp_path / "two", *faces, "data.batch_size=2")
+    leave(str(tmp_path), [*SETTINGS, *faces, "data.batch_size=4"])
+    one = torch.load(tmp_path / "0.pt", weights_only=True)
+    moved = 0.0
+    for name, tensor in first["networks"].items():
+        assert torch.equal(tensor, second["networks"][name]), f"{name} differs between the processes"
+        assert torch.allclose(tensor.float(), one["networks"][name].float(), rtol=0, atol=1e-5), name
+        if "running" not in name and "tracked" not in name:
+            assert torch.allclose(tensor, one["networks"][name], rtol=0, atol=1e-6), name
+            moved = max(moved, float((tensor - one["start"][name]).abs().max()))
+    assert moved > 1e-4, "a hundred times what is allowed to differ"
+    assert first["networks"]["generator.align.1.num_batches_tracked"] == STEPS
+    # Validation: 2 faces in one process, 1 in the other; means over all 3.
+    for name, value in one["metrics"].items():
+        if name.startswith("val/"):
+            assert first["metrics"][name] == second["metrics"][name] == pytest.approx(value, abs=1e-3), name
+
+
+def test_torchrun_draws_the_faces_once_and_makes_one_run(tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    settings = [*TINY, f"data.synthetic.out={tmp_path}/faces", "data.synthetic.train=8", "data.synthetic.val=2"]
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "src.train"]
+    processes = ["trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2", "trainer.max_epochs=1"]
+    done = subprocess.run(
+        [*launch, *settings, *processes, f"run_dir={out}"],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        check=False,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    assert load_checkpoint(out / "checkpoints/last.ckpt").iterations == 2, "8 faces, 2 processes, batches of 2"
+    assert not list(out.rglob("*.tmp"))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["faces", "run"]
