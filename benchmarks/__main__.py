@@ -11,7 +11,7 @@ from rich.table import Table
 
 from benchmarks.report import Figure, machine
 
-# Memory is measured before much is loaded; the longest comes last.
+# The longest comes last.
 NAMES = ("throughput", "memory", "step", "pairs", "prepare", "landmarks", "visibility", "store", "demo")
 
 

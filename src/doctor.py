@@ -103,9 +103,12 @@ def lightning_release(found: str | None) -> Iterator[Finding]:
 
 
 def optuna_release(found: str | None) -> Iterator[Finding]:
-    """Hydra's sweeper uses what optuna 3 has removed."""
+    """Hydra's sweeper uses what optuna 3 has removed, and optuna 2's storage what SQLAlchemy 2 has."""
     if found and int(found.split(".")[0]) >= 3:
         yield Finding("note", f"optuna {found}: sweep=optuna needs optuna 2", SETUP)
+    storage = version("sqlalchemy")
+    if storage and int(storage.split(".")[0]) >= 2:
+        yield Finding("note", f"sqlalchemy {storage}: hydra.sweeper.storage needs sqlalchemy 1", SETUP)
 
 
 def opencv(found: dict[str, str]) -> Iterator[Finding]:
@@ -219,7 +222,9 @@ def dashboard() -> Iterator[Finding]:
 
     mode = wandb_mode(WandbLoggerConfig())
     text = f"W&B: runs with logger=wandb go {mode}"
-    yield Finding("ok", text) if mode == "online" else Finding("note", text, "wandb login, or logger=csv")
+    forced = os.environ.get("WANDB_MODE")
+    fix = f"unset WANDB_MODE (it is {forced})" if forced else "wandb login, or logger=csv"
+    yield Finding("ok", text) if mode == "online" else Finding("note", text, fix)
 
 
 def disk(free: float) -> Iterator[Finding]:

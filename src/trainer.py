@@ -64,7 +64,7 @@ class TrainerConfig:
     threads: int | None = None
     """CPU threads a process; null: torch's own choice."""
     detect_anomaly: bool = False
-    """Say which operation made a NaN gradient; slow."""
+    """Say which layer, or which operation's gradient, was not finite first; slow."""
     profiler: Literal["simple", "operations"] | None = None
     """profile.txt in the run folder: time by hook (simple), and by operation (operations); null: none."""
 
@@ -129,6 +129,13 @@ def uses_devices(config: TrainerConfig, gpu: bool) -> int:
     return devices
 
 
+def check_devices(config: TrainerConfig) -> None:
+    """UserError if this machine cannot do what is asked for: no GPU or too few, a precision that they lack."""
+    gpu = uses_gpu(config)
+    uses_precision(config, gpu)
+    uses_devices(config, gpu)
+
+
 def launched_processes() -> int | None:
     """How many processes torchrun or SLURM's srun started of this run; None where this one was started by hand."""
     from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
@@ -147,6 +154,7 @@ def build_trainer(
     from lightning.pytorch.callbacks import ProgressBar
 
     from src.callbacks.limit import LimitByShare
+    from src.callbacks.nan import NotFinite
     from src.callbacks.profile import Profile
     from src.training.execution import Execution, ProcessorSyncBatchNorm
 
@@ -162,6 +170,8 @@ def build_trainer(
     shares = [x if isinstance(x, float) else None for x in (config.limit_train_batches, config.limit_val_batches)]
     if any(shares):
         callbacks = [*callbacks, LimitByShare(*shares)]
+    if config.detect_anomaly:
+        callbacks = [*callbacks, NotFinite()]
     if config.profiler is not None:
         callbacks = [*callbacks, Profile(run_dir, config.profiler)]
     sync = several and config.sync_batchnorm

@@ -2,12 +2,14 @@
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 
 from src.config.train import TrainConfig
+from src.errors import UserError
 from src.loss.objective import Objective
 from src.loss.terms import discriminator_loss
 from src.model.build import build_discriminator, build_generator, checkpoint_activations
@@ -145,14 +147,42 @@ def tuned(config: TrainConfig) -> TrainConfig:
         torch.set_num_threads(config.trainer.threads)
     with torch.random.fork_rng(range(torch.cuda.device_count()) if gpu else []):
         tried = settings(config, gpu)
-        steps = [FullStep(config, setting, device) for setting in tried]
-        seconds = fastest_seconds(steps, ROUNDS, device)
+        # On a GPU one after the other, for the memory that the run itself will have; nothing else loads it.
+        sets = [[setting] for setting in tried] if gpu else [tried]
+        seconds = [taken for some in sets for taken in _seconds(config, some, device)]
     best = tried[seconds.index(min(seconds))]
-    for setting, step, taken in zip(tried, steps, seconds, strict=True):
+    if min(seconds) == float("inf"):
+        raise UserError(
+            f"data.batch_size={config.data.batch_size} does not fit into the GPU's memory; use a smaller one"
+        )
+    for setting, taken in zip(tried, seconds, strict=True):
         chosen = "  < taken" if setting is best else ""
-        log.info("trainer.tune: %-28s %7.1f faces/s%s", setting, step.faces / taken, chosen)
-    del steps
-    if gpu:
-        torch.cuda.empty_cache()
-    trainer = replace(config.trainer, precision=best.precision, channels_last=best.channels_last)
-    return replace(config, trainer=trainer)
+        log.info("trainer.tune: %-28s %7.1f faces/s%s", setting, config.data.batch_size / taken, chosen)
+    return with_setting(config, best.precision, best.channels_last)
+
+
+def tuned_before(config: TrainConfig, before: Mapping[str, Any]) -> TrainConfig:
+    """The configuration with what a run has found out already, so that it goes on as it was.
+
+    Args:
+        config: of the run that goes on.
+        before: the configuration in its checkpoint, plain values.
+    """
+    trainer = before["trainer"]
+    return with_setting(config, trainer["precision"], trainer["channels_last"])
+
+
+def with_setting(config: TrainConfig, precision: Any, channels_last: bool) -> TrainConfig:
+    """The configuration with another precision and memory layout."""
+    return replace(config, trainer=replace(config.trainer, precision=precision, channels_last=channels_last))
+
+
+def _seconds(config: TrainConfig, some: Sequence[Setting], device: torch.device) -> list[float]:
+    """Of a step of each setting, in turn; infinite where a GPU's memory is too small."""
+    try:
+        return fastest_seconds([FullStep(config, setting, device) for setting in some], ROUNDS, device)
+    except torch.OutOfMemoryError:
+        return [float("inf")] * len(some)
+    finally:
+        if device.type == "cuda":
+            torch.cuda.empty_cache()

@@ -27,12 +27,19 @@ class ToDisk(TorchCheckpointIO):
     """Writes a checkpoint straight into its file and waits for the disk; Lightning's own builds it in memory first."""
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None) -> None:
-        """Write; OSError or, from torch's writer, RuntimeError where that cannot be done."""
+        """Write; OSError where that cannot be done."""
         # At the start of a batch the module counts it already; its hook is the last one before this.
         checkpoint["iterations"] = checkpoint["loops"]["fit_loop"]["epoch_loop.batch_progress"]["total"]["processed"]
         Path(path).parent.mkdir(parents=True, exist_ok=True)
+        # What a kill left may be `best.ckpt` too, by a second name: it must not be written into.
+        Path(path).unlink(missing_ok=True)
         with Path(path).open("wb") as file:
-            torch.save(checkpoint, file)
+            try:
+                torch.save(checkpoint, file)
+            except RuntimeError as error:
+                if not any(word in str(error) for word in ("PytorchStreamWriter", "inline_container")):
+                    raise
+                raise OSError(str(error).splitlines()[0]) from error  # how torch's writer says a full disk
             file.flush()
             os.fsync(file.fileno())
 
@@ -103,6 +110,9 @@ class Checkpoints(Callback):
         """Go on with the random numbers of the checkpoint, for a run that has nothing left to train too."""
         if self._random is not None:
             set_random_state(self._random)
+        elif trainer.global_rank:
+            # The networks are there, alike in all processes; the dropout masks of their faces must not be.
+            torch.manual_seed(torch.initial_seed() + trainer.global_rank)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Once more, after all that was set up since; from now on signals wait for the end of a batch."""
@@ -128,16 +138,16 @@ class Checkpoints(Callback):
             return
         signal, due = largest(trainer, self.signals.received, self._is_due(batches_done(trainer)))
         if signal or due:
-            self._before_validation = True
-            self.save(trainer)
-            self._before_validation = False
+            self._save_before_validation(trainer)
         if signal:
             raise self._stopped(trainer, signal)
 
     def on_validation_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
-        """Stop if that is asked for: the validation will be done again."""
+        """Stop if that is asked for: what was trained is saved, the validation will be done again."""
         # Several processes may have different numbers of batches here, and cannot agree.
         if self.signals.received and trainer.world_size == 1:
+            if trainer.state.fn == TrainerFn.FITTING and batches_done(trainer) != self._saved_batches:
+                self._save_before_validation(trainer)
             raise self._stopped(trainer, self.signals.received)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -173,8 +183,8 @@ class Checkpoints(Callback):
         problem = ""
         try:
             trainer.save_checkpoint(temporary)
-        except (OSError, RuntimeError) as error:  # torch's writer says a full disk in a RuntimeError
-            problem = str(error).splitlines()[0]
+        except OSError as error:
+            problem = str(error)
             trainer.strategy.barrier("Trainer.save_checkpoint")  # the other processes wait there
         if trainer.is_global_zero and not problem:
             try:
@@ -196,11 +206,12 @@ class Checkpoints(Callback):
 
     def state_dict(self) -> dict[str, Any]:
         """What a resumed run must know."""
-        return {"best": self.best, "validated": self.validated}
+        return {"best": self.best, "monitor": self.monitor, "validated": self.validated}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """The inverse of `state_dict`; a folder without `best.ckpt` of its own has had no best yet."""
-        self.best = state_dict["best"] if self.best_path.is_file() else None
+        """The inverse of `state_dict`; the best begins anew without a `best.ckpt` here or with another metric."""
+        known = self.best_path.is_file() and state_dict.get("monitor", self.monitor) == self.monitor
+        self.best = state_dict["best"] if known else None
         self.validated = state_dict.get("validated")
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
@@ -216,8 +227,18 @@ class Checkpoints(Callback):
         if checkpoint.get("processes", trainer.world_size) != trainer.world_size:
             begin_epoch_anew(checkpoint["loops"])  # other processes deal out other batches; see FaceData
 
+    def _save_before_validation(self, trainer: Trainer) -> None:
+        self._before_validation = True
+        try:
+            self.save(trainer)
+        finally:
+            self._before_validation = False
+
     def _is_due(self, batches: int) -> bool:
-        by_number = self.every_steps is not None and batches % self.every_steps == 0 and batches != self._saved_batches
+        # Groups of batches may step over the very number.
+        by_number = (
+            self.every_steps is not None and batches // self.every_steps > self._saved_batches // self.every_steps
+        )
         waited = time.monotonic() - self._saved_at
         by_time = self.every_seconds is not None and waited >= max(self.every_seconds, self._cost / MOST)
         return self._news or by_number or by_time
@@ -228,8 +249,8 @@ class Checkpoints(Callback):
         broken = [name for name, fine in zip(tensors, sums.isfinite().tolist(), strict=True) if not fine]
         if broken:
             raise UserError(
-                f"training has diverged: {broken[0]} is not finite; lower optimizer.lr. "
-                f"The checkpoints in {self.folder} are from before"
+                f"training has diverged: {broken[0]} is not finite. The checkpoints in {self.folder} are from before: "
+                f"resume={self.folder.parent} run_dir=NEW_FOLDER and a lower optimizer.lr"
             )
 
     def _put_in_place(self, written: Path) -> None:

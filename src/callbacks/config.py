@@ -12,8 +12,12 @@ class CallbacksConfig:
     """auto: a bar at a terminal, plain lines elsewhere."""
     progress_seconds: float = 20.0
     """Plain lines come at most this often, in seconds."""
-    monitor: Literal["val/psnr_rgb", "val/ssim_rgb", "val/psnr_y", "val/ssim_y"] = "val/psnr_rgb"
-    """The validation metric by which best.ckpt is chosen; higher is better."""
+    monitor: Literal[
+        "val/psnr_rgb", "val/ssim_rgb", "val/psnr_y", "val/ssim_y",
+        "val_ema/psnr_rgb", "val_ema/ssim_rgb", "val_ema/psnr_y", "val_ema/ssim_y",
+    ] = "val/psnr_rgb"  # fmt: skip
+    """The validation metric by which best.ckpt is chosen, of the last update's weights or (val_ema) of the averaged
+    ones; higher is better."""
     save_every_n_steps: int | None = 500
     """Save every so many batches, at least 1; null: not by their number."""
     save_every_seconds: float | None = 30.0

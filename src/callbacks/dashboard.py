@@ -32,7 +32,7 @@ def set_step(trainer: Trainer) -> None:
 def build_dashboard(config: TrainConfig) -> list[Callback]:
     """Clock, speed, panel and curves; nothing but the clock where nothing is logged.
 
-    To be placed before the callback that saves: a checkpoint then is newer than what is shown.
+    To be placed behind the callback that saves, which has to be the first.
     """
     callbacks: list[Callback] = [LoggerClock()]
     if config.logger.name == "none":

@@ -36,7 +36,7 @@ class Panel(Callback):
         self._pairs: Pairs | None = None
 
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Draw: at the epoch's end, where averaged weights are still in place."""
+        """Draw, with the weights of the last update, which `val/...` is about."""
         if trainer.sanity_checking or not trainer.is_global_zero:
             return
         data = trainer.datamodule  # type: ignore[attr-defined]
@@ -71,7 +71,7 @@ def first_pairs(data: FaceData, count: int, device: torch.device) -> Pairs:
         device: where to put them.
     """
     assert data.val_faces is not None
-    keys = [(VALIDATION_EPOCH, index) for index in range(min(count, len(data.val_faces)))]
+    keys = [(VALIDATION_EPOCH, index) for index in range(min(count, data.config.overfit or count, len(data.val_faces)))]
     batch = data.val_faces.__getitems__(keys)
     return make_batch(type(batch)(*(tensor.to(device) for tensor in batch)), data.config.heatmaps, data.resolution)
 

@@ -36,6 +36,8 @@ class Performance(Callback):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Begin anew."""
+        if pl_module.device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats(pl_module.device)  # of a sweep's run before
         self._ended = None
         self._clear()
 

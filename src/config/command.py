@@ -4,7 +4,6 @@ import functools
 import os
 import re
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -21,6 +20,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from src.config.job import FOLDER, JobFailed, run_as_job
 from src.config.keys import check_keys, dotted_keys, unknown_key
+from src.config.stamp import run_stamp
 from src.errors import UserError
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
@@ -167,7 +167,7 @@ def command(
 
         @functools.wraps(task)
         def main() -> None:
-            stamp = os.environ.setdefault(STAMP, time.strftime("%Y-%m-%d_%H-%M-%S"))
+            stamp = os.environ.setdefault(STAMP, run_stamp())
             os.environ.pop(FOLDER, None)
 
             def check() -> None:
@@ -198,7 +198,10 @@ def command(
                     folder = os.environ.pop(FOLDER, None)
                     if after_sweep is not None and folder is not None:
                         failed = after_sweep(Path(folder), stamp)
-                if failed:  # the table says why; the sweeper's own exception is about the same, or there is none
+                if failed:
+                    if problem is not None and not isinstance(problem, JobFailed):  # a job that was killed, say
+                        words = " ".join(f"{type(problem).__name__}: {problem}".split())
+                        print(f"error: the launcher ended with {words[:500]}", file=sys.stderr, flush=True)
                     raise JobFailed(f"{failed} jobs")
                 if problem is not None:
                     raise problem

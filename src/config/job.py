@@ -30,7 +30,9 @@ class TellFolder(Callback):
         os.environ[FOLDER] = str(Path(config.hydra.sweep.dir).resolve())
 
 
-def fit_for_sweep(config: DictConfig, folder: Path, sweep: Path, launcher: str) -> None:
+def fit_for_sweep(
+    config: DictConfig, folder: Path, sweep: Path, launcher: str, overrides: tuple[str, ...] = ()
+) -> None:
     """Give the job its own folder and the sweep's group; UserError for what a sweep cannot do.
 
     Args:
@@ -38,7 +40,12 @@ def fit_for_sweep(config: DictConfig, folder: Path, sweep: Path, launcher: str) 
         folder: of the job.
         sweep: the sweep's folder, whose name becomes the W&B group.
         launcher: the choice of `hydra/launcher`.
+        overrides: of the job.
     """
+    if any(override.startswith("run_dir=") for override in overrides):
+        raise UserError(
+            "run_dir in a sweep: every job gets a folder of its own; name the sweep's with hydra.sweep.dir="
+        )
     if "run_dir" in config:
         config.run_dir = str(folder)
     if "logger" in config and "group" in config.logger and config.logger.group is None:
@@ -58,21 +65,23 @@ def fit_for_sweep(config: DictConfig, folder: Path, sweep: Path, launcher: str) 
 def run_as_job(config: DictConfig, task: Callable[[], float | None], launch: str) -> float | None:
     """Run one job of a sweep; what the task gives back.
 
-    A job that fails leaves its reason in `job.json` and raises: the launchers go on with the others.
+    A job that fails leaves its reason in `job.json` and says it, with the traceback if it is no mistake of the user's.
+    The launchers go on with the others.
 
     Raises:
-        JobFailed: the task raised; its error line is said, and the traceback if it is not the user's mistake.
+        JobFailed: the task raised, in a search: the sweeper has to know.
     """
     hydra = HydraConfig.get()
     folder, overrides = Path(hydra.runtime.output_dir), tuple(hydra.overrides.task)
     number, launcher = int(hydra.job.num), hydra.runtime.choices["hydra/launcher"]
+    sweeper = hydra.runtime.choices["hydra/sweeper"]
 
     def record(status: Literal["running", "done", "failed"], error: str | None = None) -> None:
         write_record(folder, JobRecord(number, overrides, status, error, launch))
 
     record("running")
     try:
-        fit_for_sweep(config, folder, Path(hydra.sweep.dir), launcher)
+        fit_for_sweep(config, folder, Path(hydra.sweep.dir), launcher, overrides)
         result = task()
     except UserError as error:
         line = str(error)
@@ -88,4 +97,6 @@ def run_as_job(config: DictConfig, task: Callable[[], float | None], launch: str
     # Outside of the except clauses: the exception, and with it every tensor of its frames, is let go.
     record("failed", line)
     print(f"error: job {number}: {line}", file=sys.stderr, flush=True)
+    if sweeper == "basic":
+        return None  # with hydra.sweeper.max_batch_size it would start no further batch; the record tells enough
     raise JobFailed(line)

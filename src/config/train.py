@@ -68,5 +68,7 @@ class TrainConfig:
                 f"model.generator.heatmaps is {self.model.generator.heatmaps} but data.heatmaps.maps is "
                 f"{self.data.heatmaps.maps}: set the latter only, the former follows it"
             )
+        if self.callbacks.monitor.startswith("val_ema/") and not self.ema.enabled:
+            raise ValueError(f"callbacks.monitor={self.callbacks.monitor} needs ema.enabled=true")
         if self.loss.alignment > 0 and self.model.generator.localisation == "none":
             raise ValueError("loss.alignment needs an STN: set loss.alignment=0 with model.generator.localisation=none")

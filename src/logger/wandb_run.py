@@ -88,8 +88,8 @@ def start_run(config: WandbLoggerConfig, run_dir: str, run_config: dict[str, Any
             name=Path(run_dir).name,
             dir=run_dir,
             id=identity,
-            # Offline there is nobody to ask whether the run exists; the server joins its parts by their id.
-            resume="allow" if mode == "online" else None,
+            # Offline too: when a part is sent, this says that it belongs behind the others and not in their place.
+            resume="allow",
             mode=mode,
             config={**run_config, "revision": revision()},
             settings=wandb.Settings(silent=True, init_timeout=START_SECONDS, finish_timeout=FINISH_SECONDS),

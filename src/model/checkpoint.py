@@ -25,6 +25,10 @@ Weights = Literal["auto", "averaged", "raw"]
 REMEDY = "give one that src.train wrote (checkpoints/last.ckpt in a run folder)"
 
 
+class Damaged(UserError):  # noqa: N818 - it is what the file is
+    """A checkpoint that is cut short, damaged or exchanged for something else; the one before may still be whole."""
+
+
 @dataclass(frozen=True, eq=False)
 class Checkpoint:
     """A trained generator.
@@ -60,7 +64,7 @@ def load_checkpoint(path: str | Path, weights: Weights = "auto") -> Checkpoint:
             or one without the averaged weights that were asked for; one line each.
     """
     path = Path(path)
-    content = _read(path)
+    content = read_content(path)
     training, state = content.get("hyper_parameters"), content.get("state_dict")
     model = training.get("model") if isinstance(training, Mapping) else None
     values = model.get("generator") if isinstance(model, Mapping) else None
@@ -80,7 +84,7 @@ def load_checkpoint(path: str | Path, weights: Weights = "auto") -> Checkpoint:
     return Checkpoint(path, generator, config, training, _count(content, "epoch"), _count(content, "iterations"), taken)
 
 
-def _read(path: Path) -> dict[str, Any]:
+def read_content(path: Path) -> dict[str, Any]:
     """The file's content, every kind of bad file told apart."""
     if path.is_dir():
         raise UserError(f"{path} is a folder: {REMEDY}")
@@ -93,17 +97,17 @@ def _read(path: Path) -> dict[str, Any]:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except UserError:
         raise
-    except OSError as error:
-        raise UserError(f"{path} cannot be read: {error.strerror or error}") from None
+    except (OSError, MemoryError) as error:
+        raise UserError(f"{path} cannot be read: {getattr(error, 'strerror', None) or repr(error)}") from None
     except pickle.UnpicklingError as error:
         wanted = re.search(r"GLOBAL ([\w.]+)", str(error))
         what = f" ({wanted[1]})" if wanted else ""
-        raise UserError(
+        raise Damaged(
             f"{path} is refused: it holds more than tensors and plain values{what}, which could run code; "
             f"nothing was run; {REMEDY}"
         ) from None
     except Exception as error:  # damaged archives raise a dozen kinds
-        raise UserError(f"{path} is damaged ({_first_line(error)}); copy it again from where it was written") from None
+        raise Damaged(f"{path} is damaged ({_first_line(error)}); copy it again from where it was written") from None
     if not isinstance(content, dict):
         raise UserError(f"{path} is no checkpoint: it holds a {type(content).__name__}; {REMEDY}")
     return content
@@ -113,18 +117,18 @@ def _check_archive(path: Path, start: bytes) -> None:
     """A checkpoint is a zip archive with `NAME/data.pkl`, whole by the archive's own checksums."""
     if not start.startswith(b"PK\x03\x04"):
         what = "an empty file" if not start else "no archive of torch's"
-        raise UserError(f"{path} is no checkpoint ({what}); {REMEDY}")
+        raise Damaged(f"{path} is no checkpoint ({what}); {REMEDY}")
     try:
         with zipfile.ZipFile(path) as archive:
             if not any(name.endswith("/data.pkl") for name in archive.namelist()):
                 raise UserError(f"{path} is a zip file but no checkpoint; {REMEDY}")
             damaged = archive.testzip()  # torch itself does not look at the checksums
     except (zipfile.BadZipFile, EOFError):
-        raise UserError(
+        raise Damaged(
             f"{path} is cut short or damaged ({path.stat().st_size:,} bytes); copy it again from where it was written"
         ) from None
     if damaged is not None:
-        raise UserError(f"{path} is damaged (in {damaged}); copy it again from where it was written")
+        raise Damaged(f"{path} is damaged (in {damaged}); copy it again from where it was written")
 
 
 def _built(path: Path, values: Mapping[str, Any]) -> tuple[GeneratorConfig, nn.Module]:

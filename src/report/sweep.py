@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import math
+import os
 import sys
 from collections import Counter
 from dataclasses import asdict, dataclass
@@ -34,7 +35,9 @@ class JobRecord:
 
 
 def write_record(folder: Path, record: JobRecord) -> None:
-    """Write or replace `job.json`."""
+    """Write or replace `job.json`; of several processes of a job only the first one does."""
+    if os.environ.get("SLURM_PROCID", "0") != "0":
+        return
     temporary = folder / f"{RECORD}.tmp"
     temporary.write_text(json.dumps(asdict(record), indent=2) + "\n")
     temporary.replace(folder / RECORD)
@@ -164,12 +167,13 @@ def close_sweep(sweep: Path, launch: str) -> int:
     if not any(sweep.glob(f"**/{RECORD}")):
         return 0  # it ended before its first job, for a reason that is said elsewhere
     rows = [row for row in write_table(sweep) if row.record.launch == launch]
-    failed = [row for row in rows if row.record.status != "done"]
     print(f"sweep folder: {sweep}", file=sys.stderr)
-    if failed:
-        numbers = ", ".join(str(row.record.number) for row in failed)
-        print(f"error: {len(failed)} of {len(rows)} jobs failed: {numbers} (see {sweep / 'sweep.md'})", file=sys.stderr)
-    return len(failed)
+    for status, what in (("failed", "failed"), ("running", "have not ended, or were killed")):
+        numbers = [str(row.record.number) for row in rows if row.record.status == status]
+        if numbers:
+            jobs = f"{len(numbers)} of {len(rows)} jobs {what}: {', '.join(numbers)}"
+            print(f"error: {jobs} (see {sweep / 'sweep.md'})", file=sys.stderr)
+    return sum(row.record.status != "done" for row in rows)
 
 
 def main() -> None:

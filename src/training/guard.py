@@ -110,8 +110,8 @@ class Guard:
             names = dict.fromkeys(name for network in stuck for name in self._causes[network])
             raise UserError(
                 f"training has diverged: {', '.join(names)} not finite in {self._in_a_row[stuck[0]]} updates in a row "
-                "of the " + " and the ".join(stuck) + "; lower optimizer.lr or set optimizer.clip. "
-                "The weights stayed finite, earlier checkpoints are kept"
+                "of the " + " and the ".join(stuck) + "; the checkpoints are from before: resume=RUN_FOLDER "
+                "run_dir=NEW_FOLDER with a lower optimizer.lr or an optimizer.clip, or look for NaN with debug=nan"
             )
 
     def watch(self, accuracy: Tensor, batches: int, summed: Callable[[Tensor], Tensor], processes: int) -> None:

@@ -45,7 +45,6 @@ class FaceSR(LightningModule):
         self.guard = Guard(config.guard)
         self._faces = FaceMeans(config.data.heatmaps.maps)
         self._averaging = AverageWeights(config.ema.decay, config.data.heatmaps.maps) if config.ema.enabled else None
-        self._random: dict[str, Any] | None = None
         self._group: list[Pairs] = []  # batches since the last update
         self._group_size = 1
         self._means: dict[str, dict[str, Tensor]] = {}  # of a group, by network: the losses and D's accuracies
@@ -83,12 +82,8 @@ class FaceSR(LightningModule):
         return output
 
     def on_train_start(self) -> None:
-        """Go on with the random numbers where the checkpoint left them; the networks are on their device by now."""
+        """The networks are on their device by now."""
         self._statistics = {name: Statistics(network) for name, network in self._networks().items()}
-        if self._random is not None:
-            torch.set_rng_state(self._random["cpu"])
-            if len(self._random["cuda"]) == torch.cuda.device_count():
-                torch.cuda.set_rng_state_all(self._random["cuda"])
 
     def on_train_epoch_start(self) -> None:
         """Begin with a whole group: what a run that was cut in mid-group had gathered is gone."""
@@ -232,11 +227,12 @@ class FaceSR(LightningModule):
         checkpoint["hyper_parameters"] = to_plain(self.config)
         checkpoint["iterations"] = self.trainer.fit_loop.total_batch_idx + 1
         checkpoint["guard"] = self.guard.state_dict()
-        checkpoint["random"] = {"cpu": torch.get_rng_state(), "cuda": torch.cuda.get_rng_state_all()}
+        # Between two groups nothing else is on its way; a batch within a group logs what the group before did.
+        checkpoint["report"] = {name: float(value) for name, value in self._report.items()}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep the state of D's dropout for the start of the training."""
-        self._random = checkpoint.get("random")
+        """Go on with the guard's counts and with what the last update had to tell."""
+        self._report = dict(checkpoint.get("report", {}))
         if "guard" in checkpoint:
             self.guard.load_state_dict(checkpoint["guard"])
 

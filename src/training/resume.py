@@ -1,7 +1,7 @@
 """Going on in a run folder that is there already, or from a checkpoint that lies elsewhere."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -9,13 +9,15 @@ from omegaconf import OmegaConf
 
 from src.callbacks.signals import first_process
 from src.errors import UserError
-from src.model.checkpoint import _read as read_checkpoint
+from src.model.checkpoint import Damaged, read_content
 
 CONFIG = "config.yaml"
-FREE = ("run_dir", "resume", "trainer", "logger", "callbacks", "data.workers")
+FREE = ("run_dir", "resume", "trainer", "logger", "callbacks", "guard", "data.workers")
 """What may differ between a run and its continuation: how long, where and how it is shown, not what is learnt."""
-BOUND = ("trainer.accumulate", "trainer.sync_batchnorm")
+BOUND = ("trainer.accumulate", "trainer.sync_batchnorm", "trainer.limit_train_batches")
 """What of that may not."""
+ELSEWHERE = ("optimizer",)
+"""What may differ too where a checkpoint is gone on from in another folder: how a run that diverged is saved."""
 NEEDED = ("state_dict", "optimizer_states", "loops", "callbacks", "hyper_parameters", "iterations")
 """What a run goes on from; a checkpoint without one of these is only good for a generator."""
 
@@ -26,17 +28,17 @@ class Start:
 
     Attributes:
         path: the checkpoint that it goes on from, None for a new run.
-        iterations: batches done by then.
+        config: the configuration of that checkpoint's run, plain values.
         remarks: lines for the log.
     """
 
     path: Path | None
-    iterations: int = 0
+    config: Mapping[str, Any] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
 
 
 def start_from(run_dir: Path, config: dict[str, Any]) -> Start:
-    """Where a run in this folder begins; saves the configuration there.
+    """Where a run in this folder begins.
 
     The same command in the same folder goes on from its newest whole checkpoint: `last.ckpt`, or `previous.ckpt` where
     that is cut short or damaged, which is then set aside. A new folder begins with `resume`, if that is given.
@@ -46,7 +48,7 @@ def start_from(run_dir: Path, config: dict[str, Any]) -> Start:
         config: the run's configuration as plain values; `resume` is a checkpoint or a run folder.
 
     Raises:
-        UserError: no whole checkpoint, one of another configuration, nothing at `resume`.
+        UserError: no whole checkpoint, one of another configuration, nothing at `resume`, nothing left to train.
     """
     named = config.get("resume")
     found = _newest(run_dir / "checkpoints")
@@ -60,28 +62,47 @@ def start_from(run_dir: Path, config: dict[str, Any]) -> Start:
         _require_same(content, config, f"{run_dir} holds a run", "choose another run_dir, or delete the folder")
     elif named is not None:
         path, content, remarks = _from(Path(named))
-        _require_same(content, config, f"resume={named} is of a run", "give the same values, or leave resume= out")
+        remedy = "give the same values, or leave resume= out"
+        _require_same(content, config, f"resume={named} is of a run", remedy, (*FREE, *ELSEWHERE))
+        changed = differing(dict(content["hyper_parameters"]), config)
+        if changed:
+            remarks = [*remarks, f"changed from here on: {', '.join(changed)}"]
     else:
-        path, content, remarks = None, {}, []
-    if first_process():
+        return Start(None)
+    epochs, most = int(content["loops"]["fit_loop"]["epoch_progress"]["current"]["processed"]), _epochs(config)
+    if most < epochs or (found is None and most == epochs):
+        raise UserError(
+            f"trainer.max_epochs={most}: {path} has {epochs} epochs behind it; give a larger trainer.max_epochs"
+        )
+    done = f"going on from {path}: {int(content['iterations']):,} batches done"
+    return Start(path, content["hyper_parameters"], (*remarks, done))
+
+
+def save_config(run_dir: Path, config: dict[str, Any]) -> None:
+    """Write `config.yaml` in the run folder, which is made; UserError where that cannot be done."""
+    if not first_process():
+        return
+    try:
         run_dir.mkdir(parents=True, exist_ok=True)
         temporary = run_dir / "config.tmp"
         OmegaConf.save(OmegaConf.create(config), temporary)
         temporary.replace(run_dir / CONFIG)
-    if path is None:
-        return Start(None)
-    iterations = int(content["iterations"])
-    return Start(path, iterations, (*remarks, f"going on from {path}: {iterations:,} batches done"))
+    except OSError as error:
+        raise UserError(f"run_dir={run_dir} cannot be written ({error}); free some space, or name another") from error
 
 
-def differing(before: Any, after: Any, prefix: str = "") -> list[str]:
+def differing(before: Any, after: Any, free: tuple[str, ...] = FREE, prefix: str = "") -> list[str]:
     """The dotted keys in which two configurations differ, but for those that are free to."""
     if isinstance(before, dict) and isinstance(after, dict):
         keys = sorted({*before, *after})
-        return [name for key in keys for name in differing(before.get(key), after.get(key), f"{prefix}{key}.")]
+        return [name for key in keys for name in differing(before.get(key), after.get(key), free, f"{prefix}{key}.")]
     name = prefix.rstrip(".")
-    free = any(name == key or name.startswith(f"{key}.") for key in FREE) and name not in BOUND
-    return [] if free or before == after else [name]
+    may = any(name == key or name.startswith(f"{key}.") for key in free) and name not in BOUND
+    return [] if may or before == after else [name]
+
+
+def _epochs(config: dict[str, Any]) -> int:
+    return int(config["trainer"]["max_epochs"])
 
 
 def _newest(folder: Path) -> tuple[Path, dict[str, Any], list[str]] | None:
@@ -91,7 +112,7 @@ def _newest(folder: Path) -> tuple[Path, dict[str, Any], list[str]] | None:
     for path in paths:
         try:
             content = _whole(path)
-        except UserError as error:
+        except Damaged as error:
             remarks.append(f"not used: {error}")
             continue
         if first_process():
@@ -119,22 +140,24 @@ def _from(named: Path) -> tuple[Path, dict[str, Any], list[str]]:
         if path.exists():
             try:
                 return path, _whole(path), [] if path == last else [f"{last} cannot be used"]
-            except UserError:
+            except Damaged:
                 continue
     raise UserError(f"resume={named}: there is no whole checkpoint in {folder}: give a run folder or a checkpoint file")
 
 
 def _whole(path: Path) -> dict[str, Any]:
     """The content of a checkpoint that a run can go on from; nothing in it is executed."""
-    content = read_checkpoint(path)
+    content = read_content(path)
     missing = [key for key in NEEDED if key not in content]
     if missing or not isinstance(content["hyper_parameters"], Mapping):
         raise UserError(f"{path} is not from a training ({', '.join(missing) or 'no configuration'}: not in it)")
     return content
 
 
-def _require_same(content: dict[str, Any], config: dict[str, Any], whose: str, remedy: str) -> None:
-    other = differing(dict(content["hyper_parameters"]), config)
+def _require_same(
+    content: dict[str, Any], config: dict[str, Any], whose: str, remedy: str, free: tuple[str, ...] = FREE
+) -> None:
+    other = differing(dict(content["hyper_parameters"]), config, free)
     if other:
         raise UserError(f"{whose} of another configuration, which differs in {', '.join(other[:5])}; {remedy}")
 

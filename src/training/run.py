@@ -4,10 +4,12 @@ import logging
 import signal
 import sys
 import warnings
+from contextlib import suppress
 from pathlib import Path
 
 import torch
 from lightning import seed_everything
+from lightning.pytorch.strategies.launchers import _SubprocessScriptLauncher
 
 from src.callbacks.checkpoints import Checkpoints, batches_done
 from src.callbacks.dashboard import build_dashboard
@@ -18,9 +20,11 @@ from src.data.module import FaceData
 from src.errors import UserError
 from src.logger import build_loggers, close_loggers
 from src.model.build import parameter_count, to_plain
-from src.trainer import build_trainer
+from src.revision import revision
+from src.trainer import build_trainer, check_devices
 from src.training.module import FaceSR
-from src.training.resume import start_from
+from src.training.resume import save_config, start_from
+from src.tuning import tuned, tuned_before
 
 log = logging.getLogger(__name__)
 PROJECT_LOG = logging.getLogger("src")
@@ -36,7 +40,7 @@ def train(config: TrainConfig) -> Path:
     run_dir = Path(config.run_dir)
     if run_dir.exists() and not run_dir.is_dir():
         raise UserError(f"run_dir={run_dir} is a file: name a folder")
-    PROJECT_LOG.setLevel(logging.INFO)
+    PROJECT_LOG.setLevel(logging.INFO if first_process() else logging.WARNING)
     if not PROJECT_LOG.handlers:
         PROJECT_LOG.addHandler(logging.StreamHandler(sys.stderr))
     log.info("run folder: %s", run_dir)
@@ -49,23 +53,33 @@ def train(config: TrainConfig) -> Path:
         except Stopped as stopped:
             stopped_by = stopped.number
             raise
+        except UserError:
+            if first_process():
+                raise
+            sys.exit(0)  # the first one says it; Lightning ends the first one when another ends with another code
         finally:
-            close_loggers(config.logger, config.run_dir)
+            signals.wait_for_the_batch(False)
             if stopped_by == signal.SIGUSR1 and first_process():
-                requeue()
+                requeue()  # before W&B takes its time: a job's is running out
+            close_loggers(config.logger, config.run_dir)
             log.info("run folder: %s", run_dir)
             _log_to(None)
 
 
 def _fit(config: TrainConfig, run_dir: Path, signals: Signals) -> Path:
-    # The data first: a wrong path is told before weights are fetched or a log is written.
+    # Device and data first: what is wrong with them is told before weights are fetched or anything is written.
+    check_devices(config.trainer)
     data = FaceData(config.data, config.model.generator.heb.resolution, config.seed)
     data.prepare_data()
     data.setup("fit")
+    start = start_from(run_dir, to_plain(config))
+    if config.trainer.tune:
+        config = tuned(config) if start.path is None else tuned_before(config, start.config)
     module = FaceSR(config)
     plain = to_plain(config)
-    start = start_from(run_dir, plain)
-    _log_to(run_dir / "train.log")
+    save_config(run_dir, plain)
+    if first_process():
+        _log_to(run_dir / "train.log")
     checkpoints = Checkpoints(
         config.run_dir,
         config.callbacks.monitor,
@@ -96,6 +110,7 @@ def _fit(config: TrainConfig, run_dir: Path, signals: Signals) -> Path:
     )
     for remark in start.remarks:
         log.info("%s", remark)
+    log.info("revision %s", revision())
     try:
         trainer.fit(module, data, ckpt_path=start.path, weights_only=True)
         if checkpoints.validated != batches_done(trainer):
@@ -103,9 +118,15 @@ def _fit(config: TrainConfig, run_dir: Path, signals: Signals) -> Path:
     except Stopped as stopped:
         name = signal.Signals(stopped.number).name
         if checkpoints.last_path.exists():
-            log.info("%s: saved %s: the same command goes on", name, checkpoints.last_path)
+            log.info("%s: saved %s: the same command with run_dir=%s goes on", name, checkpoints.last_path, run_dir)
         else:
             log.info("%s: nothing was saved yet: the same command begins anew", name)
+        raise
+    except UserError:
+        # The others may be waiting for this one, on a GPU for half an hour.
+        launcher = trainer.strategy.launcher
+        if isinstance(launcher, _SubprocessScriptLauncher):
+            launcher.kill(signal.SIGKILL)
         raise
     log.info("newest checkpoint: %s", checkpoints.last_path)
     if checkpoints.best is not None:
@@ -117,9 +138,13 @@ def _log_to(path: Path | None) -> None:
     """Write what is said to this file too, and to no other: a sweep's jobs follow one another in one process."""
     for handler in [handler for handler in PROJECT_LOG.handlers if isinstance(handler, logging.FileHandler)]:
         PROJECT_LOG.removeHandler(handler)
-        handler.close()
+        with suppress(OSError):  # a full disk has been told
+            handler.close()
     if path is not None:
-        PROJECT_LOG.addHandler(logging.FileHandler(path))
+        try:
+            PROJECT_LOG.addHandler(logging.FileHandler(path))
+        except OSError as error:
+            raise UserError(f"{path} cannot be written ({error}); free some space, or name another run_dir") from error
 
 
 def quieten() -> None:

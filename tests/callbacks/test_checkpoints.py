@@ -110,6 +110,31 @@ def test_an_update_of_several_batches_is_not_cut(tmp_path: Path, monkeypatch: py
     assert [batches for batches, _ in saves] == [3, 4, 4]  # the epoch's last group is of one batch
 
 
+def test_a_number_within_a_group_is_not_missed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    callback = Checkpoints(str(tmp_path), "val/psnr_rgb", every_steps=2, accumulate=3)
+    saves = recorded(callback, monkeypatch)
+    fit(callback, Line(), epochs=1)
+    assert [batches for batches, _ in saves] == [3, 4, 4]
+
+
+def test_what_a_kill_left_under_two_names_is_not_written_into(tmp_path: Path) -> None:
+    callback = Checkpoints(str(tmp_path), "val/psnr_rgb")
+    fit(callback, Line(20.0), epochs=1)
+    before = callback.best_path.read_bytes()
+    (callback.folder / "checkpoint.tmp").hardlink_to(callback.best_path)
+    again = Checkpoints(str(tmp_path), "val/psnr_rgb")
+    fit(again, Line(19.0), epochs=2, ckpt=callback.last_path)
+    assert again.best_path.read_bytes() == before
+
+
+def test_another_metric_begins_its_own_best(tmp_path: Path) -> None:
+    callback = Checkpoints(str(tmp_path), "val/psnr_rgb")
+    fit(callback, Line(20.0), epochs=1)
+    again = Checkpoints(str(tmp_path), "val/ssim_rgb")
+    again.load_state_dict(callback.state_dict())
+    assert again.best is None
+
+
 def test_the_best_score_survives_a_resume_but_not_another_folder(tmp_path: Path) -> None:
     callback = Checkpoints(str(tmp_path / "a"), "val/psnr_rgb")
     fit(callback, Line(20.0), epochs=1)

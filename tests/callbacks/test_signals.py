@@ -82,7 +82,7 @@ def test_a_signal_to_the_whole_group_saves_and_ends_with_its_code(
     assert ended == code, said
     assert "Traceback" not in said
     lines = said.strip().splitlines()
-    assert lines[-2] == f"{number.name}: saved {run.last}: the same command goes on"
+    assert lines[-2] == f"{number.name}: saved {run.last}: the same command with run_dir={run.folder} goes on"
     assert lines[-1] == f"run folder: {run.folder}"
     if number == signal.SIGTERM:
         return  # once is enough
@@ -94,6 +94,29 @@ def test_a_signal_to_the_whole_group_saves_and_ends_with_its_code(
         time.sleep(0.05)
     os.killpg(again.process.pid, signal.SIGKILL)
     assert f"going on from {run.last}: {saved} batches done" in (tmp_path / "run/train.log").read_text()
+
+
+def test_a_signal_in_a_validation_loses_no_batch_before_it(
+    tmp_path: Path, stores: list[str], started: list[Run]
+) -> None:
+    # An epoch is ten batches, of which the seventh is saved; the validation takes minutes.
+    faces = write_store(tmp_path / "faces", 3000, seed=3)
+    words = [
+        "callbacks.save_every_n_steps=7",
+        "trainer.val_every_n_epochs=1",
+        "trainer.log_every_n_steps=1",
+        "logger=csv",
+    ]
+    run = Run(tmp_path / "run", [stores[0], f"data.val=[{faces}]"], *words)
+    started.append(run)
+    while "\n10," not in (run.folder / "metrics.csv").read_text():
+        assert run.process.poll() is None
+        time.sleep(0.05)
+    time.sleep(1)
+    os.killpg(run.process.pid, signal.SIGTERM)
+    code, said = run.ends()
+    assert code == 143, said
+    assert run.iterations() == 10
 
 
 def test_slurms_signal_requeues_the_job(tmp_path: Path, stores: list[str], started: list[Run]) -> None:

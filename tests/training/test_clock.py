@@ -24,7 +24,8 @@ def trainer(batches: int, *callbacks: Timer) -> Any:
         SimpleNamespace(
             num_training_batches=10,
             max_epochs=4,
-            fit_loop=SimpleNamespace(total_batch_idx=batches),
+            current_epoch=batches // 10,
+            fit_loop=SimpleNamespace(batch_idx=batches % 10),
             callbacks=list(callbacks),
             world_size=1,
         ),

@@ -60,7 +60,7 @@ def same(one: Any, other: Any) -> bool:
     [
         (["data.workers=0", "trainer.max_epochs=2"], slice(None), 1),
         (["data.workers=2", "trainer.max_epochs=3", "trainer.val_every_n_epochs=2"], slice(1, None, 4), 1),
-        (["data.workers=1", "trainer.max_epochs=2", "trainer.accumulate=2"], slice(0, None, 3), 2),
+        (["data.workers=1", "trainer.max_epochs=2", "trainer.accumulate=2"], slice(None), 2),
     ],
 )
 def test_from_every_checkpoint_of_a_run_the_same_command_makes_the_same_run(
@@ -224,7 +224,7 @@ def test_the_checkpoint_before_is_taken_when_the_last_is_damaged(
     damaged = last.exists()
     start = start_from(run, to_plain(small(whole)))
     assert start.path == previous
-    assert start.iterations == 2, "the one before the end"
+    assert "2 batches done" in start.remarks[-1], "the one before the end"
     assert not last.exists(), "or it would become the one before, and the good one be lost"
     assert damaged == (run / "checkpoints/last.damaged").exists()
     assert len(start.remarks) == 1 + damaged
@@ -275,7 +275,8 @@ def test_a_new_folder_begins_where_resume_says(tmp_path: Path, whole: Path) -> N
     [
         (["resume=nowhere"], r"resume=nowhere: nowhere does not exist"),
         (["resume=."], r"resume=\.: there is no whole checkpoint in"),
-        (["resume={run}", "seed=2", "optimizer.lr=0.1"], r"differs in optimizer\.lr, seed; give the same values"),
+        (["resume={run}", "seed=2", "data.batch_size=3"], r"differs in data\.batch_size, seed; give the same values"),
+        (["resume={run}"], r"max_epochs=1: .*last\.ckpt has 1 epochs behind it; give a larger trainer\.max_epochs"),
         (["resume={run}", "trainer.accumulate=2"], r"differs in trainer\.accumulate"),
     ],
 )
@@ -298,4 +299,55 @@ def test_another_configuration_does_not_overwrite_a_run(run: Path, whole: Path) 
     with pytest.raises(UserError, match=r"differs in optimizer\.lr, seed; choose another run_dir"):
         start_from(run, to_plain(small(whole, "seed=2", "optimizer.lr=0.1")))
     assert (run / "config.yaml").read_text() == before
-    assert start_from(run, to_plain(small(whole, "trainer.max_epochs=4"))).path == run / "checkpoints/last.ckpt"
+    further = small(whole, "trainer.max_epochs=4", "guard.max_consecutive=3")
+    assert start_from(run, to_plain(further)).path == run / "checkpoints/last.ckpt"
+
+
+def test_fewer_epochs_than_there_have_been_are_said_in_a_line(tmp_path: Path, whole: Path) -> None:
+    train(small(whole, "trainer.max_epochs=2", f"run_dir={tmp_path}/run"))
+    with pytest.raises(UserError, match=r"max_epochs=1: .* has 2 epochs behind it"):
+        train(small(whole, f"run_dir={tmp_path}/run"))
+
+
+def test_a_run_that_diverged_goes_on_elsewhere_at_a_lower_rate(
+    tmp_path: Path, whole: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    words = [f"resume={whole}/run", "trainer.max_epochs=2", "optimizer.lr=1e-5", f"run_dir={tmp_path}/new"]
+    with caplog.at_level("INFO", "src"):
+        last = train(small(whole, *words))
+    assert "changed from here on: optimizer.lr" in caplog.text
+    content = torch.load(last, weights_only=True)
+    assert content["iterations"] == 6
+    assert content["optimizer_states"][0]["param_groups"][0]["lr"] <= 1e-5
+
+
+def test_a_checkpoint_that_cannot_be_read_now_is_not_taken_for_a_damaged_one(
+    run: Path, whole: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr("src.model.checkpoint.torch.load", fail)
+    with pytest.raises(UserError, match=r"last\.ckpt cannot be read: Input/output error"):
+        start_from(run, to_plain(small(whole)))
+    assert (run / "checkpoints/last.ckpt").exists()
+
+
+def test_a_tuned_run_goes_on_with_what_it_has_found(
+    tmp_path: Path, whole: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    words = ["trainer.tune=true", f"run_dir={tmp_path}/tuned"]
+    monkeypatch.setattr("src.tuning.ROUNDS", 1)
+    # As if the contiguous layout in bfloat16 had been the fastest.
+    monkeypatch.setattr("src.tuning.fast_bfloat16", lambda gpu: True)
+    monkeypatch.setattr("src.tuning.fastest_seconds", lambda steps, *_: [3.0, 2.0, 1.0, 4.0][: len(steps)])
+    with caplog.at_level("INFO", "src"):
+        train(small(whole, *words))
+    assert "bf16-mixed " in caplog.text.partition("< taken")[0].splitlines()[-1]
+    assert "precision bf16-mixed" in caplog.text
+    trainer = torch.load(tmp_path / "tuned/checkpoints/last.ckpt", weights_only=True)["hyper_parameters"]["trainer"]
+    assert (trainer["precision"], trainer["channels_last"]) == ("bf16-mixed", False)
+    monkeypatch.setattr("src.tuning.fastest_seconds", lambda *_: pytest.fail("not once more"))
+    train(small(whole, *words, "trainer.max_epochs=2"))
+    again = torch.load(tmp_path / "tuned/checkpoints/last.ckpt", weights_only=True)["hyper_parameters"]["trainer"]
+    assert (again["precision"], again["channels_last"]) == ("bf16-mixed", False)
