@@ -180,7 +180,7 @@ def command(
 
             def run(config: DictConfig) -> float | None:
                 if HydraConfig.get().mode == RunMode.MULTIRUN:
-                    return run_as_job(config, lambda: task(validated(config, schema)), stamp)
+                    return run_as_job(config, lambda: task(validated(config, schema)), stamp, after_sweep is not None)
                 guarded(lambda: task(validated(config, schema)))
                 return None
 

@@ -62,14 +62,22 @@ def fit_for_sweep(
             )
 
 
-def run_as_job(config: DictConfig, task: Callable[[], float | None], launch: str) -> float | None:
+def run_as_job(
+    config: DictConfig, task: Callable[[], float | None], launch: str, has_table: bool = False
+) -> float | None:
     """Run one job of a sweep; what the task gives back.
 
     A job that fails leaves its reason in `job.json` and says it, with the traceback if it is no mistake of the user's.
     The launchers go on with the others.
 
+    Args:
+        config: the job's.
+        task: what to run.
+        launch: the stamp of this launch of the sweep.
+        has_table: the records are looked at in the end, so that a failure need not be raised to be known.
+
     Raises:
-        JobFailed: the task raised, in a search: the sweeper has to know.
+        JobFailed: the task raised; not in a plain sweep with a table.
     """
     hydra = HydraConfig.get()
     folder, overrides = Path(hydra.runtime.output_dir), tuple(hydra.overrides.task)
@@ -97,6 +105,6 @@ def run_as_job(config: DictConfig, task: Callable[[], float | None], launch: str
     # Outside of the except clauses: the exception, and with it every tensor of its frames, is let go.
     record("failed", line)
     print(f"error: job {number}: {line}", file=sys.stderr, flush=True)
-    if sweeper == "basic":
+    if sweeper == "basic" and has_table:
         return None  # with hydra.sweeper.max_batch_size it would start no further batch; the record tells enough
     raise JobFailed(line)

@@ -15,7 +15,7 @@ from src.config.compose import compose
 from src.config.job import JobFailed, fit_for_sweep
 from src.config.train import TrainConfig
 from src.errors import UserError
-from src.report.sweep import close_sweep
+from src.report.sweep import JobRecord, close_sweep, write_record
 
 ROOT = Path(__file__).parents[2]
 STORES = ["data.train=[a]", "data.val=[a]"]
@@ -180,6 +180,42 @@ def test_several_processes_in_a_sweep_on_one_machine_are_refused(tmp_path: Path,
     with pytest.raises(UserError, match=f"trainer.{key}=2 in a sweep.*which is the whole sweep"):
         fit_for_sweep(config, tmp_path / "0", tmp_path, launcher)
     fit_for_sweep(config, tmp_path / "0", tmp_path, "submitit_slurm")
+
+
+def test_a_failed_job_does_not_keep_the_next_batch_of_jobs_from_starting(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    words = ["-m", "seed=2,1,3,4", "hydra.sweeper.max_batch_size=1", f"hydra.sweep.dir={tmp_path}/sweep"]
+    assert launch(monkeypatch, faulty_task(), *words) == 1
+    assert [record["status"] for record in records(tmp_path / "sweep")] == ["failed", "done", "failed", "done"]
+
+
+def test_a_folder_for_all_jobs_is_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    words = ["-m", "seed=1,4", f"run_dir={tmp_path}/run", f"hydra.sweep.dir={tmp_path}/sweep"]
+    assert launch(monkeypatch, faulty_task(), *words) == 1
+    assert "name the sweep's with hydra.sweep.dir=" in capfd.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_job_that_was_killed_is_told_apart_from_one_that_failed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number, status in enumerate(("done", "failed", "running", "running")):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        write_record(folder, JobRecord(number, (f"seed={number}",), status, launch="now"))  # type: ignore[arg-type]
+    assert close_sweep(tmp_path, "now") == 3
+    said = capsys.readouterr().err
+    assert "1 of 4 jobs failed: 1 (see" in said
+    assert "2 of 4 jobs have not ended, or were killed: 2, 3 (see" in said
+
+
+def test_only_the_first_process_of_a_job_writes_its_record(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("SLURM_PROCID", "1")
+    write_record(tmp_path, JobRecord(0, (), "done"))
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_sweep_needs_the_csv(tmp_path: Path) -> None:

@@ -121,6 +121,7 @@ def test_an_offline_run_holds_curves_faces_and_configuration_and_goes_on(
     run(3)
     _, second = parts(tmp_path / "out")
     assert second.name.endswith(f"-{identity}"), "the same W&B run"
+    assert all(r.run.resume for r in records(second) if r.WhichOneof("record_type") == "run"), "when it is sent, too"
     assert [row["iterations"] for row in history(second) if "loss/total" in row] == [8]
     assert caplog.text.count("wandb sync") == 2
     assert f"wandb sync {part} {second}" in caplog.text

@@ -100,4 +100,7 @@ def test_torchrun_draws_the_faces_once_and_makes_one_run(tmp_path: Path) -> None
     assert done.returncode == 0, done.stderr
     assert load_checkpoint(out / "checkpoints/last.ckpt").iterations == 2, "8 faces, 2 processes, batches of 2"
     assert not list(out.rglob("*.tmp"))
+    first, second = torch.load(out / "checkpoints/last.ckpt", weights_only=True)["random_states"]
+    assert not torch.equal(first["torch"], second["torch"]), "each process draws dropout masks of its own"
+    assert (out / "train.log").read_text().count("newest checkpoint") == 1
     assert sorted(path.name for path in tmp_path.iterdir()) == ["faces", "run"]

@@ -12,6 +12,7 @@ from lightning.pytorch.plugins import MixedPrecision
 from test_module import fit, tiny
 
 from src.callbacks.checkpoints import Checkpoints
+from src.callbacks.nan import NotFinite
 from src.errors import UserError
 from src.training.guard import Guard, GuardConfig, causes, not_finite
 
@@ -100,6 +101,21 @@ def test_three_in_a_row_end_the_run_and_say_why(stores: list[str], spoiled: dict
     with pytest.raises(UserError, match=f"training has diverged: {words}"):
         fit(config, callbacks=[spoil])
     assert len(spoil.moved) == 6, "the 7th batch ended the run"
+
+
+@pytest.mark.parametrize("field", ["lr", "heatmaps"])
+def test_looking_for_nan_names_the_part_of_the_data(stores: list[str], field: str) -> None:
+    with pytest.raises(UserError, match=f"batch 2 of epoch 1: `{field}` of its faces 0 is not finite"):
+        fit(tiny(stores, "trainer.max_epochs=1"), callbacks=[Spoil({1}, field), NotFinite()])
+
+
+def test_looking_for_nan_names_the_layer(stores: list[str]) -> None:
+    class Break(Callback):
+        def on_train_batch_start(self, trainer: Trainer, module: LightningModule, *_: Any) -> None:
+            torch.nn.init.constant_(module.get_parameter("generator.tail.0.weight"), NAN)
+
+    with pytest.raises(UserError, match=r"come from generator\.tail\.0 \(Conv2d\); its weight not finite"):
+        fit(tiny(stores, "trainer.max_epochs=1"), callbacks=[Break(), NotFinite()])
 
 
 def test_the_checkpoint_from_before_is_kept(stores: list[str], tmp_path: Path) -> None:
