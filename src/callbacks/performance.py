@@ -15,8 +15,8 @@ class Performance(Callback):
     """Logs `perf/*` every `log_every_n_steps` batches, over the batches since the last time.
 
     - `perf/faces_per_second`: of all processes together;
-    - `perf/step_ms`: from a batch's start to its end, both updates;
-    - `perf/data_wait`: share of the time between one batch's end and the next one's start, 0-1;
+    - `perf/step_ms`: from a batch's arrival to its end: pairs, heatmaps and both updates;
+    - `perf/data_wait`: share of the time from one batch's end to the next one's arrival from the loader, 0-1;
     - `perf/memory_gib`: the most so far: of tensors on the GPU, or of the process on a CPU.
 
     Validating and saving are not in it, and neither is the batch after them or the first one, whose wait would be
@@ -50,8 +50,9 @@ class Performance(Callback):
         self._ended = None
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
-        """The batch is there."""
-        self._started = time.perf_counter()
+        """The batch is there, since a moment in which its pairs were made."""
+        arrived = getattr(trainer.datamodule, "arrived", None)  # type: ignore[attr-defined]
+        self._started = time.perf_counter() if arrived is None else arrived
         self._counts = self._ended is not None
         if self._ended is not None:
             self._waiting += self._started - self._ended

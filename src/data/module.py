@@ -46,6 +46,7 @@ class FaceData(LightningDataModule):
         self.train_faces: FaceDataset | None = None
         self.val_faces: FaceDataset | None = None
         self.position: tuple[int, int] | None = None
+        self.arrived: float | None = None  # when the loader gave the newest batch, by time.perf_counter
         self.prepared = False
 
     def prepare_data(self) -> None:
@@ -130,6 +131,11 @@ class FaceData(LightningDataModule):
             log.warning("other processes than before share the faces: epoch %d begins anew", epoch + 1)
             batches = 0
         self.position = epoch, batches
+
+    def on_before_batch_transfer(self, batch: FaceBatch, dataloader_idx: int) -> FaceBatch:
+        """Note that the loader has done its part."""
+        self.arrived = time.perf_counter()
+        return batch
 
     def on_after_batch_transfer(self, batch: FaceBatch, dataloader_idx: int) -> Pairs:
         """Pairs and heatmaps, on the device that trains."""
