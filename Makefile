@@ -62,8 +62,8 @@ sweep: setup ## many runs of EXPERIMENT and a table: SWEEP=optuna, seeds, or non
 ablations: setup ## train every ablation of celeba16x on the stores TRAIN, VAL and write a table; ARGS=
 	$(RUN) -m src.train -m 'experiment=glob(ablation/*)' data.train='[$(TRAIN)]' data.val='[$(VAL)]' $(ARGS)
 
-test: setup ## run the tests
-	$(RUN) -m pytest -q
+test: setup ## run the tests, two at a time
+	OMP_NUM_THREADS=1 $(RUN) -m pytest -q -n 2 --dist worksteal
 
 check: setup ## lint, formatting, types, every configuration
 	$(BIN)/ruff check .

@@ -3,6 +3,7 @@
 Lightning is imported when a trainer is built: a command's settings are checked before seconds go into imports.
 """
 
+import logging
 import os
 import re
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from lightning import Callback, Trainer
     from lightning.fabric.plugins.environments.cluster_environment import ClusterEnvironment
     from lightning.pytorch.loggers import Logger
+
+log = logging.getLogger(__name__)
 
 Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
 
@@ -134,6 +137,8 @@ def check_devices(config: TrainerConfig) -> None:
     gpu = uses_gpu(config)
     uses_precision(config, gpu)
     uses_devices(config, gpu)
+    if config.devices == "all" and not gpu:
+        log.warning("trainer.devices=all: no GPU here, so one process trains on the CPU")
 
 
 def launched_processes() -> int | None:

@@ -62,7 +62,9 @@ class ProgressLines(Callback):
         """The validation's metrics."""
         if not trainer.is_global_zero:
             return
-        metrics = {name: float(value) for name, value in trainer.callback_metrics.items() if name.startswith("val")}
+        validated = [name for name in trainer.callback_metrics if name.startswith("val")]
+        validated.sort(key=lambda name: name.startswith("val_ema/"))
+        metrics = {name: float(trainer.callback_metrics[name]) for name in validated}
         _say(f"epoch {trainer.current_epoch + 1} " + " ".join(f"{name} {value:.4g}" for name, value in metrics.items()))
         # The validation's time is not the training's.
         self.faces, self.printed = 0, time.monotonic()

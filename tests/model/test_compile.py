@@ -48,4 +48,6 @@ def test_the_compiled_generator_gives_the_same(config: MTUNConfig | LightConfig)
         assert network.state_dict().keys() == plain.state_dict().keys()
     for (name, parameter), other in zip(compiled.named_parameters(), plain.parameters(), strict=True):
         if other.grad is not None:
-            torch.testing.assert_close(parameter.grad, other.grad, msg=lambda text, name=name: f"{name}: {text}")
+            torch.testing.assert_close(
+                parameter.grad, other.grad, rtol=1e-3, atol=1e-4, msg=lambda text, name=name: f"{name}: {text}"
+            )
