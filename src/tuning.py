@@ -73,6 +73,7 @@ class FullStep:
         self.generator = build_generator(config.model.generator).to(device).to(memory_format=layout)
         checkpoint_activations(self.generator, config.trainer.checkpoint_activations)
         self.objective = Objective(config.loss).to(device).to(memory_format=layout)
+        checkpoint_activations(self.objective, config.trainer.checkpoint_activations)
         self.optimizer = build_optimizer(config.optimizer, self.generator.parameters())
         self.discriminator = None
         if config.loss.adversarial.weight > 0:

@@ -12,6 +12,7 @@ from torchvision.models import get_model, get_model_weights, list_models
 from torchvision.models.feature_extraction import create_feature_extractor, get_graph_node_names
 
 from src.errors import UserError
+from src.model.recompute import recompute
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -44,6 +45,9 @@ class Backbone(nn.Module):
         layer: a VGG layer in the literature's words ("relu3_2") or a module path ("features.7").
         weights: "imagenet" (torchvision's download), a local .pth or .safetensors file, or "random".
 
+    Attributes:
+        checkpoint_activations: less memory for more computation in training, see `recompute`.
+
     Raises:
         UserError: no such model, layer or file; or neither a cached file nor a network for "imagenet".
     """
@@ -65,6 +69,7 @@ class Backbone(nn.Module):
         self.extractor = create_feature_extractor(network.eval(), {path: "features"})
         self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(3, 1, 1))
         self.register_buffer("std", torch.tensor(IMAGENET_STD).view(3, 1, 1))
+        self.checkpoint_activations = False
         self.requires_grad_(False)
         self.eval()
 
@@ -74,7 +79,9 @@ class Backbone(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """(B, 3, H, W) in [-1, 1] -> (B, C, h, w) features."""
-        features: Tensor = self.extractor(((images + 1) / 2 - self.mean) / self.std)["features"]
+        normalised = ((images + 1) / 2 - self.mean) / self.std
+        layers: Any = recompute(self.extractor, normalised, enabled=self.checkpoint_activations)
+        features: Tensor = layers["features"]
         return features
 
 

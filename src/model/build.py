@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from torch import nn
 
 from src.errors import UserError
+from src.model.backbone import Backbone
 from src.model.discriminator import Discriminator, DiscriminatorConfig
 from src.model.hourglass import HeatmapEstimation
 from src.model.light import LightConfig, LightMTUN
@@ -27,10 +28,10 @@ def build_discriminator(config: DiscriminatorConfig) -> Discriminator:
     return Discriminator(config)
 
 
-def checkpoint_activations(generator: nn.Module, on: bool = True) -> None:
-    """Let a generator keep less for its backward pass and compute it again: the same numbers, see `recompute`."""
-    for module in generator.modules():
-        if isinstance(module, MTUN | LightMTUN | HeatmapEstimation):
+def checkpoint_activations(network: nn.Module, on: bool = True) -> None:
+    """Let a generator, or the objective's feature network, keep less for its backward pass; see `recompute`."""
+    for module in network.modules():
+        if isinstance(module, MTUN | LightMTUN | HeatmapEstimation | Backbone):
             module.checkpoint_activations = on
 
 

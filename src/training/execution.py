@@ -25,6 +25,9 @@ class Execution(Callback):
         """Before the networks are wrapped for several processes; compilation itself waits for the first batch."""
         generator = cast(nn.Module, pl_module.generator)
         checkpoint_activations(generator, self.keep_less)
+        objective = getattr(pl_module, "objective", None)
+        if objective is not None:
+            checkpoint_activations(objective, self.keep_less)
         for network in (generator, cast(nn.Module | None, pl_module.discriminator)):
             # The validation that ends a run sets up once more.
             if self.compiled and network is not None and network._compiled_call_impl is None:

@@ -220,6 +220,18 @@ def test_the_methods_own_configuration_trains(stores: list[str], precision: str)
     assert all(parameter.dtype == torch.float32 for parameter in module.parameters())
 
 
+def test_the_methods_own_configuration_keeps_the_stn_in_the_picture(stores: list[str]) -> None:
+    # RMSprop's first step is ten rates long in every weight: without the warm-up the STN, whose inputs are 67 channels
+    # here, leaves the picture.
+    wide = ["model.generator.features=64", "model.generator.upsampler_widths=[8,64]", "trainer.max_epochs=2"]
+    module, _ = fit(compose("train", TrainConfig, [*MTUN_TINY, *stores, *wide]))
+    module.train()
+    with torch.no_grad():
+        matrix = module(torch.rand(6, 3, 16, 16) * 2 - 1).matrix
+    assert matrix is not None
+    assert (matrix - torch.eye(2, 3)).abs().max() < 0.3
+
+
 def test_a_diverged_run_stops_and_names_the_term(stores: list[str]) -> None:
     from src.errors import UserError
 
