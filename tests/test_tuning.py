@@ -3,31 +3,18 @@ from dataclasses import replace
 
 import pytest
 import torch
+from tiny_run import TINY
 
 from src.config.compose import compose
 from src.config.train import TrainConfig
 from src.tuning import FullStep, Setting, fast_bfloat16, settings, tuned
 
-TINY = [
-    "experiment=demo",
-    "model.generator.width=8",
-    "model.generator.width64=8",
-    "model.generator.blocks16=1",
-    "model.generator.blocks32=1",
-    "model.generator.heb.width=8",
-    "model.discriminator.widths=[4,4,4,4]",
-    "model.discriminator.hidden=8",
-    "data.batch_size=2",
-    "data.train=[a]",
-    "data.val=[a]",
-    "trainer=cpu",
-    "trainer.tune=true",
-]
+WORDS = [*TINY, "data.train=[a]", "data.val=[a]", "trainer.tune=true"]
 
 
 @pytest.fixture(scope="module")
 def config() -> TrainConfig:
-    return compose("train", TrainConfig, TINY)
+    return compose("train", TrainConfig, WORDS)
 
 
 def test_both_layouts_are_tried_and_bfloat16_where_the_processor_has_it(config: TrainConfig) -> None:

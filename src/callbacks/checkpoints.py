@@ -5,6 +5,7 @@ import math
 import os
 import shutil
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -126,21 +127,13 @@ class Checkpoints(Callback):
         """Between two batches: save if it is time, stop if that is asked for."""
         if batch_idx % self.accumulate:
             return
-        signal, due = largest(trainer, self.signals.received, self._is_due(batches_done(trainer)))
-        if signal or due:
-            self.save(trainer)
-        if signal:
-            raise self._stopped(trainer, signal)
+        self._save_or_stop(trainer, self.save)
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Before a validation, which may take long, save if it is time."""
         if trainer.state.fn != TrainerFn.FITTING or trainer.sanity_checking:
             return
-        signal, due = largest(trainer, self.signals.received, self._is_due(batches_done(trainer)))
-        if signal or due:
-            self._save_before_validation(trainer)
-        if signal:
-            raise self._stopped(trainer, signal)
+        self._save_or_stop(trainer, self._save_before_validation)
 
     def on_validation_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
         """Stop if that is asked for: what was trained is saved, the validation will be done again."""
@@ -226,6 +219,13 @@ class Checkpoints(Callback):
         self._random = None if states is None else states[min(trainer.global_rank, len(states) - 1)]
         if checkpoint.get("processes", trainer.world_size) != trainer.world_size:
             begin_epoch_anew(checkpoint["loops"])  # other processes deal out other batches; see FaceData
+
+    def _save_or_stop(self, trainer: Trainer, save: Callable[[Trainer], None]) -> None:
+        signal, due = largest(trainer, self.signals.received, self._is_due(batches_done(trainer)))
+        if signal or due:
+            save(trainer)
+        if signal:
+            raise self._stopped(trainer, signal)
 
     def _save_before_validation(self, trainer: Trainer) -> None:
         self._before_validation = True

@@ -9,7 +9,7 @@ import pytest
 import torch
 from conftest import write_store
 from ddp_worker import leave
-from test_module import TINY
+from tiny_run import TINY
 
 from src.model.checkpoint import load_checkpoint
 

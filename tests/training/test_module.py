@@ -5,26 +5,12 @@ import pytest
 import torch
 from conftest import write_store
 from lightning import Trainer
+from tiny_run import TINY
 
 from src.config.compose import compose
 from src.config.train import TrainConfig
 from src.data.module import FaceData
 from src.training.module import FaceSR
-
-TINY = [
-    "experiment=demo",
-    "model.generator.width=8",
-    "model.generator.width64=8",
-    "model.generator.blocks16=1",
-    "model.generator.blocks32=1",
-    "model.generator.heb.width=8",
-    "model.discriminator.widths=[4,4,4,4]",
-    "model.discriminator.hidden=8",
-    "data.batch_size=2",
-    "data.workers=0",
-    "callbacks.progress=none",
-    "trainer=cpu",
-]
 
 
 @pytest.fixture(scope="module")

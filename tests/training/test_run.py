@@ -7,7 +7,7 @@ import pytest
 import torch
 import yaml
 from conftest import write_store
-from test_module import TINY
+from tiny_run import TINY
 
 from src.model.checkpoint import load_checkpoint
 
