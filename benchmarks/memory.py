@@ -11,10 +11,15 @@ import sys, torch
 from benchmarks.throughput import CPU, LAST, STORES
 from src.config.compose import compose
 from src.config.train import TrainConfig
+from src.trainer import keeps_freed_memory
+from src.training.memory import keep_freed_memory
 from src.tuning import FullStep
 words = ["experiment=celeba16x", f"trainer.checkpoint_activations={sys.argv[1]}", *STORES]
-step = FullStep(compose("train", TrainConfig, words), LAST, CPU, int(sys.argv[2]))
-for _ in range(3):
+config = compose("train", TrainConfig, words)
+if keeps_freed_memory(config.trainer):  # as a training does
+    keep_freed_memory()
+step = FullStep(config, LAST, CPU, int(sys.argv[2]))
+for _ in range(12):  # it grows a little over the first ones
     step()
 # Not getrusage: its peak begins with that of the process that started this one.
 print(next(int(line.split()[1]) / 1024 for line in open("/proc/self/status") if line.startswith("VmHWM")))
@@ -22,7 +27,7 @@ print(next(int(line.split()[1]) / 1024 for line in open("/proc/self/status") if 
 
 
 def peak(checkpointed: bool) -> float:
-    """Peak resident memory in MB of a process of its own that does three steps."""
+    """Peak resident memory in MB of a process of its own that does twelve steps."""
     words = [sys.executable, "-c", STEPS, str(checkpointed).lower(), str(BATCH)]
     done = subprocess.run(words, capture_output=True, text=True, check=True)
     return float(done.stdout.split()[-1])

@@ -62,6 +62,9 @@ class TrainerConfig:
     """torch.compile U and D: the same numbers but for rounding, a wait at the start; needs a C++ compiler."""
     checkpoint_activations: bool = False
     """Keep less of U's forward pass and compute it again: the same numbers, less memory, about a third slower."""
+    keep_freed_memory: bool = True
+    """On CPUs: what a tensor frees stays in the process for the next one, which need not wait for the system; a little
+    more memory. Not with checkpoint_activations, which is there to need less."""
     tune: bool = False
     """Measure some steps with each precision and memory layout at the start and take the fastest; one process."""
     threads: int | None = None
@@ -139,6 +142,11 @@ def check_devices(config: TrainerConfig) -> None:
     uses_devices(config, gpu)
     if config.devices == "all" and not gpu:
         log.warning("trainer.devices=all: no GPU here, so one process trains on the CPU")
+
+
+def keeps_freed_memory(config: TrainerConfig) -> bool:
+    """Whether the run keeps freed memory: it trains on a CPU, and nobody asked for less memory."""
+    return config.keep_freed_memory and not config.checkpoint_activations and not uses_gpu(config)
 
 
 def launched_processes() -> int | None:

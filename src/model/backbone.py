@@ -1,5 +1,6 @@
 """The frozen ImageNet network psi whose features Eq. 7.2 compares."""
 
+import gc
 import logging
 from pathlib import Path
 from typing import Any, Self
@@ -67,6 +68,8 @@ class Backbone(nn.Module):
         if not any(node == path or node.startswith(f"{path}.") for node in nodes):
             raise UserError(f"loss.feature.layer={layer}: {name} has no such layer; its last ones are {nodes[-6:]}")
         self.extractor = create_feature_extractor(network.eval(), {path: "features"})
+        del network, features
+        gc.collect()  # tracing leaves cycles that would keep all of it: half a gigabyte of VGG-19's classifier
         self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(3, 1, 1))
         self.register_buffer("std", torch.tensor(IMAGENET_STD).view(3, 1, 1))
         self.checkpoint_activations = False

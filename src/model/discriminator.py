@@ -34,7 +34,7 @@ class Discriminator(nn.Module):
             stages += [
                 nn.Conv2d(inputs, width, 5, padding=2),
                 nn.MaxPool2d(2),
-                nn.ReLU(),
+                nn.ReLU(inplace=True),
                 nn.Dropout2d(config.spatial_dropout),
             ]
             inputs = width
@@ -42,7 +42,7 @@ class Discriminator(nn.Module):
         self.head = nn.Sequential(
             nn.Flatten(),
             nn.Linear(inputs * 8 * 8, config.hidden),
-            nn.ReLU(),
+            nn.ReLU(inplace=True),
             nn.Dropout(config.dropout),
             nn.Linear(config.hidden, 1),
         )

@@ -1,4 +1,8 @@
-"""The small layers that the networks share."""
+"""The small layers that the networks share.
+
+Every ReLU works in place: what it overwrites is the output of a normalisation, a convolution, a pooling or a sum, which
+none of these keeps for its backward pass, and a fresh tensor as large costs more time than the maximum.
+"""
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -16,10 +20,10 @@ class Residual(nn.Module):
         hidden = inputs if hidden is None else hidden
         self.branch = nn.Sequential(
             nn.BatchNorm2d(inputs),
-            nn.ReLU(),
+            nn.ReLU(inplace=True),
             nn.Conv2d(inputs, hidden, 3, padding=1),
             nn.BatchNorm2d(hidden),
-            nn.ReLU(),
+            nn.ReLU(inplace=True),
             nn.Conv2d(hidden, outputs, 1),
         )
         self.shortcut = nn.Identity() if inputs == outputs else nn.Conv2d(inputs, outputs, 1)
@@ -44,18 +48,20 @@ class Upsample(nn.Module):
 
 def conv_bn_relu(inputs: int, outputs: int, kernel: int = 3) -> nn.Sequential:
     """A same-size convolution with bias, batch normalisation and ReLU."""
-    return nn.Sequential(nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2), nn.BatchNorm2d(outputs), nn.ReLU())
+    return nn.Sequential(
+        nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2), nn.BatchNorm2d(outputs), nn.ReLU(inplace=True)
+    )
 
 
 def down_bn_lrelu(inputs: int, outputs: int, kernel: int = 4, stride: int = 2, padding: int = 1) -> nn.Sequential:
     """A strided convolution, batch normalisation, leaky ReLU of slope 0.2: a step down the autoencoder."""
     return nn.Sequential(
-        nn.Conv2d(inputs, outputs, kernel, stride, padding), nn.BatchNorm2d(outputs), nn.LeakyReLU(0.2)
+        nn.Conv2d(inputs, outputs, kernel, stride, padding), nn.BatchNorm2d(outputs), nn.LeakyReLU(0.2, inplace=True)
     )
 
 
 def up_bn_relu(inputs: int, outputs: int, kernel: int = 4, stride: int = 2, padding: int = 1) -> nn.Sequential:
     """A transposed convolution, batch normalisation, ReLU: a step up the autoencoder or the upsampler."""
     return nn.Sequential(
-        nn.ConvTranspose2d(inputs, outputs, kernel, stride, padding), nn.BatchNorm2d(outputs), nn.ReLU()
+        nn.ConvTranspose2d(inputs, outputs, kernel, stride, padding), nn.BatchNorm2d(outputs), nn.ReLU(inplace=True)
     )

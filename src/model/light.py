@@ -73,7 +73,7 @@ class LightMTUN(nn.Module):
             nn.Conv2d(width, 4 * config.width64, 3, padding=1),
             nn.PixelShuffle(2),
             Residual(config.width64, config.width64),
-            nn.ReLU(),
+            nn.ReLU(inplace=True),
             # No feature map at 128x128: on a CPU one block of 16 channels there takes longer than all before it.
             nn.Conv2d(config.width64, 4 * 3, 3, padding=1),
             nn.PixelShuffle(2),

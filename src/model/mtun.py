@@ -103,11 +103,11 @@ class MTUN(nn.Module):
         self.fuse = nn.Sequential(
             nn.Conv2d(width + maps, width, 3, padding=1),
             Residual(width, width),
-            nn.ReLU(),
+            nn.ReLU(inplace=True),
         )
-        self.grow = nn.Sequential(nn.Conv2d(width, 32, 3, padding=1), Residual(32, 32), nn.ReLU())
+        self.grow = nn.Sequential(nn.Conv2d(width, 32, 3, padding=1), Residual(32, 32), nn.ReLU(inplace=True))
         self.skip = (
-            nn.Sequential(Upsample(2), nn.Conv2d(width, 64, 3, padding=1), Residual(64, 64), nn.ReLU())
+            nn.Sequential(Upsample(2), nn.Conv2d(width, 64, 3, padding=1), Residual(64, 64), nn.ReLU(inplace=True))
             if config.skip
             else None
         )
@@ -116,10 +116,10 @@ class MTUN(nn.Module):
             nn.Conv2d(96 if config.skip else 32, tail[0], 3, padding=1),
             Residual(*tail, hidden=tail[0] if config.residual == "source" else tail[1]),
             Residual(32, 32),
-            nn.ReLU(),
+            nn.ReLU(inplace=True),
             nn.Conv2d(32, 16, 3, padding=1),
             Residual(16, 16),
-            nn.ReLU(),
+            nn.ReLU(inplace=True),
             nn.Conv2d(16, 3, 5, padding=2),
         )
 

@@ -16,15 +16,15 @@ def _source_localisation(inputs: int) -> nn.Sequential:
     return nn.Sequential(
         nn.MaxPool2d(2),
         nn.Conv2d(inputs, 20, 5),
-        nn.ReLU(),
+        nn.ReLU(inplace=True),
         nn.MaxPool2d(2),
         nn.Conv2d(20, 20, 5),
-        nn.ReLU(),
+        nn.ReLU(inplace=True),
         # Our choice: adaptive, since no power-of-two input reaches the stated 80 = 20x2x2 through three pools.
         nn.AdaptiveMaxPool2d(2),
         nn.Flatten(),
         nn.Linear(80, 20),
-        nn.ReLU(),
+        nn.ReLU(inplace=True),
     )
 
 
@@ -33,16 +33,16 @@ def _published_localisation(inputs: int) -> nn.Sequential:
     return nn.Sequential(
         nn.MaxPool2d(2),
         nn.Conv2d(inputs, 128, 5),
-        nn.ReLU(),
+        nn.ReLU(inplace=True),
         nn.MaxPool2d(2),
         nn.Conv2d(128, 20, 5),
-        nn.ReLU(),
+        nn.ReLU(inplace=True),
         nn.MaxPool2d(2),
         nn.Conv2d(20, 20, 3),
-        nn.ReLU(),
+        nn.ReLU(inplace=True),
         nn.Flatten(),
         nn.Linear(180, 20),
-        nn.ReLU(),
+        nn.ReLU(inplace=True),
     )
 
 
@@ -55,7 +55,7 @@ def _features16_localisation(inputs: int) -> nn.Sequential:
         nn.MaxPool2d(2),
         nn.Flatten(),
         nn.Linear(96 * 4 * 4, 128),
-        nn.ReLU(),
+        nn.ReLU(inplace=True),
     )
 
 

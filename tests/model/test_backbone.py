@@ -1,9 +1,11 @@
+import weakref
 from pathlib import Path
+from typing import Any
 
 import pytest
 import safetensors.torch
 import torch
-from torchvision.models import squeezenet1_0, vgg19
+from torchvision.models import get_model, squeezenet1_0, vgg19
 
 import src.model.backbone as backbone_module
 from src.errors import UserError
@@ -40,6 +42,20 @@ def test_a_local_file_is_loaded_without_its_classifier(tmp_path: Path, form: str
     images = torch.rand(1, 3, 64, 64) * 2 - 1
     expected = network.features[:4].eval()(((images + 1) / 2 - psi.mean) / psi.std)
     assert torch.allclose(psi(images), expected, atol=1e-5)
+
+
+def test_what_is_not_needed_of_the_network_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    built: list[weakref.ref[torch.nn.Module]] = []
+
+    def build(*args: Any, **kwargs: Any) -> torch.nn.Module:
+        network = get_model(*args, **kwargs)
+        built.append(weakref.ref(network.classifier))
+        return network
+
+    monkeypatch.setattr(backbone_module, "get_model", build)
+    psi = Backbone("vgg11", "relu1_1", "random")
+    assert built[0]() is None, "the classifier's weights still take half a gigabyte"
+    assert psi(torch.zeros(1, 3, 32, 32)).shape == (1, 64, 32, 32)
 
 
 def test_it_stays_frozen_and_in_eval_mode() -> None:
