@@ -17,6 +17,7 @@ from src.config.train import TrainConfig
 from src.data.batch import Pairs
 from src.data.module import FaceData
 from src.loss.terms import discriminator_loss
+from src.memory import freed_memory
 from src.training.module import FaceSR
 from src.training.run import quieten
 
@@ -62,6 +63,7 @@ def bare_step(module: FaceSR, optimizers: list[torch.optim.Optimizer], pairs: Pa
     discriminator.requires_grad_(True)
 
 
+@freed_memory(kept=True)  # as a training does
 def run() -> list[Figure]:
     """Medians over all batches of both, which take turns, and their ratio: single rounds differ by a tenth."""
     quieten()

@@ -9,7 +9,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from benchmarks.report import Figure, at_least
 from src.config.compose import compose
 from src.config.train import TrainConfig
-from src.training.memory import keep_freed_memory
+from src.memory import freed_memory
 from src.tuning import FullStep, Setting, fast_bfloat16, fastest_seconds
 
 CPU = torch.device("cpu")
@@ -47,9 +47,9 @@ def step_flops(config: TrainConfig) -> float:
     return float(counter.get_total_flops()) / 2
 
 
+@freed_memory(kept=True)  # as a training does
 def run() -> list[Figure]:
     """Faces a second of every setting, timed in turn, the best over the plain one, and the share of the peak."""
-    keep_freed_memory()  # as a training does
     figures = []
     kinds = [PLAIN, LAST, *([BF16] if fast_bfloat16(gpu=False) else [])]
     for experiment, faces in EXPERIMENTS.items():

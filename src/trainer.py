@@ -61,10 +61,10 @@ class TrainerConfig:
     compile: bool = False
     """torch.compile U and D: the same numbers but for rounding, a wait at the start; needs a C++ compiler."""
     checkpoint_activations: bool = False
-    """Keep less of U's forward pass and compute it again: the same numbers, less memory, about a third slower."""
+    """Keep less of U's forward pass and compute it again: the same numbers, less memory, about a third more computation."""
     keep_freed_memory: bool = True
-    """On CPUs: what a tensor frees stays in the process for the next one, which need not wait for the system; a little
-    more memory. Not with checkpoint_activations, which is there to need less."""
+    """On CPUs (with glibc): what a tensor frees stays in the process for the next one, which need not wait for the
+    system. Not with checkpoint_activations, which is there to need less memory."""
     tune: bool = False
     """Measure some steps with each precision and memory layout at the start and take the fastest; one process."""
     threads: int | None = None

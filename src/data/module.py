@@ -22,6 +22,7 @@ from src.data.pairs import VALIDATION_EPOCH, VALIDATION_SEED
 from src.data.sampler import BalancedSampler, EpochSampler, FaceKey, FixedSampler, OverfitSampler
 from src.data.store import FaceStores
 from src.errors import UserError
+from src.memory import give_back
 
 log = logging.getLogger(__name__)
 
@@ -187,7 +188,7 @@ class FaceData(LightningDataModule):
             drop_last=drop_last,
             pin_memory=torch.cuda.is_available(),
             persistent_workers=workers > 0,
-            worker_init_fn=leave_signals,
+            worker_init_fn=start_worker,
             # The loader draws a seed for its workers, which use none; not from the numbers that a resumed run restores.
             generator=torch.Generator().manual_seed(self.seed),
         )
@@ -197,7 +198,13 @@ def _first(overfit: int | None, faces: FaceDataset | FaceStores) -> int:
     return len(faces) if overfit is None else min(overfit, len(faces))
 
 
-def leave_signals(_: int) -> None:
+def start_worker(_: int) -> None:
+    """What a loader's process does first: hold no memory that it inherited for nothing, and leave signals alone."""
+    give_back()
+    leave_signals()
+
+
+def leave_signals() -> None:
     """Leave signals that go to all processes of a run to the main one, which ends the batch and saves.
 
     Ctrl-C, and what a cluster sends at the end of a job's time, reach the loader's workers too; without their batches

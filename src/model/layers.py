@@ -1,7 +1,7 @@
 """The small layers that the networks share.
 
-Every ReLU works in place: what it overwrites is the output of a normalisation, a convolution, a pooling or a sum, which
-none of these keeps for its backward pass, and a fresh tensor as large costs more time than the maximum.
+Every ReLU works in place: what it overwrites is the output of a normalisation, a convolution, a linear layer, a pooling
+or a sum, which none of these keeps for its backward pass; a fresh tensor as large costs more time than the maximum.
 """
 
 import torch.nn.functional as F

@@ -21,8 +21,6 @@ class Group(NamedTuple):
     title: str
     prefixes: tuple[str, ...]
     logarithmic: bool = False
-    rising: bool = False
-    """Better when higher: the legend stands below the curve."""
 
 
 GROUPS: Final = (
@@ -32,11 +30,12 @@ GROUPS: Final = (
     Group("learning rates", ("optim/lr",), True),
     Group("gradient norms", ("optim/",), True),
     Group("guard", ("guard/",)),
-    Group("validation PSNR, dB", ("val/psnr", "val_ema/psnr"), rising=True),
-    Group("validation SSIM", ("val/ssim", "val_ema/ssim"), rising=True),
+    Group("validation PSNR, dB", ("val/psnr", "val_ema/psnr")),
+    Group("validation SSIM", ("val/ssim", "val_ema/ssim")),
     Group("validation, others", ("val/", "val_ema/")),
     Group("faces a second", ("perf/faces_per_second",)),
     Group("share of waiting for data", ("perf/data_wait",)),
+    Group("peak memory, GiB", ("perf/memory",)),
 )
 """A metric is in the first one that fits."""
 
@@ -132,7 +131,7 @@ def _plot(axes: "Axes", group: Group, curves: dict[str, Curve]) -> None:
     axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     axes.tick_params(labelsize=7, which="both")
     axes.grid(alpha=0.3)
-    axes.legend(fontsize=7, loc="lower right" if group.rising else "upper right", framealpha=0.6)
+    axes.legend(fontsize=7, loc="best", framealpha=0.6)
 
 
 def _label(name: str) -> str:

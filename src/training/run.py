@@ -19,10 +19,10 @@ from src.config.train import TrainConfig
 from src.data.module import FaceData
 from src.errors import UserError
 from src.logger import build_loggers, close_loggers
+from src.memory import freed_memory
 from src.model.build import parameter_count, to_plain
 from src.revision import revision
 from src.trainer import build_trainer, check_devices, keeps_freed_memory
-from src.training.memory import keep_freed_memory
 from src.training.module import FaceSR
 from src.training.resume import save_config, start_from
 from src.tuning import tuned, tuned_before
@@ -50,7 +50,10 @@ def train(config: TrainConfig) -> Path:
     with Signals() as signals:
         stopped_by = 0
         try:
-            return _fit(config, run_dir, signals)
+            # Device and data first: what is wrong with them is told before weights are fetched or anything is written.
+            check_devices(config.trainer)
+            with freed_memory(kept=keeps_freed_memory(config.trainer)):
+                return _fit(config, run_dir, signals)
         except Stopped as stopped:
             stopped_by = stopped.number
             raise
@@ -68,10 +71,6 @@ def train(config: TrainConfig) -> Path:
 
 
 def _fit(config: TrainConfig, run_dir: Path, signals: Signals) -> Path:
-    # Device and data first: what is wrong with them is told before weights are fetched or anything is written.
-    check_devices(config.trainer)
-    if keeps_freed_memory(config.trainer):
-        keep_freed_memory()
     data = FaceData(config.data, config.model.generator.heb.resolution, config.seed)
     data.prepare_data()
     data.setup("fit")

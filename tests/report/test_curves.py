@@ -40,7 +40,7 @@ def test_each_metric_is_in_one_plot() -> None:
     curve = (np.array([1.0]), np.array([1.0]))
     names = ["val/psnr_y", "val_ema/psnr_y", "val/angle_error_deg", "gan/accuracy_real", "gan/loss_discriminator",
              "optim/lr_generator", "optim/grad_norm_generator", "loss/total", "perf/step_ms",
-             "guard/skipped"]  # fmt: skip
+             "perf/memory_gib", "guard/skipped"]  # fmt: skip
     plots = {group.title: list(curves) for group, curves in grouped(dict.fromkeys(names, curve)).items()}
     assert plots == {
         "losses": ["loss/total"],
@@ -51,6 +51,7 @@ def test_each_metric_is_in_one_plot() -> None:
         "guard": ["guard/skipped"],
         "validation PSNR, dB": ["val/psnr_y", "val_ema/psnr_y"],
         "validation, others": ["val/angle_error_deg"],
+        "peak memory, GiB": ["perf/memory_gib"],
     }
 
 

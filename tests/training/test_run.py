@@ -1,14 +1,17 @@
 import csv
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 import torch
 import yaml
 from conftest import write_store
-from tiny_run import TINY
+from tiny_run import TINY, tiny_run
 
+import src.training.run
 from src.model.checkpoint import load_checkpoint
 
 ROOT = Path(__file__).parents[2]
@@ -107,3 +110,24 @@ def test_a_wandb_run_goes_offline_and_leaves_its_folder(tmp_path: Path, monkeypa
     assert done.returncode == 0, done.stderr
     assert list((tmp_path / "out" / "wandb").glob("offline-run-*/*.wandb"))
     assert (tmp_path / "out" / "metrics.csv").exists(), "the CSV is there beside it"
+
+
+@pytest.mark.parametrize(
+    ("override", "kept"),
+    [("seed=1", True), ("trainer.keep_freed_memory=false", False), ("trainer.checkpoint_activations=true", False)],
+)
+def test_freed_memory_is_kept_while_it_trains(
+    override: str, kept: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    happened: list[object] = []
+
+    @contextmanager
+    def note(kept: bool) -> Iterator[None]:
+        happened.append(kept)
+        yield
+        happened.append("over")
+
+    monkeypatch.setattr(src.training.run, "freed_memory", note)
+    monkeypatch.setattr(src.training.run, "_fit", lambda *_: happened.append("trains"))
+    src.training.run.train(tiny_run(tmp_path, override))
+    assert happened == [kept, "trains", "over"]
