@@ -31,11 +31,10 @@ SETTINGS = (
 )
 ROUNDS = 10
 PROFILED = 128  # faces of the profiled step
-VIEWS = ("view", "reshape", "expand", "permute", "transpose", "slice", "select", "detach", "alias", "t", "unsqueeze")
 
 
 class Traffic(TorchDispatchMode):
-    """Counts the bytes that eager operations read and write: every tensor taken or given, views aside."""
+    """Counts the bytes that eager operations read and write: every tensor taken or given, views and `empty` aside."""
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -43,10 +42,16 @@ class Traffic(TorchDispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Sequence[type], args: Any = (), kwargs: Any = None) -> Any:
         result = func(*args, **(kwargs or {}))
-        if func.overloadpacket.__name__.strip("_") not in VIEWS:
+        if not (_is_view(func) or func.overloadpacket.__name__.startswith(("empty", "new_empty"))):
             tensors = [leaf for leaf in tree_leaves((args, kwargs, result)) if isinstance(leaf, Tensor)]
             self.bytes += sum(tensor.numel() * tensor.element_size() for tensor in tensors)
         return result
+
+
+def _is_view(func: Any) -> bool:
+    """Whether all that an operation gives back is memory that it was given, and that it leaves as it is."""
+    aliases = [given.alias_info for given in func._schema.returns]
+    return bool(aliases) and all(alias is not None and not alias.is_write for alias in aliases)
 
 
 def matmul_peak(device: torch.device, kind: torch.dtype, side: int = 8192) -> float:
@@ -101,6 +106,8 @@ def main(experiment: str = "celeba16x") -> None:
         by_step = [few - 4 * each for few, each in zip(counts[0], by_face, strict=True)]
         for batch in BATCHES:
             flops, moved = (fixed + batch * each for fixed, each in zip(by_step, by_face, strict=True))
+            if setting.compile:
+                torch._dynamo.reset()  # or it would be compiled for any batch from the second one on
             try:
                 (seconds,) = fastest_seconds([FullStep(config, setting, device, batch)], ROUNDS, device)
             except Exception as error:  # out of memory; no compiler: the rows before are not to be lost

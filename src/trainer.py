@@ -61,7 +61,7 @@ class TrainerConfig:
     compile: bool = False
     """torch.compile U and D: the same numbers but for rounding, a wait at the start; needs a C++ compiler."""
     checkpoint_activations: bool = False
-    """Keep less of U's forward pass and compute it again: the same numbers, less memory, about a third more computation."""
+    """Keep less of U's forward pass and compute it again: the same numbers, less memory, a third more computation."""
     keep_freed_memory: bool = True
     """On CPUs (with glibc): what a tensor frees stays in the process for the next one, which need not wait for the
     system. Not with checkpoint_activations, which is there to need less memory."""
@@ -127,7 +127,12 @@ def uses_devices(config: TrainerConfig, gpu: bool) -> int:
             f"{launched} processes were launched, but trainer.devices={devices} x trainer.num_nodes={config.num_nodes} "
             f"is {world}: make them equal"
         )
-    if launched is None and config.num_nodes > 1 and "NODE_RANK" not in os.environ:
+    if config.devices not in (1, "all") and config.accelerator == "auto" and not gpu:
+        raise UserError(
+            f"trainer.devices={devices}: there is no GPU here; trainer.devices=1, or trainer.accelerator=cpu for "
+            f"{devices} processes on this machine's processor"
+        )
+    if launched is None and config.num_nodes > 1:
         raise UserError(
             f"trainer.num_nodes={config.num_nodes}: start it on every machine with torchrun or srun; docs/training.md "
             "has the commands"

@@ -170,6 +170,8 @@ def tuned_before(config: TrainConfig, before: Mapping[str, Any]) -> TrainConfig:
         before: the configuration in its checkpoint, plain values.
     """
     trainer = before["trainer"]
+    layout = ", channels last" * trainer["channels_last"]
+    log.info("trainer.tune: the run goes on with precision %s%s, as it began", trainer["precision"], layout)
     return with_setting(config, trainer["precision"], trainer["channels_last"])
 
 

@@ -70,7 +70,11 @@ def test_more_gpus_than_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
         uses_devices(TrainerConfig(devices=4), gpu=True)
     assert uses_devices(TrainerConfig(devices="all"), gpu=True) == 2
     assert uses_devices(TrainerConfig(devices="all"), gpu=False) == 1
-    assert uses_devices(TrainerConfig(devices=4), gpu=False) == 4
+    assert uses_devices(replace(CPU, devices=4), gpu=False) == 4
+    with pytest.raises(
+        UserError, match=r"devices=4: there is no GPU here; .* trainer\.accelerator=cpu for 4 processes"
+    ):
+        uses_devices(TrainerConfig(devices=4), gpu=False)
 
 
 def test_the_launchers_number_of_processes_must_be_the_runs(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -83,6 +87,7 @@ def test_the_launchers_number_of_processes_must_be_the_runs(monkeypatch: pytest.
         uses_devices(CPU, gpu=False)
     assert uses_devices(replace(CPU, devices=2, num_nodes=2), gpu=False) == 2
     monkeypatch.delenv("TORCHELASTIC_RUN_ID")
+    monkeypatch.setenv("NODE_RANK", "1")  # which alone would leave two first processes
     with pytest.raises(UserError, match="torchrun or srun"):
         uses_devices(replace(CPU, devices=2, num_nodes=2), gpu=False)
     monkeypatch.setenv("SLURM_NTASKS", "8")

@@ -16,6 +16,7 @@ from lightning.pytorch.trainer.states import TrainerFn
 
 from src.callbacks.signals import Signals, Stopped, largest
 from src.errors import UserError
+from src.logger import KeepsBack
 from src.training.state import KEY, begin_epoch_anew, random_states, set_random_state, settle_counters
 
 log = logging.getLogger(__name__)
@@ -172,6 +173,9 @@ class Checkpoints(Callback):
         """
         started = time.monotonic()
         self._check_weights(trainer)
+        for logger in trainer.loggers:
+            if isinstance(logger, KeepsBack):
+                logger.flush()
         temporary = self.folder / "checkpoint.tmp"
         problem = ""
         try:

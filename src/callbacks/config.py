@@ -13,11 +13,12 @@ class CallbacksConfig:
     progress_seconds: float = 20.0
     """Plain lines come at most this often, in seconds."""
     monitor: Literal[
+        "auto",
         "val/psnr_rgb", "val/ssim_rgb", "val/psnr_y", "val/ssim_y",
         "val_ema/psnr_rgb", "val_ema/ssim_rgb", "val_ema/psnr_y", "val_ema/ssim_y",
-    ] = "val/psnr_rgb"  # fmt: skip
+    ] = "auto"  # fmt: skip
     """The validation metric by which best.ckpt is chosen, of the last update's weights or (val_ema) of the averaged
-    ones; higher is better."""
+    ones; higher is better. auto: psnr_rgb of those that are taken out of the checkpoint, the averaged ones if any."""
     save_every_n_steps: int | None = 500
     """Save every so many batches, at least 1; null: not by their number."""
     save_every_seconds: float | None = 30.0

@@ -85,7 +85,12 @@ class Signals:
 
 def first_process() -> bool:
     """Whether this is the process of a run that writes files; known before there is a trainer."""
-    return int(getattr(rank_zero_only, "rank", 0)) == 0
+    return process_number() == 0
+
+
+def process_number() -> int:
+    """The number of this process among those of its run, from 0; known before there is a trainer."""
+    return int(getattr(rank_zero_only, "rank", 0))
 
 
 def largest(trainer: Trainer, *values: int) -> list[int]:

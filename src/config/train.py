@@ -60,6 +60,13 @@ class TrainConfig:
     logger: Annotated[LoggerConfig, Discriminator("name")]
     callbacks: CallbacksConfig
 
+    @property
+    def monitor(self) -> str:
+        """The metric that `callbacks.monitor` means."""
+        if self.callbacks.monitor == "auto":
+            return "val_ema/psnr_rgb" if self.ema.enabled else "val/psnr_rgb"
+        return self.callbacks.monitor
+
     def __post_init__(self) -> None:
         if not 0 <= self.seed < 2**32:
             raise ValueError(f"seed must be 0 or more and below 2^32, not {self.seed}")

@@ -79,12 +79,14 @@ class FaceData(LightningDataModule):
         config = self.config
         train, val = (_open(paths, key) for paths, key in ((config.train, "data.train"), (config.val, "data.val")))
         world = self.trainer.world_size if self.trainer else 1
-        if len(train) // world < 2:
-            raise UserError(f"data.train has {len(train)} faces: at least 2 a process are needed")
-        if len(train) // world < config.batch_size:
+        faces = _first(config.overfit, train)
+        if faces // world < 2:
+            key = "data.train" if config.overfit is None else "data.overfit"
+            raise UserError(f"{key} has {faces} faces: at least 2 a process are needed")
+        if faces // world < config.batch_size:
             raise UserError(
-                f"data.batch_size={config.batch_size} is above the {len(train) // world} training faces a process; "
-                f"use data.batch_size={len(train) // world} or more faces"
+                f"data.batch_size={config.batch_size} is above the {faces // world} training faces a process; "
+                f"use data.batch_size={faces // world} or more faces"
             )
         if len(val) < world:
             raise UserError(f"data.val has {len(val)} faces: at least 1 a process is needed, and there are {world}")
@@ -186,7 +188,7 @@ class FaceData(LightningDataModule):
             num_workers=workers,
             collate_fn=keep,
             drop_last=drop_last,
-            pin_memory=torch.cuda.is_available(),
+            pin_memory=self.trainer is not None and self.trainer.strategy.root_device.type == "cuda",
             persistent_workers=workers > 0,
             worker_init_fn=start_worker,
             # The loader draws a seed for its workers, which use none; not from the numbers that a resumed run restores.

@@ -51,7 +51,12 @@ class Events(TensorBoardLogger):
 
     @rank_zero_only
     def save(self) -> None:
-        """Leave the flushing to the writer, which does so every two minutes and at the end: each one costs time."""
+        """Leave the writing to `flush` and to the end: each time costs some."""
+
+    @rank_zero_only
+    def flush(self) -> None:
+        """Write what was logged so far; see `KeepsBack`."""
+        self.experiment.flush()
 
     def _begin(self, iterations: int) -> None:
         """Before the first number: what a resumed run logged after its checkpoint is void, as it comes again."""

@@ -96,6 +96,9 @@ def start_run(config: WandbLoggerConfig, run_dir: str, run_config: dict[str, Any
         )
 
     mode = wandb_mode(config)
+    if "WANDB_API_KEY" in os.environ:
+        # Copied with a space or a line's end, it would be refused even offline.
+        os.environ["WANDB_API_KEY"] = os.environ["WANDB_API_KEY"].strip()
     try:
         run = start(mode)
     except wandb.Error as error:

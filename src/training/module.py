@@ -82,7 +82,10 @@ class FaceSR(LightningModule):
         return output
 
     def on_train_start(self) -> None:
-        """The networks are on their device by now."""
+        """The networks are on their device by now, and the optimisers' states are restored."""
+        for optimizer in self.trainer.optimizers:
+            for group in optimizer.param_groups:
+                group.update(optimizer.defaults)  # a checkpoint brings the constants of its run along
         self._statistics = {name: Statistics(network) for name, network in self._networks().items()}
 
     def on_train_epoch_start(self) -> None:
@@ -258,7 +261,9 @@ class FaceSR(LightningModule):
     def _set_learning_rates(self, update: int) -> dict[str, float]:
         """Set and give back the learning rates of U and D: under manual optimisation nobody steps a scheduler."""
         config = self.config.optimizer
-        factor = lr_factor(config.schedule, update, self.current_epoch, progress(self.trainer))
+        # Asked for only where it matters: several processes have to agree on it.
+        over = progress(self.trainer) if config.schedule.cooldown > 0 else 0.0
+        factor = lr_factor(config.schedule, update, self.current_epoch, over)
         rates = {name: base_lr(config, name == "discriminator") * factor for name in self._networks()}
         for name, rate in rates.items():
             for group in self._optimizer(name).param_groups:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +29,13 @@ class Start:
 
     Attributes:
         path: the checkpoint that it goes on from, None for a new run.
+        here: that checkpoint lies in the run's own folder.
         config: the configuration of that checkpoint's run, plain values.
         remarks: lines for the log.
     """
 
     path: Path | None
+    here: bool = False
     config: Mapping[str, Any] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
 
@@ -65,6 +68,12 @@ def start_from(run_dir: Path, config: dict[str, Any]) -> Start:
         remedy = "give the same values, or leave resume= out"
         _require_same(content, config, f"resume={named} is of a run", remedy, (*FREE, *ELSEWHERE))
         changed = differing(dict(content["hyper_parameters"]), config)
+        if "optimizer.name" in changed:
+            before = content["hyper_parameters"]["optimizer"]["name"]
+            raise UserError(
+                f"resume={named} is of a run by {before}, whose running means {config['optimizer']['name']} cannot "
+                f"take over; give optimizer={before}, with whatever values"
+            )
         if changed:
             remarks = [*remarks, f"changed from here on: {', '.join(changed)}"]
     else:
@@ -74,8 +83,14 @@ def start_from(run_dir: Path, config: dict[str, Any]) -> Start:
         raise UserError(
             f"trainer.max_epochs={most}: {path} has {epochs} epochs behind it; give a larger trainer.max_epochs"
         )
+    seconds, limit = _seconds_trained(content), _time_limit(config)
+    if found is None and limit is not None and seconds >= limit:
+        raise UserError(
+            f"trainer.max_time={config['trainer']['max_time']}: {path} has {timedelta(seconds=int(seconds))} behind "
+            "it; give a longer trainer.max_time"
+        )
     done = f"going on from {path}: {int(content['iterations']):,} batches done"
-    return Start(path, content["hyper_parameters"], (*remarks, done))
+    return Start(path, found is not None, content["hyper_parameters"], (*remarks, done))
 
 
 def save_config(run_dir: Path, config: dict[str, Any]) -> None:
@@ -103,6 +118,20 @@ def differing(before: Any, after: Any, free: tuple[str, ...] = FREE, prefix: str
 
 def _epochs(config: dict[str, Any]) -> int:
     return int(config["trainer"]["max_epochs"])
+
+
+def _seconds_trained(content: dict[str, Any]) -> float:
+    """What Lightning's timer counted; 0 for a run without a limit of its time."""
+    timer = content["callbacks"].get("Timer", {})
+    return float(timer.get("time_elapsed", {}).get("train", 0.0))
+
+
+def _time_limit(config: dict[str, Any]) -> float | None:
+    text = config["trainer"]["max_time"]
+    if text is None:
+        return None
+    days, hours, minutes, seconds = map(int, text.split(":"))
+    return timedelta(days, seconds, minutes=minutes, hours=hours).total_seconds()
 
 
 def _newest(folder: Path) -> tuple[Path, dict[str, Any], list[str]] | None:

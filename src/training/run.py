@@ -3,6 +3,7 @@
 import logging
 import signal
 import sys
+import time
 import warnings
 from contextlib import suppress
 from pathlib import Path
@@ -14,7 +15,7 @@ from lightning.pytorch.strategies.launchers import _SubprocessScriptLauncher
 from src.callbacks.checkpoints import Checkpoints, batches_done
 from src.callbacks.dashboard import build_dashboard
 from src.callbacks.progress import build_progress
-from src.callbacks.signals import Signals, Stopped, first_process, requeue
+from src.callbacks.signals import Signals, Stopped, first_process, process_number, requeue
 from src.config.train import TrainConfig
 from src.data.module import FaceData
 from src.errors import UserError
@@ -29,6 +30,7 @@ from src.tuning import tuned, tuned_before
 
 log = logging.getLogger(__name__)
 PROJECT_LOG = logging.getLogger("src")
+PATIENCE = 5.0  # seconds for the first process to say what is wrong
 
 
 def train(config: TrainConfig) -> Path:
@@ -57,10 +59,13 @@ def train(config: TrainConfig) -> Path:
         except Stopped as stopped:
             stopped_by = stopped.number
             raise
-        except UserError:
+        except UserError as error:
             if first_process():
                 raise
-            sys.exit(0)  # the first one says it; Lightning ends the first one when another ends with another code
+            # Most errors are the first one's too: it says them, and ends this one. What it does not know of, such as a
+            # store that another machine lacks, would leave it waiting for this one.
+            time.sleep(PATIENCE)
+            raise UserError(f"process {process_number()}: {error}") from None
         finally:
             signals.wait_for_the_batch(False)
             if stopped_by == signal.SIGUSR1 and first_process():
@@ -76,7 +81,7 @@ def _fit(config: TrainConfig, run_dir: Path, signals: Signals) -> Path:
     data.setup("fit")
     start = start_from(run_dir, to_plain(config))
     if config.trainer.tune:
-        config = tuned(config) if start.path is None else tuned_before(config, start.config)
+        config = tuned_before(config, start.config) if start.here else tuned(config)
     module = FaceSR(config)
     plain = to_plain(config)
     save_config(run_dir, plain)
@@ -84,7 +89,7 @@ def _fit(config: TrainConfig, run_dir: Path, signals: Signals) -> Path:
         _log_to(run_dir / "train.log")
     checkpoints = Checkpoints(
         config.run_dir,
-        config.callbacks.monitor,
+        config.monitor,
         config.callbacks.save_every_n_steps,
         config.callbacks.save_every_seconds,
         config.trainer.accumulate,
@@ -132,7 +137,7 @@ def _fit(config: TrainConfig, run_dir: Path, signals: Signals) -> Path:
         raise
     log.info("newest checkpoint: %s", checkpoints.last_path)
     if checkpoints.best is not None:
-        log.info("best %s %.4g: %s", config.callbacks.monitor, checkpoints.best, checkpoints.best_path)
+        log.info("best %s %.4g: %s", config.monitor, checkpoints.best, checkpoints.best_path)
     return checkpoints.last_path
 
 

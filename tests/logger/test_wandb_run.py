@@ -159,12 +159,13 @@ def refusing_server() -> Iterator[str]:
     server.shutdown()
 
 
+@pytest.mark.parametrize("key", ["0" * 40, "0" * 40 + "\n"], ids=["refused", "copied with its line's end"])
 def test_a_refused_key_costs_one_warning_and_the_run_is_kept_offline(
-    tmp_path: Path, refusing_server: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    key: str, tmp_path: Path, refusing_server: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.delenv("WANDB_MODE", raising=False)
     monkeypatch.setenv("WANDB_BASE_URL", refusing_server)
-    monkeypatch.setenv("WANDB_API_KEY", "0" * 40)
+    monkeypatch.setenv("WANDB_API_KEY", key)
     wandb.teardown()  # its settings are read from the environment once a process
     try:
         with caplog.at_level(logging.INFO, "src"):

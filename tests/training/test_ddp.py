@@ -86,10 +86,14 @@ def test_two_processes_equal_one_with_twice_the_batch(tmp_path: Path, faces: lis
             assert first["metrics"][name] == second["metrics"][name] == pytest.approx(value, abs=1e-3), name
 
 
-def test_torchrun_draws_the_faces_once_and_makes_one_run(tmp_path: Path) -> None:
+TORCHRUN = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+
+
+@pytest.mark.parametrize("launcher", [TORCHRUN, []], ids=["torchrun", "by itself"])
+def test_two_processes_draw_the_faces_once_and_make_one_run(launcher: list[str], tmp_path: Path) -> None:
     out = tmp_path / "run"
     settings = [*TINY, f"data.synthetic.out={tmp_path}/faces", "data.synthetic.train=8", "data.synthetic.val=2"]
-    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "src.train"]
+    launch = [sys.executable, *launcher, "-m", "src.train"]
     processes = ["trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2", "trainer.max_epochs=1"]
     done = subprocess.run(
         [*launch, *settings, *processes, f"run_dir={out}"],

@@ -278,6 +278,10 @@ def test_a_new_folder_begins_where_resume_says(tmp_path: Path, whole: Path) -> N
         (["resume={run}", "seed=2", "data.batch_size=3"], r"differs in data\.batch_size, seed; give the same values"),
         (["resume={run}"], r"max_epochs=1: .*last\.ckpt has 1 epochs behind it; give a larger trainer\.max_epochs"),
         (["resume={run}", "trainer.accumulate=2"], r"differs in trainer\.accumulate"),
+        (
+            ["resume={run}", "optimizer=rmsprop"],
+            r"of a run by adam, whose running means rmsprop cannot take over; give op",
+        ),
     ],
 )
 def test_what_cannot_be_resumed_is_said_in_a_line_and_begins_nothing(
@@ -321,6 +325,25 @@ def test_a_run_that_diverged_goes_on_elsewhere_at_a_lower_rate(
     assert content["optimizer_states"][0]["param_groups"][0]["lr"] <= 1e-5
 
 
+def test_changed_constants_of_the_optimiser_hold_from_there_on(tmp_path: Path, whole: Path) -> None:
+    words = [f"resume={whole}/run", "trainer.max_epochs=2", "optimizer.betas=[0.5,0.7]", f"run_dir={tmp_path}/new"]
+    content = torch.load(train(small(whole, *words)), weights_only=True)
+    assert [state["param_groups"][0]["betas"] for state in content["optimizer_states"]] == [(0.5, 0.7)] * 2
+
+
+def test_a_new_folder_has_what_is_left_of_the_time(tmp_path: Path, whole: Path) -> None:
+    train(small(whole, "trainer.max_time=00:00:01:00", f"run_dir={tmp_path}/run"))
+    last = tmp_path / "run/checkpoints/last.ckpt"
+    content = torch.load(last, weights_only=True)
+    content["callbacks"]["Timer"]["time_elapsed"]["train"] = 60.5
+    torch.save(content, last)
+    words = [f"resume={last}", "trainer.max_epochs=2", f"run_dir={tmp_path}/new"]
+    with pytest.raises(UserError, match=r"max_time=00:00:01:00: .*last\.ckpt has 0:01:00 behind it; give a longer"):
+        train(small(whole, "trainer.max_time=00:00:01:00", *words))
+    assert not (tmp_path / "new").exists(), "nothing was trained, so nothing is said to be there"
+    assert torch.load(train(small(whole, "trainer.max_time=01:00:00:00", *words)), weights_only=True)["iterations"] == 6
+
+
 def test_a_checkpoint_that_cannot_be_read_now_is_not_taken_for_a_damaged_one(
     run: Path, whole: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -351,3 +374,8 @@ def test_a_tuned_run_goes_on_with_what_it_has_found(
     train(small(whole, *words, "trainer.max_epochs=2"))
     again = torch.load(tmp_path / "tuned/checkpoints/last.ckpt", weights_only=True)["hyper_parameters"]["trainer"]
     assert (again["precision"], again["channels_last"]) == ("bf16-mixed", False)
+    # Elsewhere, perhaps on another machine, something else may be the fastest.
+    monkeypatch.setattr("src.tuning.fastest_seconds", lambda steps, *_: [1.0, 2.0, 3.0, 4.0][: len(steps)])
+    elsewhere = [f"resume={tmp_path}/tuned", "trainer.tune=true", "trainer.max_epochs=3", f"run_dir={tmp_path}/new"]
+    anew = torch.load(train(small(whole, *elsewhere)), weights_only=True)["hyper_parameters"]["trainer"]
+    assert (anew["precision"], anew["channels_last"]) == ("32-true", False)

@@ -12,6 +12,7 @@ from conftest import write_store
 from tiny_run import TINY, tiny_run
 
 import src.training.run
+from src.errors import UserError
 from src.model.checkpoint import load_checkpoint
 
 ROOT = Path(__file__).parents[2]
@@ -110,6 +111,16 @@ def test_a_wandb_run_goes_offline_and_leaves_its_folder(tmp_path: Path, monkeypa
     assert done.returncode == 0, done.stderr
     assert list((tmp_path / "out" / "wandb").glob("offline-run-*/*.wandb"))
     assert (tmp_path / "out" / "metrics.csv").exists(), "the CSV is there beside it"
+
+
+def test_what_only_another_process_lacks_is_said_by_that_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = tiny_run(tmp_path, "data.val=[elsewhere/store]")
+    monkeypatch.setattr(src.training.run, "PATIENCE", 0)
+    monkeypatch.setattr(src.training.run, "first_process", lambda: False)
+    monkeypatch.setattr(src.training.run, "process_number", lambda: 3)
+    # Were it silent, with 0, the first one would wait for it for half an hour.
+    with pytest.raises(UserError, match="process 3: elsewhere/store"):
+        src.training.run.train(config)
 
 
 @pytest.mark.parametrize(
