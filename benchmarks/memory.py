@@ -1,33 +1,43 @@
-"""Peak memory of `celeba16x`'s full training step: as it is, with freed memory given back, activations recomputed."""
+"""Peak memory of a training of `celeba16x`: as it is, with freed memory given back, with activations recomputed."""
 
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 
 from benchmarks.report import Figure, at_least
+from benchmarks.store import write_store
 
 BATCH = 8
-STEPS = """
-import sys, torch
-from benchmarks.throughput import CPU, LAST, STORES
+RUN = """
+import sys
 from src.config.compose import compose
 from src.config.train import TrainConfig
-from src.memory import freed_memory
-from src.trainer import keeps_freed_memory
-from src.tuning import FullStep
-config = compose("train", TrainConfig, ["experiment=celeba16x", *STORES, *sys.argv[2:]])
-with freed_memory(kept=keeps_freed_memory(config.trainer)):
-    step = FullStep(config, LAST, CPU, int(sys.argv[1]))
-    for _ in range(12):  # it grows a little over the first ones
-        step()
+from src.training.run import train
+train(compose("train", TrainConfig, sys.argv[1:]))
 # Not getrusage: its peak begins with that of the process that started this one.
 print(next(int(line.split()[1]) / 1024 for line in open("/proc/self/status") if line.startswith("VmHWM")))
 """
+SETTINGS = [
+    "experiment=celeba16x",
+    "logger=csv",
+    "loss.feature.weights=random",
+    "trainer=cpu",
+    f"data.batch_size={BATCH}",
+    "trainer.max_epochs=1",
+    "trainer.limit_train_batches=12",  # it grows a little over the first ones
+    "trainer.limit_val_batches=1",
+    "callbacks.panel=0",
+]
 
 
 def peak(*overrides: str) -> float:
-    """Peak resident memory in MB of a process of its own that does twelve steps."""
-    words = [sys.executable, "-c", STEPS, str(BATCH), *overrides]
-    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    """Peak resident memory in MB of the process of a short run, its loader workers aside."""
+    with tempfile.TemporaryDirectory() as folder:
+        write_store(Path(folder) / "faces", 12 * BATCH)
+        words = [*SETTINGS, *(f"data.{split}=[{folder}/faces]" for split in ("train", "val")), *overrides]
+        command = [sys.executable, "-c", RUN, *words, f"run_dir={folder}/run"]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
     return float(done.stdout.split()[-1])
 
 
@@ -35,7 +45,7 @@ def run() -> list[Figure]:
     """All three, and what recomputation saves of the second: neither of those two keeps freed memory."""
     kept, plain = peak(), peak("trainer.keep_freed_memory=false")
     less = peak("trainer.checkpoint_activations=true")
-    name = f"celeba16x step, batch of {BATCH}, peak memory"
+    name = f"celeba16x, batch of {BATCH}, peak memory"
     return [
         Figure(name, kept, "MB", "", None),
         Figure(f"{name}, keep_freed_memory=false", plain, "MB", "", None),

@@ -1,4 +1,4 @@
-"""The LightningModule's loop, logging at every step, against a bare loop in turn, pairs included; the wait for data."""
+"""A run's loop, with all of its callbacks and logging at every step, against a bare one in turn; the wait for data."""
 
 import tempfile
 import time
@@ -8,21 +8,31 @@ from typing import Any
 import numpy as np
 import torch
 from lightning import Callback, LightningModule, Trainer
-from lightning.pytorch.loggers import CSVLogger
 
 from benchmarks.report import Figure, at_most
 from benchmarks.store import write_store
+from src.callbacks.signals import Signals
 from src.config.compose import compose
 from src.config.train import TrainConfig
 from src.data.batch import Pairs
 from src.data.module import FaceData
 from src.loss.terms import discriminator_loss
 from src.memory import freed_memory
+from src.model.build import to_plain
 from src.training.module import FaceSR
-from src.training.run import quieten
+from src.training.resume import save_config
+from src.training.run import quieten, trainer_of
 
 STEPS, ROUNDS = 14, 8
 BATCH = 16
+SETTINGS = [
+    "experiment=celeba16x_light",
+    "loss.feature.weight=0",
+    "trainer=cpu",
+    "trainer.log_every_n_steps=1",
+    "trainer.profiler=simple",
+    "callbacks.progress=none",
+]
 
 
 class StepClock(Callback):
@@ -70,34 +80,15 @@ def run() -> list[Figure]:
     with tempfile.TemporaryDirectory() as folder:
         write_store(Path(folder) / "train", BATCH * STEPS)
         stores = [f"data.{split}=[{folder}/train]" for split in ("train", "val")]
-        config = compose(
-            "train",
-            TrainConfig,
-            [
-                "experiment=celeba16x_light",
-                "loss.feature.weight=0",
-                "trainer=cpu",
-                "trainer.log_every_n_steps=1",
-                *stores,
-            ],
-        )
         framework, bare, waits = [], [], []
-        for _ in range(ROUNDS):
+        for number in range(ROUNDS):
+            words = [f"run_dir={folder}/{number}", "trainer.max_epochs=1", "trainer.val_every_n_epochs=2"]
+            config = compose("train", TrainConfig, [*SETTINGS, *stores, *words])
             torch.manual_seed(0)
             module, clock = FaceSR(config), StepClock()
             data = FaceData(config.data, config.model.generator.heb.resolution, config.seed)
-            trainer = Trainer(
-                max_epochs=1,
-                accelerator="cpu",
-                logger=CSVLogger(folder, name="", version=""),
-                log_every_n_steps=1,
-                enable_checkpointing=False,
-                enable_progress_bar=False,
-                enable_model_summary=False,
-                callbacks=[clock],
-                limit_val_batches=0,
-                profiler="simple",
-            )
+            save_config(Path(config.run_dir), to_plain(config))
+            trainer, _ = trainer_of(config, Signals(), clock)
             trainer.fit(module, data)
             # The first two batches wait for the workers to start.
             fetched = trainer.profiler.recorded_durations["[_TrainingEpochLoop].train_dataloader_next"][2:STEPS]  # type: ignore[attr-defined]
@@ -113,7 +104,7 @@ def run() -> list[Figure]:
                 seconds.append(time.perf_counter() - start)
             bare += seconds[2:]
     return [
-        Figure("light step, LightningModule, batch of 16", float(np.median(framework)) * 1e3, "ms", "", None),
+        Figure("light step, a run's loop, batch of 16", float(np.median(framework)) * 1e3, "ms", "", None),
         Figure("light step, bare loop, batch of 16", float(np.median(bare)) * 1e3, "ms", "", None),
         at_most("their ratio", float(np.median(framework) / np.median(bare)), "x", 1.05),
         at_most("wait for data, 2 workers, share of the time", 100 * float(np.median(waits)), "%", 3),

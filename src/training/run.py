@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import torch
-from lightning import seed_everything
+from lightning import Callback, Trainer, seed_everything
 from lightning.pytorch.strategies.launchers import _SubprocessScriptLauncher
 
 from src.callbacks.checkpoints import Checkpoints, batches_done
@@ -83,24 +83,10 @@ def _fit(config: TrainConfig, run_dir: Path, signals: Signals) -> Path:
     if config.trainer.tune:
         config = tuned_before(config, start.config) if start.here else tuned(config)
     module = FaceSR(config)
-    plain = to_plain(config)
-    save_config(run_dir, plain)
+    save_config(run_dir, to_plain(config))
     if first_process():
         _log_to(run_dir / "train.log")
-    checkpoints = Checkpoints(
-        config.run_dir,
-        config.monitor,
-        config.callbacks.save_every_n_steps,
-        config.callbacks.save_every_seconds,
-        config.trainer.accumulate,
-        signals,
-    )
-    trainer = build_trainer(
-        config.trainer,
-        config.run_dir,
-        build_loggers(config.logger, config.run_dir, plain),
-        [checkpoints, *build_progress(config.callbacks), *build_dashboard(config)],
-    )
+    trainer, checkpoints = trainer_of(config, signals)
     counts = [f"U {parameter_count(module.generator) / 1e6:.2f} M"]
     if module.discriminator is not None:
         counts.append(f"D {parameter_count(module.discriminator) / 1e6:.2f} M")
@@ -139,6 +125,27 @@ def _fit(config: TrainConfig, run_dir: Path, signals: Signals) -> Path:
     if checkpoints.best is not None:
         log.info("best %s %.4g: %s", config.monitor, checkpoints.best, checkpoints.best_path)
     return checkpoints.last_path
+
+
+def trainer_of(config: TrainConfig, signals: Signals, *more: Callback) -> tuple[Trainer, Checkpoints]:
+    """Lightning's trainer with all that goes on around the steps of a run, and its callback that saves.
+
+    Args:
+        config: of the run, whose folder exists.
+        signals: that end it.
+        more: callbacks, behind the run's own.
+    """
+    checkpoints = Checkpoints(
+        config.run_dir,
+        config.monitor,
+        config.callbacks.save_every_n_steps,
+        config.callbacks.save_every_seconds,
+        config.trainer.accumulate,
+        signals,
+    )
+    loggers = build_loggers(config.logger, config.run_dir, to_plain(config))
+    callbacks = [checkpoints, *build_progress(config.callbacks), *build_dashboard(config), *more]
+    return build_trainer(config.trainer, config.run_dir, loggers, callbacks), checkpoints
 
 
 def _log_to(path: Path | None) -> None:

@@ -10,6 +10,7 @@ from tiny_run import TINY
 from src.config.compose import compose
 from src.config.train import TrainConfig
 from src.data.module import FaceData
+from src.errors import UserError
 from src.training.module import FaceSR
 
 
@@ -157,8 +158,6 @@ def test_channels_last_changes_no_number_much(stores: list[str]) -> None:
 
 
 def test_a_missing_store_and_a_large_batch_are_told_in_one_line(stores: list[str]) -> None:
-    from src.errors import UserError
-
     for override, words in [
         ("data.train=[nowhere]", "nowhere does not exist"),
         ("data.train=[]", "data.train is empty"),
@@ -167,6 +166,14 @@ def test_a_missing_store_and_a_large_batch_are_told_in_one_line(stores: list[str
         config = tiny(stores, override)
         with pytest.raises(UserError, match=words):
             FaceData(config.data, 32, 1).setup("fit")
+
+
+def test_faces_to_learn_by_heart_must_suffice_for_all_processes(stores: list[str]) -> None:
+    data = FaceData(tiny(stores, "data.overfit=3").data, 32, seed=1)
+    data.trainer = Trainer(accelerator="cpu", devices=2, strategy="ddp", logger=False, enable_checkpointing=False)
+    # An epoch without a batch would end at once, and save a network that has learnt nothing.
+    with pytest.raises(UserError, match=r"data\.overfit has 3 faces: at least 2 a process are needed"):
+        data.setup("fit")
 
 
 def test_paths_in_the_configuration_do_not_matter_to_the_file(stores: list[str], tmp_path: Path) -> None:
@@ -219,8 +226,6 @@ def test_the_methods_own_configuration_keeps_the_stn_in_the_picture(stores: list
 
 
 def test_a_diverged_run_stops_and_names_the_term(stores: list[str]) -> None:
-    from src.errors import UserError
-
     config = tiny(stores, "optimizer.lr=1e30", "trainer.max_epochs=5", "trainer.log_every_n_steps=1")
     with pytest.raises(UserError, match=r"diverged: .*loss/"):
         fit(config)
@@ -230,7 +235,5 @@ def test_a_diverged_run_stops_and_names_the_term(stores: list[str]) -> None:
                                  "model.generator.heb.stacks=9", "model.discriminator.dropout=1.0",
                                  "trainer.limit_val_batches=0", "callbacks.monitor=val/psnr"])  # fmt: skip
 def test_values_out_of_their_documented_range_are_refused(stores: list[str], bad: str) -> None:
-    from src.errors import UserError
-
     with pytest.raises(UserError, match=bad.split("=")[0].split(".")[-1].split("_")[0]):
         tiny(stores, bad)
