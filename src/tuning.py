@@ -170,8 +170,11 @@ def tuned_before(config: TrainConfig, before: Mapping[str, Any]) -> TrainConfig:
         before: the configuration in its checkpoint, plain values.
     """
     trainer = before["trainer"]
-    layout = ", channels last" * trainer["channels_last"]
-    log.info("trainer.tune: the run goes on with precision %s%s, as it began", trainer["precision"], layout)
+    log.info(
+        "trainer.tune: measured when a run begins; this one goes on with trainer.precision=%s trainer.channels_last=%s",
+        trainer["precision"],
+        str(trainer["channels_last"]).lower(),
+    )
     return with_setting(config, trainer["precision"], trainer["channels_last"])
 
 

@@ -173,11 +173,14 @@ class Checkpoints(Callback):
         """
         started = time.monotonic()
         self._check_weights(trainer)
-        for logger in trainer.loggers:
-            if isinstance(logger, KeepsBack):
-                logger.flush()
         temporary = self.folder / "checkpoint.tmp"
         problem = ""
+        try:
+            for logger in trainer.loggers:
+                if isinstance(logger, KeepsBack):
+                    logger.flush()
+        except OSError as error:
+            problem = str(error)  # the other processes are in the next line already, and wait for this one there
         try:
             trainer.save_checkpoint(temporary)
         except OSError as error:
@@ -207,7 +210,10 @@ class Checkpoints(Callback):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """The inverse of `state_dict`; the best begins anew without a `best.ckpt` here or with another metric."""
-        known = self.best_path.is_file() and state_dict.get("monitor", self.monitor) == self.monitor
+        before = state_dict.get("monitor", self.monitor)
+        if before != self.monitor:
+            log.info("best.ckpt is by %s from here on, not by %s", self.monitor, before)
+        known = self.best_path.is_file() and before == self.monitor
         self.best = state_dict["best"] if known else None
         self.validated = state_dict.get("validated")
 

@@ -41,11 +41,12 @@ class Signals:
 
     Attributes:
         received: number of the signal, 0 for none.
+        waits: within the loop.
     """
 
     def __init__(self) -> None:
         self.received = 0
-        self._waits = False
+        self.waits = False
         self._before: dict[signal.Signals, Any] = {}
         self._process = os.getpid()
 
@@ -61,7 +62,7 @@ class Signals:
 
     def wait_for_the_batch(self, waits: bool) -> None:
         """Whether a signal is kept for the loop; to be called when the training starts and when it ends."""
-        self._waits = waits
+        self.waits = waits
         self._listen()
 
     def _listen(self) -> None:
@@ -71,7 +72,7 @@ class Signals:
     def _receive(self, number: int, frame: FrameType | None) -> None:
         if os.getpid() != self._process:
             return  # a loader's worker before it has set its own: the run's end is its end
-        if not self._waits:
+        if not self.waits:
             raise Stopped(number, not first_process())
         if self.received and number == signal.SIGINT:
             os._exit(128 + number)

@@ -105,6 +105,7 @@ def run_as_job(
     # Outside of the except clauses: the exception, and with it every tensor of its frames, is let go.
     record("failed", line)
     print(f"error: job {number}: {line}", file=sys.stderr, flush=True)
-    if sweeper == "basic" and has_table:
+    if sweeper == "basic" and has_table and os.environ.get("SLURM_PROCID", "0") == "0":
+        # The job's other processes have to end badly, or the first one waits for them.
         return None  # with hydra.sweeper.max_batch_size it would start no further batch; the record tells enough
     raise JobFailed(line)

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from lightning.pytorch.loggers import Logger
     from numpy.typing import NDArray
 
+FINISH_SECONDS = 300.0  # that W&B may take at the end to send the rest
+
 
 @dataclass(frozen=True)
 class CsvLoggerConfig:

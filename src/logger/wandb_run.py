@@ -17,14 +17,13 @@ from lightning.pytorch.loggers import WandbLogger
 from lightning.pytorch.utilities import rank_zero_only
 from numpy.typing import NDArray
 
-from src.logger import WandbLoggerConfig
+from src.logger import FINISH_SECONDS, WandbLoggerConfig
 from src.revision import revision
 
 log = logging.getLogger(__name__)
 ID_FILE = "wandb_id.txt"
 HOSTS = ("api.wandb.ai", "api.forge.coreweave.com")
 START_SECONDS = 20.0  # for the server's first answer; after it, training goes on offline
-FINISH_SECONDS = 300.0  # for sending the rest at the end
 
 
 def wandb_mode(config: WandbLoggerConfig) -> str:
@@ -33,7 +32,7 @@ def wandb_mode(config: WandbLoggerConfig) -> str:
         return config.mode
     if os.environ.get("WANDB_MODE"):
         return os.environ["WANDB_MODE"]
-    return "online" if os.environ.get("WANDB_API_KEY") or _netrc_hosts() & _servers() else "offline"
+    return "online" if os.environ.get("WANDB_API_KEY", "").strip() or _netrc_hosts() & _servers() else "offline"
 
 
 class WandbRun(WandbLogger):
@@ -96,9 +95,9 @@ def start_run(config: WandbLoggerConfig, run_dir: str, run_config: dict[str, Any
         )
 
     mode = wandb_mode(config)
-    if "WANDB_API_KEY" in os.environ:
-        # Copied with a space or a line's end, it would be refused even offline.
-        os.environ["WANDB_API_KEY"] = os.environ["WANDB_API_KEY"].strip()
+    # A key that was copied with a space or a line's end would be refused, even offline.
+    if key := os.environ.pop("WANDB_API_KEY", "").strip():
+        os.environ["WANDB_API_KEY"] = key
     try:
         run = start(mode)
     except wandb.Error as error:

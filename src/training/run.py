@@ -19,7 +19,7 @@ from src.callbacks.signals import Signals, Stopped, first_process, process_numbe
 from src.config.train import TrainConfig
 from src.data.module import FaceData
 from src.errors import UserError
-from src.logger import build_loggers, close_loggers
+from src.logger import FINISH_SECONDS, build_loggers, close_loggers
 from src.memory import freed_memory
 from src.model.build import parameter_count, to_plain
 from src.revision import revision
@@ -64,7 +64,9 @@ def train(config: TrainConfig) -> Path:
                 raise
             # Most errors are the first one's too: it says them, and ends this one. What it does not know of, such as a
             # store that another machine lacks, would leave it waiting for this one.
-            time.sleep(PATIENCE)
+            closing = FINISH_SECONDS if signals.waits and config.logger.name == "wandb" else 0.0
+            signals.wait_for_the_batch(False)  # there is none any more
+            time.sleep(PATIENCE + closing)
             raise UserError(f"process {process_number()}: {error}") from None
         finally:
             signals.wait_for_the_batch(False)
@@ -119,7 +121,10 @@ def _fit(config: TrainConfig, run_dir: Path, signals: Signals) -> Path:
         # The others may be waiting for this one, on a GPU for half an hour.
         launcher = trainer.strategy.launcher
         if isinstance(launcher, _SubprocessScriptLauncher):
-            launcher.kill(signal.SIGKILL)
+            others = list(launcher.procs)
+            launcher.procs.clear()  # or Lightning would see them end badly, and kill this one before it has said why
+            for other in others:
+                other.kill()
         raise
     log.info("newest checkpoint: %s", checkpoints.last_path)
     if checkpoints.best is not None:

@@ -106,7 +106,9 @@ def test_processes_of_a_run_share_out_the_large_poses(two_stores: list[str]) -> 
     shares = []
     for rank in (0, 1):
         data = data_of(two_stores, share=0.75)
-        data.trainer = SimpleNamespace(global_rank=rank, world_size=2)  # type: ignore[assignment]
+        data.trainer = SimpleNamespace(
+            global_rank=rank, world_size=2, strategy=SimpleNamespace(root_device=torch.device("cpu"))
+        )  # type: ignore[assignment]
         shares.append(dealt(data, 1))
     for one, two in zip(*shares, strict=True):
         assert {*one, *two} >= LARGE

@@ -15,6 +15,7 @@ from src.model.checkpoint import load_checkpoint
 
 ROOT = Path(__file__).parents[2]
 WORKER = Path(__file__).with_name("ddp_worker.py")
+PROCESSES = ["trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2"]
 STEPS = 5
 SETTINGS = [
     *TINY,
@@ -44,9 +45,7 @@ def run(folder: Path, *overrides: str) -> list[dict[str, Any]]:
             str(WORKER),
             str(folder),
             *SETTINGS,
-            "trainer=ddp",
-            "trainer.accelerator=cpu",
-            "trainer.devices=2",
+            *PROCESSES,
             *overrides,
         ],
         capture_output=True,
@@ -94,9 +93,8 @@ def test_two_processes_draw_the_faces_once_and_make_one_run(launcher: list[str],
     out = tmp_path / "run"
     settings = [*TINY, f"data.synthetic.out={tmp_path}/faces", "data.synthetic.train=8", "data.synthetic.val=2"]
     launch = [sys.executable, *launcher, "-m", "src.train"]
-    processes = ["trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2", "trainer.max_epochs=1"]
     done = subprocess.run(
-        [*launch, *settings, *processes, f"run_dir={out}"],
+        [*launch, *settings, *PROCESSES, "trainer.max_epochs=1", f"run_dir={out}"],
         capture_output=True,
         text=True,
         cwd=ROOT,
@@ -110,3 +108,19 @@ def test_two_processes_draw_the_faces_once_and_make_one_run(launcher: list[str],
     assert not torch.equal(first["torch"], second["torch"]), "each process draws dropout masks of its own"
     assert (out / "train.log").read_text().count("newest checkpoint") == 1
     assert sorted(path.name for path in tmp_path.iterdir()) == ["faces", "run"]
+
+
+def test_an_error_of_both_is_said_once_and_ends_both(tmp_path: Path, faces: list[str]) -> None:
+    diverges = ["optimizer.lr=1e30", "guard.max_consecutive=1", f"run_dir={tmp_path}/run"]
+    done = subprocess.run(
+        [sys.executable, "-m", "src.train", *TINY, *PROCESSES, *faces, *diverges],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        check=False,
+        timeout=300,
+    )
+    assert done.returncode == 2, done.stderr
+    assert done.stderr.count("error: ") == 1, done.stderr
+    assert "error: training has diverged" in done.stderr
+    assert "Traceback" not in done.stderr
