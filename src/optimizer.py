@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import nn
@@ -63,7 +63,9 @@ def lr_factor(schedule: ScheduleConfig, update: int, epoch: int, progress: float
     return factor
 
 
-def _check_rates(lr: float, discriminator_lr: float | None, *smoothing: float) -> None:
+def _check_rates(lr: float, discriminator_lr: float | None, localisation: float, *smoothing: float) -> None:
+    if not 0 < localisation <= 1:
+        raise ValueError(f"localisation must be above 0 and at most 1, not {localisation}")
     if lr < 0 or (discriminator_lr is not None and discriminator_lr < 0):
         raise ValueError("lr and discriminator_lr must be 0 or more")
     if not all(0 <= value < 1 for value in smoothing):
@@ -79,6 +81,8 @@ class RMSpropConfig:
     """Base learning rate, 0 or more."""
     discriminator_lr: float | None = None
     """The discriminator's; null: the same."""
+    localisation: float = 1.0
+    """The rate of the STN's localisation net, as a share of the other weights' of U, above 0 and at most 1."""
     # Our choice: "decay rate 0.01" as the smoothing constant would keep 1 % of the squared gradients' past, which is
     # no working RMSprop; 1 - 0.01 is.
     alpha: float = 0.99
@@ -88,7 +92,7 @@ class RMSpropConfig:
     schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
 
     def __post_init__(self) -> None:
-        _check_rates(self.lr, self.discriminator_lr, self.alpha)
+        _check_rates(self.lr, self.discriminator_lr, self.localisation, self.alpha)
 
 
 @dataclass(frozen=True)
@@ -100,13 +104,15 @@ class AdamConfig:
     """Base learning rate, 0 or more."""
     discriminator_lr: float | None = None
     """The discriminator's; null: the same."""
+    localisation: float = 1.0
+    """The rate of the STN's localisation net, as a share of the other weights' of U, above 0 and at most 1."""
     betas: tuple[float, float] = (0.9, 0.999)
     eps: float = 1e-8
     clip: ClipConfig = field(default_factory=ClipConfig)
     schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
 
     def __post_init__(self) -> None:
-        _check_rates(self.lr, self.discriminator_lr, *self.betas)
+        _check_rates(self.lr, self.discriminator_lr, self.localisation, *self.betas)
 
 
 OptimizerConfig = RMSpropConfig | AdamConfig
@@ -117,8 +123,29 @@ def base_lr(config: OptimizerConfig, discriminator: bool = False) -> float:
     return config.discriminator_lr if discriminator and config.discriminator_lr is not None else config.lr
 
 
+def parameter_groups(generator: nn.Module) -> list[dict[str, Any]]:
+    """U's weights, then those of its STN's localisation net, if it has one."""
+    stn = getattr(generator, "stn", None)
+    localisation = [] if stn is None else list(stn.parameters())
+    apart = {id(parameter) for parameter in localisation}
+    others = [parameter for parameter in generator.parameters() if id(parameter) not in apart]
+    return [{"params": group} for group in (others, localisation) if group]
+
+
+def set_rate(optimizer: torch.optim.Optimizer, rate: float, localisation: float) -> None:
+    """Set the learning rate of an optimiser.
+
+    Args:
+        optimizer: of U, in the groups of `parameter_groups`, or of D, in one.
+        rate: of the first group.
+        localisation: the second one's, as a share of it.
+    """
+    for group, share in zip(optimizer.param_groups, (1.0, localisation), strict=False):
+        group["lr"] = rate * share
+
+
 def build_optimizer(
-    config: OptimizerConfig, parameters: Iterable[nn.Parameter], discriminator: bool = False
+    config: OptimizerConfig, parameters: Iterable[nn.Parameter] | list[dict[str, Any]], discriminator: bool = False
 ) -> torch.optim.Optimizer:
     """The optimiser of one network."""
     lr = base_lr(config, discriminator)

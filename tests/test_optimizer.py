@@ -1,7 +1,18 @@
 import pytest
 import torch
 
-from src.optimizer import AdamConfig, RMSpropConfig, ScheduleConfig, base_lr, build_optimizer, lr_factor
+from src.model.light import LightConfig, LightMTUN
+from src.model.mtun import MTUN
+from src.optimizer import (
+    AdamConfig,
+    RMSpropConfig,
+    ScheduleConfig,
+    base_lr,
+    build_optimizer,
+    lr_factor,
+    parameter_groups,
+    set_rate,
+)
 
 
 def test_the_source_texts_rate_decays_by_a_hundredth_an_epoch() -> None:
@@ -34,3 +45,24 @@ def test_rmsprop_keeps_99_percent_of_the_squared_gradients_past() -> None:
 def test_the_discriminator_may_have_a_rate_of_its_own() -> None:
     assert base_lr(AdamConfig(lr=1e-3, discriminator_lr=2e-4), discriminator=True) == 2e-4
     assert base_lr(AdamConfig(lr=1e-3), discriminator=True) == 1e-3
+
+
+@pytest.mark.parametrize("generator", [MTUN(), LightMTUN()], ids=["mtun", "light"])
+def test_the_localisation_net_has_a_rate_of_its_own(generator: MTUN | LightMTUN) -> None:
+    optimizer = build_optimizer(RMSpropConfig(), parameter_groups(generator))
+    set_rate(optimizer, 1e-3, 0.1)
+    rates = {id(weight): group["lr"] for group in optimizer.param_groups for weight in group["params"]}
+    assert len(rates) == len(list(generator.parameters())), "every weight once"
+    for name, weight in generator.named_parameters():
+        assert rates[id(weight)] == pytest.approx(1e-4 if name.startswith("stn.") else 1e-3), name
+
+
+def test_without_an_stn_all_weights_are_alike() -> None:
+    [group] = parameter_groups(LightMTUN(LightConfig(localisation="none")))
+    assert "lr" not in group
+
+
+@pytest.mark.parametrize("share", [0.0, 1.1])
+def test_a_share_out_of_range_is_refused(share: float) -> None:
+    with pytest.raises(ValueError, match="localisation must be above 0 and at most 1"):
+        RMSpropConfig(localisation=share)

@@ -212,8 +212,8 @@ def leave_signals() -> None:
     Ctrl-C, and what a cluster sends at the end of a job's time, reach the loader's workers too; without their batches
     the main process could only fail. SIGTERM ends a worker when it comes from its parent, which is done with it.
     """
-    # SIGTERM too: blocked, as it is below, it is waited for all the same, and a thread that were to let it through, with
-    # the handler that torch has set, would end the worker.
+    # SIGTERM too: blocked, as it is below, it is waited for all the same; let through by any thread it would end the
+    # worker, by the handler that torch has set.
     for number in (signal.SIGINT, signal.SIGUSR1, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])

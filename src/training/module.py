@@ -15,7 +15,7 @@ from src.loss.objective import Objective
 from src.loss.terms import discriminator_loss
 from src.model.build import build_discriminator, build_generator, to_plain
 from src.model.output import Upscaled
-from src.optimizer import base_lr, build_optimizer, lr_factor
+from src.optimizer import base_lr, build_optimizer, lr_factor, parameter_groups, set_rate
 from src.training.clock import progress
 from src.training.guard import TOTAL, Guard, gradient_name, not_finite
 from src.training.steps import Statistics, gradient_norm, group_size, updates_done
@@ -67,7 +67,7 @@ class FaceSR(LightningModule):
 
     def configure_optimizers(self) -> list[torch.optim.Optimizer]:
         """U's optimiser, then D's."""
-        optimizers = [build_optimizer(self.config.optimizer, self.generator.parameters())]
+        optimizers = [build_optimizer(self.config.optimizer, parameter_groups(self.generator))]
         if self.discriminator is not None:
             optimizers.append(build_optimizer(self.config.optimizer, self.discriminator.parameters(), True))
         return optimizers
@@ -266,6 +266,5 @@ class FaceSR(LightningModule):
         factor = lr_factor(config.schedule, update, self.current_epoch, over)
         rates = {name: base_lr(config, name == "discriminator") * factor for name in self._networks()}
         for name, rate in rates.items():
-            for group in self._optimizer(name).param_groups:
-                group["lr"] = rate
+            set_rate(self._optimizer(name), rate, config.localisation)
         return rates

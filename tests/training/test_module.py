@@ -225,6 +225,20 @@ def test_the_methods_own_configuration_keeps_the_stn_in_the_picture(stores: list
     assert (matrix - torch.eye(2, 3)).abs().max() < 0.3
 
 
+def test_the_methods_own_localisation_net_learns_at_a_tenth(stores: list[str]) -> None:
+    # At the full rate none of its first layer's units is left after 500 updates on photographs.
+    config = compose(
+        "train", TrainConfig, [*MTUN_TINY, *stores, "trainer.max_epochs=1", "optimizer.schedule.warmup=[]"]
+    )
+    module, trainer = fit(config, limit_train_batches=1)
+    others, localisation = trainer.optimizers[0].param_groups
+    assert {id(weight) for weight in localisation["params"]} == {
+        id(weight) for weight in module.generator.stn.parameters()
+    }
+    assert (others["lr"], localisation["lr"]) == pytest.approx((1e-3, 1e-4))
+    assert [group["lr"] for group in trainer.optimizers[1].param_groups] == pytest.approx([1e-3])
+
+
 def test_a_diverged_run_stops_and_names_the_term(stores: list[str]) -> None:
     config = tiny(stores, "optimizer.lr=1e30", "trainer.max_epochs=5", "trainer.log_every_n_steps=1")
     with pytest.raises(UserError, match=r"diverged: .*loss/"):
