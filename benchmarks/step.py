@@ -73,7 +73,7 @@ def bare_step(module: FaceSR, optimizers: list[torch.optim.Optimizer], pairs: Pa
     discriminator.requires_grad_(True)
 
 
-@freed_memory(kept=True)  # as a training does
+@freed_memory("kept")  # as a training does
 def run() -> list[Figure]:
     """Medians over all batches of both, which take turns, and their ratio: single rounds differ by a tenth."""
     quieten()

@@ -47,7 +47,7 @@ def step_flops(config: TrainConfig) -> float:
     return float(counter.get_total_flops()) / 2
 
 
-@freed_memory(kept=True)  # as a training does
+@freed_memory("kept")  # as a training does
 def run() -> list[Figure]:
     """Faces a second of every setting, timed in turn, the best over the plain one, and the share of the peak."""
     figures = []

@@ -4,32 +4,41 @@ import ctypes
 import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Literal
+
+Freed = Literal["kept", "returned", "usual"]
+"""What becomes of a freed tensor's memory; see `freed_memory`."""
 
 # glibc's malloc.h
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_MMAP_MAX = -1, -3, -4
-OWN = {M_MMAP_MAX: 65536, M_MMAP_THRESHOLD: 32 * 2**20, M_TRIM_THRESHOLD: 64 * 2**20}
+USUAL = {M_MMAP_MAX: 65536, M_MMAP_THRESHOLD: 32 * 2**20, M_TRIM_THRESHOLD: 64 * 2**20}
 """What glibc has adjusted itself to by the time that it has freed a large block."""
+OPTIONS = {
+    "kept": {M_MMAP_MAX: 0, M_TRIM_THRESHOLD: -1},  # no block mapped by itself; nothing given back
+    "returned": {M_MMAP_MAX: 65536, M_MMAP_THRESHOLD: 8 * 2**20},  # above 8 MiB each block by itself, and back at once
+}
 
 
 @contextmanager
-def freed_memory(kept: bool) -> Iterator[None]:
-    """While it lasts, let this process keep what tensors free for the next tensors; at the end it is given back.
+def freed_memory(policy: Freed) -> Iterator[None]:
+    """While it lasts, let this process keep what tensors free for the next ones, or return it; then as is usual.
 
     glibc maps every block above 32 MiB anew and gives it back when it is freed, and the kernel clears each of its pages
-    at the first touch: for a ReLU's output that takes longer than the ReLU. Processes that are forked in the meantime
-    should `give_back`: they inherit what is kept.
+    at the first touch: for a ReLU's output that takes longer than the ReLU. Smaller ones leave holes between them that
+    stay in the process. Kept, memory is cleared once; returned, there are no holes above 8 MiB. Processes that are
+    forked in the meantime should `give_back`: they inherit what is kept.
 
     Args:
-        kept: False, or another C library than glibc: nothing is changed.
+        policy: usual, or another C library than glibc: nothing is changed.
     """
-    if not (kept and _has_glibc()):
+    if policy == "usual" or not _has_glibc():
         yield
         return
-    _set({M_MMAP_MAX: 0, M_TRIM_THRESHOLD: -1})  # no block mapped by itself; nothing given back
+    _set(OPTIONS[policy])
     try:
         yield
     finally:
-        _set(OWN)
+        _set(USUAL)
         give_back()
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import torch
 
 from src.errors import UserError
+from src.memory import Freed
 
 if TYPE_CHECKING:
     from lightning import Callback, Trainer
@@ -64,7 +65,7 @@ class TrainerConfig:
     """Keep less of U's forward pass and compute it again: the same numbers, less memory, a third more computation."""
     keep_freed_memory: bool = True
     """On CPUs (with glibc): what a tensor frees stays in the process for the next one, which need not wait for the
-    system. Not with checkpoint_activations, which is there to need less memory."""
+    system. With checkpoint_activations, which is there to need less memory, it is returned at once instead."""
     tune: bool = False
     """Measure some steps with each precision and memory layout at the start and take the fastest; one process."""
     threads: int | None = None
@@ -149,9 +150,13 @@ def check_devices(config: TrainerConfig) -> None:
         log.warning("trainer.devices=all: no GPU here, so one process trains on the CPU")
 
 
-def keeps_freed_memory(config: TrainerConfig) -> bool:
-    """Whether the run keeps freed memory: it trains on a CPU, and nobody asked for less memory."""
-    return config.keep_freed_memory and not config.checkpoint_activations and not uses_gpu(config)
+def uses_freed_memory(config: TrainerConfig) -> Freed:
+    """What a run does with the memory that its tensors free: on a CPU it keeps it, or returns it if asked for less."""
+    if uses_gpu(config):
+        return "usual"
+    if config.checkpoint_activations:
+        return "returned"
+    return "kept" if config.keep_freed_memory else "usual"
 
 
 def launched_processes() -> int | None:

@@ -26,7 +26,7 @@ def four():  # 64 MiB each: more than the C library keeps by itself
 """
 KEPT = """
 before = resident()
-with freed_memory(kept=True):
+with freed_memory("kept"):
     features = four()
     assert all(tensor.data_ptr() in heap() for tensor in features)
     del features
@@ -36,14 +36,19 @@ with freed_memory(kept=True):
     assert len(heap()) < 2048 * MIB, "used again: 4096 in all"
 assert resident() < before + 128 * MIB, "given back"
 """
-NOT_KEPT = """
+HOLES = """
+torch.ones(2**23 - 2**12)  # once it has freed a block of 32 MiB, glibc maps none below that by itself
 before = resident()
-with freed_memory(kept=False):
-    assert torch.ones(2**24).data_ptr() not in heap()
+with freed_memory("POLICY"):
+    assert torch.ones(2**24).data_ptr() not in heap(), "64 MiB are mapped"
+    features = [torch.ones(10 * 2**18) for _ in range(40)][::2]  # every other one of forty of 10 MiB
+    grown = resident() - before
 """
+USUAL = HOLES.replace("POLICY", "usual") + "assert grown > 350 * MIB, 'the holes stay'"
+RETURNED = HOLES.replace("POLICY", "returned") + "assert grown < 250 * MIB"
 FORKED = """
 from src.data.module import start_worker
-with freed_memory(kept=True):
+with freed_memory("kept"):
     features = four()
     last = torch.ones(2**10)  # above them: the heap cannot simply be cut off
     del features
@@ -57,10 +62,10 @@ with freed_memory(kept=True):
 """
 
 
-@pytest.mark.parametrize("script", [KEPT, NOT_KEPT, FORKED], ids=["kept", "not kept", "forked"])
+@pytest.mark.parametrize("script", [KEPT, USUAL, RETURNED, FORKED], ids=["kept", "usual", "returned", "forked"])
 def test_the_memory_that_tensors_leave(script: str) -> None:
     if platform.libc_ver()[0] != "glibc":  # nothing is changed there
-        script = "with freed_memory(kept=True):\n    give_back()"
+        script = "with freed_memory('kept'):\n    give_back()"
     ours = {
         key: value
         for key, value in os.environ.items()

@@ -7,7 +7,7 @@ from lightning.pytorch.strategies import DDPStrategy
 from src.config.compose import compose
 from src.config.train import TrainConfig
 from src.errors import UserError
-from src.trainer import TrainerConfig, build_trainer, keeps_freed_memory, uses_devices, uses_precision
+from src.trainer import TrainerConfig, build_trainer, uses_devices, uses_freed_memory, uses_precision
 from src.training.execution import Execution, ProcessorSyncBatchNorm
 
 STORES = ["data.train=[a]", "data.val=[a]"]
@@ -115,10 +115,10 @@ def test_the_groups_for_several_devices() -> None:
     assert (slurm.devices, slurm.num_nodes, slurm.sync_batchnorm) == (4, 2, True)
 
 
-def test_who_asks_for_less_memory_has_none_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert keeps_freed_memory(CPU)
-    assert not keeps_freed_memory(replace(CPU, keep_freed_memory=False))
-    assert not keeps_freed_memory(replace(CPU, checkpoint_activations=True))
+def test_what_becomes_of_freed_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert uses_freed_memory(CPU) == "kept"
+    assert uses_freed_memory(replace(CPU, keep_freed_memory=False)) == "usual"
+    assert uses_freed_memory(replace(CPU, checkpoint_activations=True)) == "returned"
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    assert keeps_freed_memory(CPU)
-    assert not keeps_freed_memory(TrainerConfig(accelerator="gpu"))
+    assert uses_freed_memory(CPU) == "kept"
+    assert uses_freed_memory(TrainerConfig(accelerator="gpu")) == "usual"

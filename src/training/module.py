@@ -85,7 +85,8 @@ class FaceSR(LightningModule):
         """The networks are on their device by now, and the optimisers' states are restored."""
         for optimizer in self.trainer.optimizers:
             for group in optimizer.param_groups:
-                group.update(optimizer.defaults)  # a checkpoint brings the constants of its run along
+                # A checkpoint brings the constants of its run along; the rate is set at every update.
+                group.update({name: value for name, value in optimizer.defaults.items() if name != "lr"})
         self._statistics = {name: Statistics(network) for name, network in self._networks().items()}
 
     def on_train_epoch_start(self) -> None:

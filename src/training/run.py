@@ -23,7 +23,7 @@ from src.logger import FINISH_SECONDS, build_loggers, close_loggers
 from src.memory import freed_memory
 from src.model.build import parameter_count, to_plain
 from src.revision import revision
-from src.trainer import build_trainer, check_devices, keeps_freed_memory
+from src.trainer import build_trainer, check_devices, uses_freed_memory
 from src.training.module import FaceSR
 from src.training.resume import save_config, start_from
 from src.tuning import tuned, tuned_before
@@ -54,7 +54,7 @@ def train(config: TrainConfig) -> Path:
         try:
             # Device and data first: what is wrong with them is told before weights are fetched or anything is written.
             check_devices(config.trainer)
-            with freed_memory(kept=keeps_freed_memory(config.trainer)):
+            with freed_memory(uses_freed_memory(config.trainer)):
                 return _fit(config, run_dir, signals)
         except Stopped as stopped:
             stopped_by = stopped.number

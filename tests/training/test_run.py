@@ -124,21 +124,25 @@ def test_what_only_another_process_lacks_is_said_by_that_one(tmp_path: Path, mon
 
 
 @pytest.mark.parametrize(
-    ("override", "kept"),
-    [("seed=1", True), ("trainer.keep_freed_memory=false", False), ("trainer.checkpoint_activations=true", False)],
+    ("override", "policy"),
+    [
+        ("seed=1", "kept"),
+        ("trainer.keep_freed_memory=false", "usual"),
+        ("trainer.checkpoint_activations=true", "returned"),
+    ],
 )
-def test_freed_memory_is_kept_while_it_trains(
-    override: str, kept: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_freed_memory_is_seen_to_while_it_trains(
+    override: str, policy: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     happened: list[object] = []
 
     @contextmanager
-    def note(kept: bool) -> Iterator[None]:
-        happened.append(kept)
+    def note(policy: str) -> Iterator[None]:
+        happened.append(policy)
         yield
         happened.append("over")
 
     monkeypatch.setattr(src.training.run, "freed_memory", note)
     monkeypatch.setattr(src.training.run, "_fit", lambda *_: happened.append("trains"))
     src.training.run.train(tiny_run(tmp_path, override))
-    assert happened == [kept, "trains", "over"]
+    assert happened == [policy, "trains", "over"]
