@@ -144,6 +144,16 @@ def set_rate(optimizer: torch.optim.Optimizer, rate: float, localisation: float)
         group["lr"] = rate * share
 
 
+def restore_constants(optimizer: torch.optim.Optimizer) -> None:
+    """Give an optimiser back the constants it was built with: its state out of a checkpoint brings those of then along.
+
+    All but the rate, which is set at every update.
+    """
+    constants = {name: value for name, value in optimizer.defaults.items() if name != "lr"}
+    for group in optimizer.param_groups:
+        group.update(constants)
+
+
 def build_optimizer(
     config: OptimizerConfig, parameters: Iterable[nn.Parameter] | list[dict[str, Any]], discriminator: bool = False
 ) -> torch.optim.Optimizer:

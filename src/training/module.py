@@ -15,7 +15,7 @@ from src.loss.objective import Objective
 from src.loss.terms import discriminator_loss
 from src.model.build import build_discriminator, build_generator, to_plain
 from src.model.output import Upscaled
-from src.optimizer import base_lr, build_optimizer, lr_factor, parameter_groups, set_rate
+from src.optimizer import base_lr, build_optimizer, lr_factor, parameter_groups, restore_constants, set_rate
 from src.training.clock import progress
 from src.training.guard import TOTAL, Guard, gradient_name, not_finite
 from src.training.steps import Statistics, gradient_norm, group_size, updates_done
@@ -84,9 +84,7 @@ class FaceSR(LightningModule):
     def on_train_start(self) -> None:
         """The networks are on their device by now, and the optimisers' states are restored."""
         for optimizer in self.trainer.optimizers:
-            for group in optimizer.param_groups:
-                # A checkpoint brings the constants of its run along; the rate is set at every update.
-                group.update({name: value for name, value in optimizer.defaults.items() if name != "lr"})
+            restore_constants(optimizer)
         self._statistics = {name: Statistics(network) for name, network in self._networks().items()}
 
     def on_train_epoch_start(self) -> None:

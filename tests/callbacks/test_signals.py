@@ -151,3 +151,22 @@ def test_a_second_ctrl_c_ends_a_batch_that_hangs(tmp_path: Path, stores: list[st
     for worker in workers:
         os.kill(worker, signal.SIGKILL)
     assert run.iterations() % 10 == 0, "what was saved before is whole"
+
+
+LET_THROUGH = """
+import os, signal, time
+from src.data.module import start_worker
+parent, child = os.getpid(), os.fork()
+if child == 0:
+    start_worker(0)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])  # as if a library's thread let it through
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(0.2)
+    os._exit(7)
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+def test_a_loaders_worker_outlives_a_signal_that_is_not_its_parents() -> None:
+    done = subprocess.run([sys.executable, "-c", LET_THROUGH], capture_output=True, text=True, cwd=ROOT, check=True)
+    assert done.stdout.strip() == "7"

@@ -218,6 +218,13 @@ def test_only_the_first_process_of_a_job_writes_its_record(monkeypatch: pytest.M
     assert not list(tmp_path.iterdir())
 
 
+def test_a_jobs_other_processes_end_badly_or_the_first_one_waits_for_them(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("SLURM_PROCID", "1")
+    assert launch(monkeypatch, faulty_task(), "-m", "seed=2", f"hydra.sweep.dir={tmp_path}/sweep") != 0
+
+
 def test_a_sweep_needs_the_csv(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="use logger=csv"):
         fit_for_sweep(OmegaConf.create({"logger": {"name": "none"}}), tmp_path / "0", tmp_path, "basic")

@@ -8,6 +8,7 @@ from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tiny_run import tiny_run
 
+from src.errors import UserError
 from src.logger.events import Events
 from src.training.run import train
 
@@ -58,6 +59,17 @@ def test_with_a_checkpoint_all_curves_before_it_are_on_the_disk(
     train(tiny_run(tmp_path, "logger=tensorboard", *words))
     assert there[0] == [2], "a kill after it would lose that"
     assert there[-1] == [2, 4, 6]
+
+
+def test_events_that_find_no_room_are_told_as_a_checkpoint_that_finds_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(self: Events) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Events, "flush", fail)
+    with pytest.raises(UserError, match=r"last\.ckpt cannot be written \(.*No space left.*Free some space"):
+        train(tiny_run(tmp_path, "logger=tensorboard", "trainer.max_epochs=1"))
 
 
 def test_colours_are_not_swapped(tmp_path: Path) -> None:

@@ -36,24 +36,14 @@ SETTINGS = [
 ]
 
 
+def python(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, *words], capture_output=True, text=True, cwd=ROOT, check=False, timeout=300)
+
+
 def run(folder: Path, *overrides: str) -> list[dict[str, Any]]:
     """What both processes left, by rank."""
     folder.mkdir()
-    done = subprocess.run(
-        [
-            sys.executable,
-            str(WORKER),
-            str(folder),
-            *SETTINGS,
-            *PROCESSES,
-            *overrides,
-        ],
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-        check=False,
-        timeout=300,
-    )
+    done = python(str(WORKER), str(folder), *SETTINGS, *PROCESSES, *overrides)
     assert done.returncode == 0, done.stderr
     return [torch.load(path, weights_only=True) for path in sorted(folder.glob("*.pt"))]
 
@@ -92,15 +82,7 @@ TORCHRUN = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "
 def test_two_processes_draw_the_faces_once_and_make_one_run(launcher: list[str], tmp_path: Path) -> None:
     out = tmp_path / "run"
     settings = [*TINY, f"data.synthetic.out={tmp_path}/faces", "data.synthetic.train=8", "data.synthetic.val=2"]
-    launch = [sys.executable, *launcher, "-m", "src.train"]
-    done = subprocess.run(
-        [*launch, *settings, *PROCESSES, "trainer.max_epochs=1", f"run_dir={out}"],
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-        check=False,
-        timeout=300,
-    )
+    done = python(*launcher, "-m", "src.train", *settings, *PROCESSES, "trainer.max_epochs=1", f"run_dir={out}")
     assert done.returncode == 0, done.stderr
     assert load_checkpoint(out / "checkpoints/last.ckpt").iterations == 2, "8 faces, 2 processes, batches of 2"
     assert not list(out.rglob("*.tmp"))
@@ -112,14 +94,7 @@ def test_two_processes_draw_the_faces_once_and_make_one_run(launcher: list[str],
 
 def test_an_error_of_both_is_said_once_and_ends_both(tmp_path: Path, faces: list[str]) -> None:
     diverges = ["optimizer.lr=1e30", "guard.max_consecutive=1", f"run_dir={tmp_path}/run"]
-    done = subprocess.run(
-        [sys.executable, "-m", "src.train", *TINY, *PROCESSES, *faces, *diverges],
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-        check=False,
-        timeout=300,
-    )
+    done = python("-m", "src.train", *TINY, *PROCESSES, *faces, *diverges)
     assert done.returncode == 2, done.stderr
     assert done.stderr.count("error: ") == 1, done.stderr
     assert "error: training has diverged" in done.stderr

@@ -146,3 +146,17 @@ def test_freed_memory_is_seen_to_while_it_trains(
     monkeypatch.setattr(src.training.run, "_fit", lambda *_: happened.append("trains"))
     src.training.run.train(tiny_run(tmp_path, override))
     assert happened == [policy, "trains", "over"]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "metric"),
+    [
+        ([], "val_ema/psnr_rgb"),
+        (["ema.enabled=false"], "val/psnr_rgb"),
+        (["callbacks.monitor=val/ssim_y"], "val/ssim_y"),
+    ],
+)
+def test_the_best_is_that_of_the_weights_which_evaluation_takes(
+    overrides: list[str], metric: str, tmp_path: Path
+) -> None:
+    assert tiny_run(tmp_path, *overrides).monitor == metric
