@@ -16,7 +16,6 @@ from lightning.pytorch.trainer.states import TrainerFn
 from src.callbacks.signals import Signals, Stopped, largest
 from src.callbacks.to_disk import ToDisk
 from src.errors import UserError
-from src.logger import KeepsBack
 from src.training.state import KEY, begin_epoch_anew, random_states, set_random_state, settle_counters
 
 log = logging.getLogger(__name__)
@@ -154,12 +153,6 @@ class Checkpoints(Callback):
         self._check_weights(trainer)
         temporary = self.folder / "checkpoint.tmp"
         problem = ""
-        try:
-            for logger in trainer.loggers:
-                if isinstance(logger, KeepsBack):
-                    logger.flush()
-        except OSError as error:
-            problem = str(error)  # the other processes are in the next line already, and wait for this one there
         try:
             trainer.save_checkpoint(temporary)
         except OSError as error:

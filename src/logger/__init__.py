@@ -74,14 +74,6 @@ class ShowsPanel(Protocol):
         """
 
 
-@runtime_checkable
-class KeepsBack(Protocol):
-    """A logger that gathers what it is told before it writes."""
-
-    def flush(self) -> None:
-        """Write it now: a run that is killed goes on from its last checkpoint, and tells nothing from before again."""
-
-
 def build_loggers(config: LoggerConfig, run_dir: str, run_config: dict[str, Any]) -> "list[Logger]":
     """The loggers of a run; `metrics.csv` is always among them but for `logger=none`.
 

@@ -51,12 +51,7 @@ class Events(TensorBoardLogger):
 
     @rank_zero_only
     def save(self) -> None:
-        """Leave the writing to `flush` and to the end: each time costs some."""
-
-    @rank_zero_only
-    def flush(self) -> None:
-        """Write what was logged so far; see `KeepsBack`."""
-        self.experiment.flush()
+        """Nothing: the writer's thread appends each event to the file as it comes; a flush would wait for it."""
 
     def _begin(self, iterations: int) -> None:
         """Before the first number: what a resumed run logged after its checkpoint is void, as it comes again."""

@@ -1,14 +1,11 @@
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-from lightning import Trainer
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tiny_run import tiny_run
 
-from src.errors import UserError
 from src.logger.events import Events
 from src.training.run import train
 
@@ -42,34 +39,6 @@ def test_what_a_resumed_run_does_again_replaces_what_was_lost(tmp_path: Path) ->
         logger.finalize("success")
     assert [(event.step, event.value) for event in read(tmp_path).Scalars("loss/total")] == [
         (2, 1.0), (4, 1.0), (6, 2.0), (8, 2.0)]  # fmt: skip
-
-
-def test_with_a_checkpoint_all_curves_before_it_are_on_the_disk(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    there: list[list[int]] = []
-    save = Trainer.save_checkpoint
-
-    def look(trainer: Trainer, *args: Any, **kwargs: Any) -> None:
-        there.append([event.step for event in read(tmp_path / "out").Scalars("loss/total")])
-        save(trainer, *args, **kwargs)
-
-    monkeypatch.setattr(Trainer, "save_checkpoint", look)
-    words = ["trainer.max_epochs=2", "callbacks.save_every_n_steps=2", "callbacks.save_every_seconds=null"]
-    train(tiny_run(tmp_path, "logger=tensorboard", *words))
-    assert there[0] == [2], "a kill after it would lose that"
-    assert there[-1] == [2, 4, 6]
-
-
-def test_events_that_find_no_room_are_told_as_a_checkpoint_that_finds_none(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def fail(self: Events) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(Events, "flush", fail)
-    with pytest.raises(UserError, match=r"last\.ckpt cannot be written \(.*No space left.*Free some space"):
-        train(tiny_run(tmp_path, "logger=tensorboard", "trainer.max_epochs=1"))
 
 
 def test_colours_are_not_swapped(tmp_path: Path) -> None:
