@@ -17,8 +17,8 @@ from src.config.train import TrainConfig
 from src.data.batch import Pairs
 from src.data.module import FaceData
 from src.loss.terms import discriminator_loss
-from src.memory import freed_memory
 from src.model.build import to_plain
+from src.system.memory import freed_memory
 from src.training.module import FaceSR
 from src.training.resume import save_config
 from src.training.run import quieten, trainer_of

@@ -9,7 +9,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from benchmarks.report import Figure, at_least
 from src.config.compose import compose
 from src.config.train import TrainConfig
-from src.memory import freed_memory
+from src.system.memory import freed_memory
 from src.tuning import FullStep, Setting, fast_bfloat16, fastest_seconds
 
 CPU = torch.device("cpu")

@@ -201,7 +201,7 @@ def weights(cache: Path) -> Iterator[Finding]:
 def stores(data: Path) -> Iterator[Finding]:
     """Whether the stores of faces below a folder are whole and of this version's layout."""
     from src.data.store import FaceStore
-    from src.errors import UserError
+    from src.system.errors import UserError
 
     folders = sorted(path.parent for path in data.glob("**/card.json"))
     if not folders:

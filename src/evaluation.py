@@ -15,16 +15,16 @@ from src.data.dataset import FaceDataset
 from src.data.landmarks import COMPONENTS
 from src.data.pairs import VALIDATION_EPOCH, VALIDATION_SEED, MisalignmentConfig, align, upsample_bicubic
 from src.data.store import FaceStores
-from src.errors import UserError
 from src.metric.heatmap import angle_error, centroid_error, peak_error
 from src.metric.image import image_metrics
 from src.model.build import from_plain, parameter_count
 from src.model.checkpoint import Checkpoint
 from src.model.output import Upscaled
-from src.progress import FaceProgress
 from src.report.faces import FaceScores
 from src.report.grid import face_grid
 from src.report.table import Protocol
+from src.system.errors import UserError
+from src.system.progress import FaceProgress
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 
-from src.errors import UserError
-from src.memory import Freed
+from src.system.errors import UserError
+from src.system.memory import Freed
 
 if TYPE_CHECKING:
     from lightning import Callback, Trainer

@@ -4,10 +4,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import write_store
 
 from src import doctor
 from src.doctor import Finding
+from tests.helpers.tiny_files import write_store
 
 ROOT = Path(__file__).parents[1]
 VGG = "vgg19-dcbb9e9d.pth"

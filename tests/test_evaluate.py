@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import checkpoint_content, write_store
 from PIL import Image
 
 from src.config.compose import compose
@@ -23,13 +22,14 @@ from src.data.pairs import (
     upsample_bicubic,
 )
 from src.data.store import FaceStore, FaceStores
-from src.errors import UserError
 from src.evaluate import EvaluateConfig, main, write_results
 from src.evaluation import evaluate, spread
 from src.metric.image import image_metrics
 from src.model.checkpoint import load_checkpoint
 from src.model.hourglass import HEBConfig
 from src.model.light import LightConfig
+from src.system.errors import UserError
+from tests.helpers.tiny_files import checkpoint_content, write_store
 
 ROOT = Path(__file__).resolve().parents[1]
 CPU = torch.device("cpu")

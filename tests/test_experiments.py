@@ -5,18 +5,18 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import write_store
 from lightning import Trainer
 
 from src.config.command import CONF, options
 from src.config.compose import compose
 from src.config.train import TrainConfig
 from src.data.module import FaceData
-from src.errors import UserError
 from src.model.build import to_plain
+from src.system.errors import UserError
 from src.training.module import FaceSR
 from src.training.resume import differing
 from src.training.run import train
+from tests.helpers.tiny_files import write_store
 
 STORES = ["data.train=[a]", "data.val=[a]"]
 ABLATIONS = {

@@ -6,7 +6,7 @@ from lightning.pytorch.strategies import DDPStrategy
 
 from src.config.compose import compose
 from src.config.train import TrainConfig
-from src.errors import UserError
+from src.system.errors import UserError
 from src.trainer import TrainerConfig, build_trainer, uses_devices, uses_freed_memory, uses_precision
 from src.training.execution import Execution, ProcessorSyncBatchNorm
 

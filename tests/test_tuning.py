@@ -3,11 +3,11 @@ from dataclasses import replace
 
 import pytest
 import torch
-from tiny_run import TINY
 
 from src.config.compose import compose
 from src.config.train import TrainConfig
 from src.tuning import FullStep, Setting, fast_bfloat16, settings, tuned
+from tests.helpers.tiny_run import TINY
 
 WORDS = [*TINY, "data.train=[a]", "data.val=[a]", "trainer.tune=true"]
 

@@ -3,7 +3,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import checkpoint_content
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -12,6 +11,7 @@ from src.model.checkpoint import load_checkpoint
 from src.model.hourglass import HEBConfig
 from src.model.light import LightConfig
 from src.upscale import Names, main, to_lr
+from tests.helpers.tiny_files import checkpoint_content
 
 
 def picture(path: Path, width: int = 16, height: int = 16, seed: int = 0) -> NDArray[np.uint8]:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
 from src.data.batch import Pairs
-from src.errors import UserError
+from src.system.errors import UserError
 
 
 class NotFinite(Callback):

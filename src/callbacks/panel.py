@@ -14,10 +14,10 @@ from src.data.batch import Pairs, make_batch
 from src.data.landmarks import COMPONENTS
 from src.data.module import FaceData
 from src.data.pairs import VALIDATION_EPOCH, upsample_bicubic
-from src.errors import UserError
 from src.logger import ShowsPanel
 from src.model.output import Upscaled
 from src.report.grid import labelled, overlay
+from src.system.errors import UserError
 
 
 class Panel(Callback):

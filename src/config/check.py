@@ -6,8 +6,8 @@ from src.config.command import CONF, EXIT_USER_ERROR, options
 from src.config.compose import compose
 from src.config.train import TrainConfig
 from src.data.prepare_config import PrepareConfig
-from src.errors import UserError
 from src.evaluate import EvaluateConfig
+from src.system.errors import UserError
 
 STORES = ["data.train=[train]", "data.val=[val]"]
 

@@ -21,7 +21,7 @@ from pydantic import TypeAdapter, ValidationError
 from src.config.job import FOLDER, JobFailed, run_as_job
 from src.config.keys import check_keys, dotted_keys, unknown_key
 from src.config.stamp import run_stamp
-from src.errors import UserError
+from src.system.errors import UserError
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
 # One stamp for a whole launch: DDP's children inherit it, so all of them find the same run folder.

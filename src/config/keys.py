@@ -7,7 +7,7 @@ import typing
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from src.errors import UserError
+from src.system.errors import UserError
 
 
 def variants(annotation: Any) -> tuple[type, ...]:

@@ -10,7 +10,7 @@ from numpy.typing import DTypeLike
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from src.data.face import LANDMARKS, SIDE
-from src.errors import UserError
+from src.system.errors import UserError
 
 LAYOUT = 2
 CARD, MANIFEST = "card.json", "manifest.csv"

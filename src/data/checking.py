@@ -17,7 +17,7 @@ from src.data.preparation import CONTACT, REJECTED, run_preparation
 from src.data.prepare_config import PrepareConfig
 from src.data.sources import Split, list_splits
 from src.data.store import SPLITS, FaceStore
-from src.errors import UserError
+from src.system.errors import UserError
 
 FARTHEST = float(SIDE)  # pixels beyond the crop: an annotated jaw may leave it, a broken landmark leaves it far
 BLOCK = 4096  # faces looked at together

@@ -5,29 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from src.errors import UserError
-
 SIDE = 128  # pixels: the HR side, fixed by the store's layout
 LANDMARKS = 68  # the iBUG scheme
 
 CropBox = tuple[float, float, float, float]
-
-
-class BadFace(UserError):  # noqa: N818 - it says what was found; `prepare` goes on past it
-    """A picture, or one face of it, that cannot be used.
-
-    Attributes:
-        file: the file to look at, relative to the source's root where there is one.
-        reason: what is wrong with it, one line.
-    """
-
-    def __init__(self, file: str, reason: str) -> None:
-        super().__init__(file, reason)
-        self.file = file
-        self.reason = " ".join(reason.split())
-
-    def __str__(self) -> str:
-        return f"{self.file}: {self.reason}"
 
 
 @dataclass(frozen=True, slots=True)

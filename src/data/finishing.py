@@ -17,12 +17,13 @@ from src.data.crops import (
     points_in_crop,
     replicated_share,
 )
-from src.data.face import LANDMARKS, SIDE, BadFace, Face, FaceRow
+from src.data.face import LANDMARKS, SIDE, Face, FaceRow
 from src.data.photo import Annotation, Photo
 from src.data.pts import check_landmarks, read_pts
 from src.data.visibility import estimate_visibility
 from src.landmarks import Landmarker, Landmarks, Query
 from src.landmarks.boxes import face_box
+from src.system.errors import BadFace
 
 Outcome = Face | BadFace
 MAX_PIXELS = 48_000_000  # decoded at a time: 144 MB, so that large photographs do not fill the memory

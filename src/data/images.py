@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
-from src.data.face import BadFace
+from src.system.errors import BadFace
 
 SUFFIXES = frozenset({".bmp", ".gif", ".jpe", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"})
 MAX_PIXELS = 89_478_485  # Pillow's own bound, where it starts to warn: 256 MiB of RGB

@@ -6,7 +6,8 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TextIO
 
-from src.data.face import BadFace, FaceRow
+from src.data.face import FaceRow
+from src.system.errors import BadFace
 
 BOX = ("x0", "y0", "x1", "y1")
 COLUMNS = tuple(column for field in fields(FaceRow) for column in (BOX if field.name == "crop_box" else (field.name,)))

@@ -21,8 +21,8 @@ from src.data.dataset import FaceBatch, FaceDataset, keep
 from src.data.pairs import VALIDATION_EPOCH, VALIDATION_SEED
 from src.data.sampler import BalancedSampler, EpochSampler, FaceKey, FixedSampler, OverfitSampler
 from src.data.store import FaceStores
-from src.errors import UserError
-from src.memory import give_back
+from src.system.errors import UserError
+from src.system.memory import give_back
 
 log = logging.getLogger(__name__)
 

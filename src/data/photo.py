@@ -9,10 +9,10 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from src.data.face import BadFace, Face
+from src.data.face import Face
 from src.data.images import decode_image
-from src.errors import UserError
 from src.landmarks import FaceBox
+from src.system.errors import BadFace, UserError
 
 # What says that the disk or the folder went away: the pictures are not bad, and must not land among the rejects.
 GONE = {errno.ENOENT, errno.ENOTDIR, errno.EIO, errno.ESTALE, errno.ENODEV, errno.ENXIO, errno.ENOTCONN}

@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from src.data.face import LANDMARKS, BadFace
+from src.data.face import LANDMARKS
 from src.data.profile import PROFILE_POINTS, points_from_profile
+from src.system.errors import BadFace
 
 MIN_KNOWN = 20  # of 68: Menpo's profile faces have 37 of them
 MIN_SIZE = 8.0  # pixels: the landmarks' box

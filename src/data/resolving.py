@@ -11,11 +11,11 @@ from dataclasses import replace
 from multiprocessing import get_context, parent_process
 from typing import TypeVar
 
-from src.data.face import BadFace, Face
+from src.data.face import Face
 from src.data.finishing import Recipe, finish
 from src.data.photo import Photo
 from src.data.sources import Job
-from src.errors import UserError
+from src.system.errors import BadFace, UserError
 
 # What a landmark network is asked at a time, whatever the number of workers: a network's last bits may depend on its
 # batch, so batches must not depend on who computes them.

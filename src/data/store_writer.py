@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from src.data.card import ARRAYS, MANIFEST, Card, Settings, StoredFile, StoreError, fingerprint, write_card
 from src.data.face import Face
 from src.data.manifest import write_header, write_row
-from src.errors import UserError
+from src.system.errors import UserError
 
 FULL_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from src.errors import UserError
 from src.landmarks.weights import read_library_file
+from src.system.errors import UserError
 
 # Checkpoints of its authors' days hold a score beside the tensors, as a NumPy number: data, no code. The library
 # reads its depth file without `weights_only`, so that file may be one of them.

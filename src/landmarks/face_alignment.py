@@ -32,12 +32,12 @@ from torch import nn
 
 from src.data.card import Settings
 from src.data.face import LANDMARKS
-from src.errors import UserError
 from src.landmarks import FaceBox, Landmarks, Query
 from src.landmarks.boxes import usable
 from src.landmarks.checkpoint import load_into
 from src.landmarks.config import FaceAlignmentConfig
 from src.landmarks.weights import URLS, library_file, library_weights
+from src.system.errors import UserError
 
 # The library's numbers.
 STACKS: Final = 4

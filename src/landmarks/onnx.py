@@ -16,11 +16,11 @@ from src.data.card import Settings
 from src.data.crops import RESAMPLER, crop_image
 from src.data.face import LANDMARKS
 from src.data.landmarks import EYES
-from src.errors import UserError
 from src.landmarks import FaceBox, Landmarks, Query
 from src.landmarks.boxes import distinct, tiles, usable
 from src.landmarks.config import OnnxConfig
 from src.landmarks.weights import existing_folder, read_onnx_file
+from src.system.errors import UserError
 
 Kind = Literal["detector", "network"]
 Image3 = NDArray[np.uint8]

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 from urllib.error import URLError
 
-from src.errors import UserError
+from src.system.errors import UserError
 
 # Those of face-alignment 1.5 (a test compares); written here so that looking for a file does not import the library.
 URLS: Final = {

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from omegaconf import OmegaConf
 from tensorboard.compat.proto.event_pb2 import Event, SessionLog
 
-from src.revision import revision
+from src.system.revision import revision
 
 FOLDER = "tensorboard"
 

@@ -9,7 +9,7 @@ from typing import Any
 from lightning.pytorch.loggers import Logger
 from lightning.pytorch.utilities import rank_zero_only
 
-from src.errors import UserError
+from src.system.errors import UserError
 
 FILE = "metrics.csv"
 INDEX = ("iterations", "step", "epoch")

@@ -18,7 +18,7 @@ from lightning.pytorch.utilities import rank_zero_only
 from numpy.typing import NDArray
 
 from src.logger import FINISH_SECONDS, WandbLoggerConfig
-from src.revision import revision
+from src.system.revision import revision
 
 log = logging.getLogger(__name__)
 ID_FILE = "wandb_id.txt"

@@ -7,12 +7,12 @@ from typing import Any, TypeVar
 
 from torch import nn
 
-from src.errors import UserError
 from src.model.backbone import Backbone
 from src.model.discriminator import Discriminator, DiscriminatorConfig
 from src.model.hourglass import HeatmapEstimation
 from src.model.light import LightConfig, LightMTUN
 from src.model.mtun import MTUN, MTUNConfig
+from src.system.errors import UserError
 
 GeneratorConfig = MTUNConfig | LightConfig
 Dataclass = TypeVar("Dataclass")

@@ -14,8 +14,8 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from src.errors import UserError
 from src.model.build import GeneratorConfig, build_generator, generator_config
+from src.system.errors import UserError
 
 GENERATOR = "generator."  # prefix of the generator's tensors in `state_dict`
 AVERAGED = "averaged"

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final, Literal
 
-from src.errors import UserError
+from src.system.errors import UserError
 
 RECORD: Final = "job.json"
 SCORE: Final = "val/psnr_rgb"

@@ -8,7 +8,7 @@ from typing import Any, Final
 import torch
 from torch import Tensor
 
-from src.errors import UserError
+from src.system.errors import UserError
 
 log = logging.getLogger(__name__)
 

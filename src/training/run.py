@@ -18,11 +18,11 @@ from src.callbacks.progress import build_progress
 from src.callbacks.signals import Signals, Stopped, first_process, process_number, requeue
 from src.config.train import TrainConfig
 from src.data.module import FaceData
-from src.errors import UserError
 from src.logger import FINISH_SECONDS, build_loggers, close_loggers
-from src.memory import freed_memory
 from src.model.build import parameter_count, to_plain
-from src.revision import revision
+from src.system.errors import UserError
+from src.system.memory import freed_memory
+from src.system.revision import revision
 from src.trainer import build_trainer, check_devices, uses_freed_memory
 from src.training.module import FaceSR
 from src.training.resume import save_config, start_from

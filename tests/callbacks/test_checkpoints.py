@@ -9,7 +9,7 @@ from lightning import LightningDataModule, LightningModule, Trainer
 from torch.utils.data import DataLoader
 
 from src.callbacks.checkpoints import Checkpoints
-from src.errors import UserError
+from src.system.errors import UserError
 
 ROOT = Path(__file__).parents[2]
 
@@ -168,7 +168,7 @@ FULL_DISK = """
 import resource, sys
 sys.path[:0] = [{tests!r}]
 from pathlib import Path
-from test_checkpoints import Checkpoints, Line, UserError, fit
+from tests.callbacks.test_checkpoints import Checkpoints, Line, UserError, fit
 callback = Checkpoints({folder!r}, "val/psnr_rgb", every_steps=1)
 fit(callback, Line(20.0), epochs=1)
 whole = callback.last_path.stat().st_size

@@ -3,12 +3,12 @@ from pathlib import Path
 
 import torch
 from lightning import Callback, Trainer
-from tiny_run import tiny_run
 
 from src.callbacks.dashboard import LoggerClock
 from src.data.module import FaceData
 from src.logger.metrics_csv import MetricsCsv
 from src.training.module import FaceSR
+from tests.helpers.tiny_run import tiny_run
 
 
 class SaveAt(Callback):

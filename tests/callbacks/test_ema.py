@@ -1,20 +1,17 @@
 import copy
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from conftest import write_store
 from lightning import Callback, LightningModule, Trainer
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "training"))
-from test_module import fit, tiny
-
 from src.callbacks.ema import ema_weight
-from src.errors import UserError
 from src.model.checkpoint import load_checkpoint
+from src.system.errors import UserError
 from src.training.run import train
+from tests.helpers.tiny_files import write_store
+from tests.training.test_module import fit, tiny
 
 
 @pytest.fixture(scope="module")

@@ -4,12 +4,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
-from tiny_run import tiny_run
 
 from src.data.module import FaceData
 from src.model.checkpoint import load_checkpoint
 from src.report.grid import GAP, HEADER
 from src.training.run import train
+from tests.helpers.tiny_run import tiny_run
 
 
 def tile(sheet: NDArray[np.uint8], row: int, column: int) -> NDArray[np.uint8]:

@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 import torch
 from lightning import LightningModule, Trainer
-from tiny_run import tiny_run
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
@@ -14,6 +13,7 @@ from src.callbacks.performance import Performance, peak_memory
 from src.data.batch import Pairs
 from src.logger.metrics_csv import MetricsCsv
 from src.training.run import train
+from tests.helpers.tiny_run import tiny_run
 
 STEP, WAIT, VALIDATION = 0.03, 0.01, 0.5
 

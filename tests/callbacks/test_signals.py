@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import write_store
+
+from tests.helpers.tiny_files import write_store
 
 ROOT = Path(__file__).parents[2]
 TINY = [

@@ -9,11 +9,11 @@ from src.config.check import options, uncommented_keys
 from src.config.command import check_overrides
 from src.config.compose import compose
 from src.config.train import TrainConfig
-from src.errors import UserError
 from src.model.build import build_discriminator, build_generator, to_plain
 from src.model.discriminator import DiscriminatorConfig
 from src.model.light import LightConfig
 from src.model.mtun import MTUNConfig
+from src.system.errors import UserError
 
 ROOT = Path(__file__).parents[2]
 STORES = ["data.train=[a]", "data.val=[a]"]

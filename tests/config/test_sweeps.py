@@ -7,15 +7,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import write_store
 from omegaconf import OmegaConf
 
 from src.config.command import command, options, spelled_out
 from src.config.compose import compose
 from src.config.job import JobFailed, fit_for_sweep
 from src.config.train import TrainConfig
-from src.errors import UserError
 from src.report.sweep import JobRecord, close_sweep, write_record
+from src.system.errors import UserError
+from tests.helpers.tiny_files import write_store
 
 ROOT = Path(__file__).parents[2]
 STORES = ["data.train=[a]", "data.val=[a]"]

@@ -6,13 +6,12 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
-from celeba_files import write_zip
 
-from src.data.face import BadFace
 from src.data.photo import PhotoJob
 from src.data.sources import archive
 from src.data.sources.archive import ZipPicture, list_zip
-from src.errors import UserError
+from src.system.errors import BadFace, UserError
+from tests.helpers.celeba_files import write_zip
 
 FILES = {"img/a.jpg": b"first" * 100, "img/b.jpg": b"second" * 100}
 

@@ -5,7 +5,6 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from drawn_faces import noise_picture, schematic_face
 from lightning import Callback, LightningModule, Trainer
 
 import src.data.balance
@@ -23,7 +22,8 @@ from src.data.pairs import MisalignmentConfig
 from src.data.sampler import REPEAT, EpochSampler
 from src.data.store import FaceStores
 from src.data.store_writer import StoreWriter
-from src.errors import UserError
+from src.system.errors import UserError
+from tests.helpers.drawn_faces import noise_picture, schematic_face
 
 TURNED = (50.0, -55.0, 60.0)
 FRONTAL = (0.0, 12.0, -8.0, 5.0, -15.0, 10.0, 3.0)

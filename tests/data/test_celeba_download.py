@@ -1,10 +1,10 @@
 from pathlib import Path
 
 import pytest
-from celeba_files import celeba_files, change_line
 
 from src.data.sources.celeba_download import FILES, complaint, download, fetch_by_torchvision, main
-from src.errors import UserError
+from src.system.errors import UserError
+from tests.helpers.celeba_files import celeba_files, change_line
 
 
 class Fetcher:

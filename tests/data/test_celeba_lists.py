@@ -2,10 +2,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from celeba_files import ATTRIBUTES, FIVE_HEADER, attributes, celeba_files, change_line, list_texts, name
 
 from src.data.sources.celeba_lists import find_list, read_list
-from src.errors import UserError
+from src.system.errors import UserError
+from tests.helpers.celeba_files import ATTRIBUTES, FIVE_HEADER, attributes, celeba_files, change_line, list_texts, name
 
 
 def written(folder: Path, stem: str, text: str, suffix: str = ".txt") -> Path:

@@ -6,16 +6,24 @@ from typing import Any
 
 import numpy as np
 import pytest
-from celeba_files import attributes, celeba_files, change_line, five_points, identity, name, picture, write_zip
 
-from src.data.face import BadFace
 from src.data.images import decode_image
 from src.data.photo import Photo, PhotoJob
 from src.data.pose import five_points as five_of
 from src.data.sources import Split, list_splits
 from src.data.sources.config import CelebaSource
-from src.errors import UserError
 from src.landmarks.boxes import face_box
+from src.system.errors import BadFace, UserError
+from tests.helpers.celeba_files import (
+    attributes,
+    celeba_files,
+    change_line,
+    five_points,
+    identity,
+    name,
+    picture,
+    write_zip,
+)
 
 # The first of 40 images of each split.
 TRAIN, VAL, TEST = range(32), range(32, 36), range(36, 40)

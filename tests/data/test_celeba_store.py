@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from celeba_files import celeba_files, five_points, identity
 
 from src.data.checking import run_check
 from src.data.crops import CelebaAlignedCrop
@@ -15,6 +14,7 @@ from src.data.prepare_config import PrepareConfig
 from src.data.sources.config import CelebaSource
 from src.data.store import FaceStore
 from src.landmarks.config import AnnotationsConfig, OnnxConfig
+from tests.helpers.celeba_files import celeba_files, five_points, identity
 
 SHARED = Path(__file__).parents[2].parent / "shared"
 

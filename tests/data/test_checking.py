@@ -4,9 +4,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from celeba_files import celeba_files
-from conftest import write_store
-from drawn_faces import face_folder, noise_picture
 from PIL import Image
 
 from src.data.card import CARD, read_card, write_card
@@ -14,8 +11,11 @@ from src.data.checking import run_check
 from src.data.prepare_config import PrepareConfig
 from src.data.sources.config import CelebaSource, FolderSource, SyntheticSource
 from src.data.store_writer import stored_file
-from src.errors import UserError
 from src.landmarks.config import AnnotationsConfig
+from src.system.errors import UserError
+from tests.helpers.celeba_files import celeba_files
+from tests.helpers.drawn_faces import face_folder, noise_picture
+from tests.helpers.tiny_files import write_store
 
 
 def check(out: Path, source: FolderSource | None = None) -> list[str]:

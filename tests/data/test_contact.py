@@ -1,11 +1,11 @@
 from pathlib import Path
 
 import numpy as np
-from conftest import write_store
 
 from src.data.contact import COLOURS, HIDDEN, VISIBLE, draw_contact_sheet, tint
 from src.data.landmarks import COMPONENTS
 from src.data.store import FaceStore
+from tests.helpers.tiny_files import write_store
 
 
 def test_each_face_is_shown_with_its_landmarks_and_its_heatmaps(tmp_path: Path) -> None:

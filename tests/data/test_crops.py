@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
-from drawn_faces import noise_picture, schematic_face
 
 from src.data.crops import crop_box, crop_image, points_in_crop, replicated_share
+from tests.helpers.drawn_faces import noise_picture, schematic_face
 
 
 def dot_picture(width: int, height: int, x: float, y: float, spread: float) -> np.ndarray:

@@ -3,12 +3,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import write_store
 
 from src.data.batch import HeatmapConfig, make_batch
 from src.data.dataset import FaceDataset
 from src.data.pairs import VALIDATION_EPOCH, MisalignmentConfig
 from src.data.store import FaceStores
+from tests.helpers.tiny_files import write_store
 
 
 @pytest.fixture(scope="module")

@@ -4,18 +4,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import write_store
-from drawn_faces import face_folder, noise_picture, pts_text, schematic_face
 from PIL import Image
 
 from src.data.crops import LandmarksCrop
-from src.data.face import BadFace, Face
+from src.data.face import Face
 from src.data.finishing import Recipe, finish
 from src.data.photo import PhotoJob
 from src.data.sources import Split
 from src.data.sources.config import FolderSource
 from src.data.sources.folder import folder_splits
-from src.errors import UserError
+from src.system.errors import BadFace, UserError
+from tests.helpers.drawn_faces import face_folder, noise_picture, pts_text, schematic_face
+from tests.helpers.tiny_files import write_store
 
 
 def listed(root: Path, landmarks: str = "auto") -> Split:

@@ -2,7 +2,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from drawn_faces import noise_picture, pts_text, schematic_face
 from PIL import Image
 
 from src.data.crops import LandmarksCrop
@@ -15,8 +14,9 @@ from src.data.profile import points_from_profile
 from src.data.sources.config import IbugSource
 from src.data.sources.ibug import ibug_splits
 from src.data.store import FaceStore
-from src.errors import UserError
 from src.landmarks.config import AnnotationsConfig
+from src.system.errors import UserError
+from tests.helpers.drawn_faces import noise_picture, pts_text, schematic_face
 
 SHARED = Path(__file__).parents[2].parent / "shared"
 

@@ -3,12 +3,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from drawn_faces import noise_picture
 from PIL import Image, ImageFile
 
 from src.data import images
-from src.data.face import BadFace
 from src.data.images import decode_image, read_image
+from src.system.errors import BadFace
+from tests.helpers.drawn_faces import noise_picture
 
 
 def encoded(image: Image.Image, kind: str, **options: object) -> bytes:

@@ -6,7 +6,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from celeba_files import celeba_files
+
+from tests.helpers.celeba_files import celeba_files
 
 ROOT = Path(__file__).parents[2]
 

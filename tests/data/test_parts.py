@@ -8,16 +8,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from drawn_faces import PlainJob, face_folder
 
 from src.data.card import StoreError
-from src.data.face import BadFace, Face
+from src.data.face import Face
 from src.data.parts import PART, DamagedPart, Parts
 from src.data.preparation import run_preparation
 from src.data.prepare_config import PrepareConfig
 from src.data.sources import synthetic
 from src.data.sources.config import FolderSource, SyntheticSource
-from src.errors import UserError
+from src.system.errors import BadFace, UserError
+from tests.helpers.drawn_faces import PlainJob, face_folder
 
 ROOT = Path(__file__).parents[2]
 SETTINGS = {"source": "x", "seed": 1}

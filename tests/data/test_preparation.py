@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from drawn_faces import PlainJob, face_folder, noise_picture
 from PIL import Image
 
 from src.data import preparation
@@ -18,7 +17,8 @@ from src.data.prepare_config import PrepareConfig
 from src.data.sources import synthetic
 from src.data.sources.config import FolderSource, SyntheticSource
 from src.data.store import FaceStore
-from src.errors import UserError
+from src.system.errors import UserError
+from tests.helpers.drawn_faces import PlainJob, face_folder, noise_picture
 
 ROOT = Path(__file__).parents[2]
 
@@ -137,7 +137,7 @@ resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))
 from src.data.preparation import run_preparation
 from src.data.prepare_config import PrepareConfig
 from src.data.sources.config import FolderSource
-from src.errors import UserError
+from src.system.errors import UserError
 try:
     config = PrepareConfig(FolderSource("folder", {source!r}), {out!r}, overwrite={overwrite}, visibility="annotated")
     run_preparation(config, print)

@@ -4,7 +4,7 @@ from src.config.compose import compose
 from src.data.crops import CelebaAlignedCrop
 from src.data.prepare_config import PrepareConfig
 from src.data.sources.config import FolderSource, SyntheticSource
-from src.errors import UserError
+from src.system.errors import UserError
 
 
 def test_impossible_settings() -> None:

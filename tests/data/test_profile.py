@@ -3,13 +3,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from drawn_faces import pts_text
 
 from src.data.landmarks import MIRROR
 from src.data.profile import points_from_profile
 from src.data.pts import check_landmarks, read_pts
 from src.data.synthetic.identity import sample_identity
 from src.data.synthetic.render import draw
+from tests.helpers.drawn_faces import pts_text
 
 SIDE = 128
 # Points 17 to 39 in the Menpo authors' tables (gen_tfrecords.ipynb): the face looks to image right, to image left.

@@ -2,11 +2,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from drawn_faces import pts_text, schematic_face
 
-from src.data.face import BadFace
 from src.data.landmarks import MIRROR
 from src.data.pts import check_landmarks, read_pts
+from src.system.errors import BadFace
+from tests.helpers.drawn_faces import pts_text, schematic_face
 
 SHARED = Path(__file__).parents[2] / "../shared"
 

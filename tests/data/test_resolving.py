@@ -9,12 +9,11 @@ from pathlib import Path
 
 import psutil
 import pytest
-from drawn_faces import PlainJob, noise_picture, schematic_face
 
 from src.data import preparation
 from src.data.card import Settings
 from src.data.crops import LandmarksCrop
-from src.data.face import BadFace, Face
+from src.data.face import Face
 from src.data.finishing import Recipe
 from src.data.parts import PART
 from src.data.photo import Photo, PhotoJob, PictureFile
@@ -24,8 +23,9 @@ from src.data.resolving import CHUNK, resolved
 from src.data.sources import Split
 from src.data.sources.config import SyntheticSource
 from src.data.store import FaceStore
-from src.errors import UserError
 from src.landmarks import Landmarks, Query
+from src.system.errors import BadFace, UserError
+from tests.helpers.drawn_faces import PlainJob, noise_picture, schematic_face
 
 PLAIN = Recipe(LandmarksCrop("landmarks"))
 
@@ -119,7 +119,7 @@ ORPHANS = """
 import sys, time
 from pathlib import Path
 sys.path[:0] = [{root!r}, {tests!r}]
-from test_resolving import PLAIN, SleepyJob
+from tests.data.test_resolving import PLAIN, SleepyJob
 from src.data.resolving import resolved
 if __name__ == "__main__":
     list(resolved([SleepyJob(Path({flag!r}))], [range(1)], PLAIN, 1))

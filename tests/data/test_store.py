@@ -10,12 +10,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from drawn_faces import noise_picture, schematic_face
 
 from src.data.card import StoreError, read_card
 from src.data.face import Face, FaceRow
 from src.data.store import FaceStore, FaceStores
 from src.data.store_writer import StoreWriter, recover
+from tests.helpers.drawn_faces import noise_picture, schematic_face
 
 
 def face(number: int) -> Face:
@@ -185,7 +185,7 @@ def test_overwriting_keeps_the_old_store_until_the_new_one_is_whole(tmp_path: Pa
 KILLED = """
 import sys, time
 sys.path[:0] = [{root!r}, {here!r}]
-from test_store import *
+from tests.data.test_store import *
 with StoreWriter(Path({path!r})) as writer:
     for number in range(8):
         writer.add(face(number))

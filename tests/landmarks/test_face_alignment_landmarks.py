@@ -14,11 +14,11 @@ from face_alignment.utils import get_preds_fromhm
 from numpy.typing import NDArray
 from torch import nn
 
-from src.errors import UserError
 from src.landmarks import FaceBox, Landmarks, Query
 from src.landmarks.config import FaceAlignmentConfig
 from src.landmarks.face_alignment import FaceAlignmentLandmarker, read_heatmaps
 from src.landmarks.weights import URLS
+from src.system.errors import UserError
 
 # Odd fractions: at a whole number the library's own rounding errors decide which side it falls.
 BOXES: tuple[FaceBox, ...] = ((60.31, 40.17, 150.73, 160.91), (-20.13, -30.07, 80.29, 100.41))

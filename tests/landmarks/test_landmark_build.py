@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 from pydantic import TypeAdapter, ValidationError
-from tiny_onnx import constant_network
 
 from src.landmarks.build import build_landmarker
 from src.landmarks.config import AnnotationsConfig, FaceAlignmentConfig, LandmarksConfig, OnnxConfig
+from tests.helpers.tiny_onnx import constant_network
 
 ROOT = Path(__file__).parents[2]
 SCHEMA: TypeAdapter[AnnotationsConfig | OnnxConfig | FaceAlignmentConfig] = TypeAdapter(LandmarksConfig)

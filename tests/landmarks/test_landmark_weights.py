@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tiny_onnx import SHARED
 from torch import nn
 
-from src.errors import UserError
 from src.landmarks import weights
 from src.landmarks.checkpoint import load_into
 from src.landmarks.weights import cache_folder, library_file, library_weights, read_onnx_file
+from src.system.errors import UserError
+from tests.helpers.tiny_onnx import SHARED
 
 
 @pytest.fixture

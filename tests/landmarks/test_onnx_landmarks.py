@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
-from tiny_onnx import SHARED, constant_detector, constant_network, mean_detector, seeing_network
 
 from src.data.pts import read_pts
-from src.errors import UserError
 from src.landmarks import Landmarks, Query
 from src.landmarks.boxes import face_box
 from src.landmarks.config import OnnxConfig
 from src.landmarks.onnx import OnnxLandmarker
+from src.system.errors import UserError
+from tests.helpers.tiny_onnx import SHARED, constant_detector, constant_network, mean_detector, seeing_network
 
 CENTRE = (0.5, 0.5)
 CORNER = (0.0, 1.0)

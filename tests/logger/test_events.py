@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-from tiny_run import tiny_run
 
 from src.logger.events import Events
 from src.training.run import train
+from tests.helpers.tiny_run import tiny_run
 
 
 def read(folder: Path) -> EventAccumulator:

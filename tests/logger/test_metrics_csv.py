@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from src.errors import UserError
 from src.logger.metrics_csv import MetricsCsv
+from src.system.errors import UserError
 
 
 def rows(folder: Path) -> list[dict[str, str]]:

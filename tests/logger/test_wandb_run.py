@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 import wandb
 from PIL import Image
-from tiny_run import tiny_run
 from wandb.proto.wandb_internal_pb2 import Record
 
-from src.errors import UserError
 from src.logger import WandbLoggerConfig, close_loggers
 from src.logger.wandb_run import start_run
+from src.system.errors import UserError
 from src.training.run import train
+from tests.helpers.tiny_run import tiny_run
 
 
 def records(folder: Path) -> list[Record]:

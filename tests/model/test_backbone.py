@@ -8,8 +8,8 @@ import torch
 from torchvision.models import get_model, squeezenet1_0, vgg19
 
 import src.model.backbone as backbone_module
-from src.errors import UserError
 from src.model.backbone import Backbone, vgg_layer
+from src.system.errors import UserError
 
 
 def test_relu3_2_is_vgg19_up_to_features_13() -> None:

@@ -1,9 +1,9 @@
 import pytest
 
-from src.errors import UserError
 from src.model.build import build_generator, generator_config, to_plain
 from src.model.light import LightConfig
 from src.model.mtun import MTUN, MTUNConfig
+from src.system.errors import UserError
 
 
 @pytest.mark.parametrize("config", [MTUNConfig(heatmaps=5, skip=False), LightConfig(blocks16=2)])

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 import safetensors.torch
 import torch
-from conftest import TINY, checkpoint_content
 
-from src.errors import UserError
 from src.model.checkpoint import load_checkpoint
 from src.model.light import LightConfig
+from src.system.errors import UserError
+from tests.helpers.tiny_files import TINY, checkpoint_content
 
 
 def refused(path: Path) -> str:

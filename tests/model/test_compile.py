@@ -1,13 +1,13 @@
 import pytest
 import torch
 from lightning import Callback, LightningModule, Trainer
-from test_activation_checkpointing import LIGHT_TINY, MTUN_TINY
 
 from src.model.build import build_discriminator, build_generator
 from src.model.discriminator import DiscriminatorConfig
 from src.model.light import LightConfig
 from src.model.mtun import MTUNConfig
 from src.training.execution import Execution
+from tests.model.test_activation_checkpointing import LIGHT_TINY, MTUN_TINY
 
 
 class Networks(LightningModule):

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from src.errors import UserError
 from src.report.sweep import (
     JobRecord,
     Scores,
@@ -16,6 +15,7 @@ from src.report.sweep import (
     read_scores,
     write_record,
 )
+from src.system.errors import UserError
 
 ROOT = Path(__file__).parents[2]
 OLD = "epoch,loss/total,step,val/psnr_rgb,val/ssim_rgb\n0,1.5,9,,\n0,,9,20.5,0.61\n1,,19,21.5,0.60\n"

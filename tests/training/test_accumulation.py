@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import write_store
 from lightning import Trainer
-from test_module import fit, tiny
 from torch import nn
 
 from src.data.module import FaceData
 from src.training.module import FaceSR
 from src.training.steps import group_size, updates_done
+from tests.helpers.tiny_files import write_store
+from tests.training.test_module import fit, tiny
 
 ROOT = Path(__file__).parents[2]
 # Of an Adam of small eps the first updates are +-lr whatever the rounding; this one moves by the gradient. D's part is
@@ -122,7 +122,7 @@ import json, sys
 sys.path[:0] = json.loads(sys.argv[1])
 import torch
 from lightning import Trainer
-from test_accumulation import SMOOTH, tiny, without_batch_norm
+from tests.training.test_accumulation import SMOOTH, tiny, without_batch_norm
 from src.data.module import FaceData
 from src.training.module import FaceSR
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import write_store
-from ddp_worker import leave
-from tiny_run import TINY
 
 from src.model.checkpoint import load_checkpoint
+from tests.helpers.tiny_files import write_store
+from tests.helpers.tiny_run import TINY
+from tests.training.ddp_worker import leave
 
 ROOT = Path(__file__).parents[2]
 WORKER = Path(__file__).with_name("ddp_worker.py")

@@ -6,15 +6,15 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import write_store
 from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.plugins import MixedPrecision
-from test_module import fit, tiny
 
 from src.callbacks.checkpoints import Checkpoints
 from src.callbacks.nan import NotFinite
-from src.errors import UserError
+from src.system.errors import UserError
 from src.training.guard import Guard, GuardConfig, causes, not_finite
+from tests.helpers.tiny_files import write_store
+from tests.training.test_module import fit, tiny
 
 NAN = float("nan")
 

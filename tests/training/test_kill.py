@@ -9,8 +9,9 @@ import time
 from pathlib import Path
 
 import torch
-from conftest import write_store
-from test_resume import same_run
+
+from tests.helpers.tiny_files import write_store
+from tests.training.test_resume import same_run
 
 ROOT = Path(__file__).parents[2]
 

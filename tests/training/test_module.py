@@ -3,15 +3,15 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import write_store
 from lightning import Trainer
-from tiny_run import TINY
 
 from src.config.compose import compose
 from src.config.train import TrainConfig
 from src.data.module import FaceData
-from src.errors import UserError
+from src.system.errors import UserError
 from src.training.module import FaceSR
+from tests.helpers.tiny_files import write_store
+from tests.helpers.tiny_run import TINY
 
 
 @pytest.fixture(scope="module")

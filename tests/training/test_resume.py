@@ -6,18 +6,18 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import write_store
 from lightning import Callback, Trainer
-from test_module import tiny
 
 from src.callbacks.checkpoints import Checkpoints
 from src.config.train import TrainConfig
 from src.data.module import FaceData
-from src.errors import UserError
 from src.model.build import to_plain
+from src.system.errors import UserError
 from src.training.module import FaceSR
 from src.training.resume import differing, start_from
 from src.training.run import train
+from tests.helpers.tiny_files import write_store
+from tests.training.test_module import tiny
 
 
 @pytest.fixture(autouse=True)

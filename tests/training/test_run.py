@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
-from conftest import write_store
-from tiny_run import TINY, tiny_run
 
 import src.training.run
-from src.errors import UserError
 from src.model.checkpoint import load_checkpoint
+from src.system.errors import UserError
+from tests.helpers.tiny_files import write_store
+from tests.helpers.tiny_run import TINY, tiny_run
 
 ROOT = Path(__file__).parents[2]
 

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from src.data.card import Settings
-from src.data.face import BadFace, Face
+from src.data.face import Face
 from src.data.photo import Photo
 from src.data.sources.config import CelebaSource, FolderSource, IbugSource, SyntheticSource
+from src.system.errors import BadFace
 
 
 class Job(Protocol):

@@ -10,8 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
-from src.data.face import BadFace
-from src.errors import UserError
+from src.system.errors import BadFace, UserError
 
 MAX_BYTES = 64 * 1024**2  # of one member unpacked: the largest picture that is decoded is smaller as a JPEG
 ENCRYPTED = 0x1  # the bit in a member's flags

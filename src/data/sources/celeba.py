@@ -19,7 +19,7 @@ from src.data.sources.celeba_images import find_images
 from src.data.sources.celeba_lists import IDENTITY, PARTITION, name_of, read_list, required_list
 from src.data.sources.celeba_table import FOLDER, SPLITS, CelebaTable, celeba_table
 from src.data.sources.config import CelebaSource
-from src.errors import UserError
+from src.system.errors import UserError
 
 IMAGES = 202_599
 BLOCK = 256  # faces whose landmarks and boxes are made at a time

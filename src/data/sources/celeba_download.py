@@ -11,7 +11,7 @@ from pathlib import Path
 from src.data.sources.celeba import IMAGES
 from src.data.sources.celeba_images import find_images, find_place
 from src.data.sources.celeba_lists import ATTRIBUTES, BOXES, FIVE_ALIGNED, IDENTITY, PARTITION, find_list, read_list
-from src.errors import UserError
+from src.system.errors import UserError
 
 PAGE = "https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html"
 PICTURES = "img_align_celeba"

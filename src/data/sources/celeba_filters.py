@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from src.data.sources.celeba_lists import ATTRIBUTES, CelebaList, read_list, required_list
 from src.data.sources.celeba_table import CelebaTable
 from src.data.sources.config import CelebaSource
-from src.errors import UserError
+from src.system.errors import UserError
 
 
 def identities_asked(source: CelebaSource, identity: CelebaList) -> NDArray[np.int64] | None:

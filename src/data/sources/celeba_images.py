@@ -10,7 +10,7 @@ from src.data.images import SUFFIXES
 from src.data.photo import Picture, PictureFile
 from src.data.sources.archive import ZipListing, ZipPicture, list_zip
 from src.data.sources.celeba_lists import FOLDERS
-from src.errors import UserError
+from src.system.errors import UserError
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from src.data.images import SUFFIXES
-from src.errors import UserError
+from src.system.errors import UserError
 
 PARTITION, IDENTITY, ATTRIBUTES = "list_eval_partition", "identity_CelebA", "list_attr_celeba"
 BOXES, FIVE, FIVE_ALIGNED = "list_bbox_celeba", "list_landmarks_celeba", "list_landmarks_align_celeba"

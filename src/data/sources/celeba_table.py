@@ -19,7 +19,7 @@ from src.data.sources.celeba_lists import (
     repeated_row,
     required_list,
 )
-from src.errors import UserError
+from src.system.errors import UserError
 
 SPLITS = ("train", "val", "test")  # by their number in list_eval_partition.txt
 FOLDER = {"aligned": "img_align_celeba", "in_the_wild": "img_celeba"}

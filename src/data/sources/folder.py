@@ -10,7 +10,7 @@ from src.data.sources import Split
 from src.data.sources.config import FolderSource
 from src.data.sources.landmarks_file import NAME, LandmarksFile
 from src.data.sources.listing import digest, list_pictures, picture_job, pts_jobs
-from src.errors import UserError
+from src.system.errors import UserError
 
 
 def folder_splits(source: FolderSource, landmarks: str = "auto") -> list[Split]:

@@ -5,7 +5,7 @@ from pathlib import Path
 from src.data.sources import Split
 from src.data.sources.config import IbugSource
 from src.data.sources.listing import digest, list_pictures, pts_jobs
-from src.errors import UserError
+from src.system.errors import UserError
 
 
 def ibug_splits(source: IbugSource, landmarks: str = "auto") -> list[Split]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from src.data.face import LANDMARKS
 from src.data.photo import Annotation, PhotoJob, PictureFile
 from src.data.sources.listing import identity_of, picture_job
-from src.errors import UserError
+from src.system.errors import UserError
 
 NAME, META = "landmarks68.npz", "meta.csv"
 

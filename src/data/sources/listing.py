@@ -12,7 +12,7 @@ import numpy as np
 from src.data.card import ARRAYS, CARD
 from src.data.images import SUFFIXES
 from src.data.photo import Annotation, PhotoJob, PictureFile
-from src.errors import UserError
+from src.system.errors import UserError
 
 STORE = frozenset(ARRAYS)
 

@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from src.data.face import BadFace, Face, FaceRow
+from src.data.face import Face, FaceRow
+from src.system.errors import BadFace
 
 
 def schematic_face(

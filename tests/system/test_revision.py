@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from src.revision import revision
+from src.system.revision import revision
 
 
 def git(folder: Path, *words: str) -> str:

@@ -8,7 +8,7 @@ import pytest
 HEAP = """
 import os, re, sys, torch
 from pathlib import Path
-from src.memory import freed_memory, give_back
+from src.system.memory import freed_memory, give_back
 
 MIB = 2**20
 

@@ -2,10 +2,9 @@
 
 from pathlib import Path
 
-from conftest import write_store
-
 from src.config.compose import compose
 from src.config.train import TrainConfig
+from tests.helpers.tiny_files import write_store
 
 TINY = [
     "experiment=demo",
