@@ -13,8 +13,10 @@ from torch import Tensor
 from src.data.batch import HeatmapConfig, Pairs, make_batch
 from src.data.dataset import FaceDataset
 from src.data.landmarks import COMPONENTS
-from src.data.pairs import VALIDATION_EPOCH, VALIDATION_SEED, MisalignmentConfig, align, upsample_bicubic
+from src.data.pairs import VALIDATION_EPOCH, VALIDATION_SEED, MisalignmentConfig
 from src.data.store import FaceStores
+from src.image.pixels import upsample_bicubic
+from src.image.warp import align
 from src.metric.heatmap import angle_error, centroid_error, peak_error
 from src.metric.image import image_metrics
 from src.model.build import from_plain, parameter_count

@@ -17,14 +17,14 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from src.data.images import SUFFIXES, read_image
-from src.data.pairs import downsample, to_bytes, to_network
+from src.image.decode import SUFFIXES, read_image
+from src.image.pixels import downsample, to_bytes, to_network
+from src.image.sides import LR_SIDE
 from src.model.checkpoint import load_checkpoint
 from src.model.output import Upscaled
 from src.report.grid import overlay
 from src.system.errors import UserError
 
-LR_SIDE = 16
 EXIT_SOME_FAILED, EXIT_USER_ERROR = 1, 2
 
 

@@ -18,12 +18,11 @@ from src.data.pairs import (
     draw_misalignment,
     face_random,
     make_pair,
-    to_network,
-    upsample_bicubic,
 )
 from src.data.store import FaceStore, FaceStores
 from src.evaluate import EvaluateConfig, main, write_results
 from src.evaluation import evaluate, spread
+from src.image.pixels import to_network, upsample_bicubic
 from src.metric.image import image_metrics
 from src.model.checkpoint import load_checkpoint
 from src.model.hourglass import HEBConfig

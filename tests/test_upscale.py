@@ -6,7 +6,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from src.data.pairs import to_bytes, to_network
+from src.image.pixels import to_bytes, to_network
 from src.model.checkpoint import load_checkpoint
 from src.model.hourglass import HEBConfig
 from src.model.light import LightConfig

@@ -13,7 +13,8 @@ from torch import Tensor
 from src.data.batch import Pairs, make_batch
 from src.data.landmarks import COMPONENTS
 from src.data.module import FaceData
-from src.data.pairs import VALIDATION_EPOCH, upsample_bicubic
+from src.data.pairs import VALIDATION_EPOCH
+from src.image.pixels import upsample_bicubic
 from src.logger import ShowsPanel
 from src.model.output import Upscaled
 from src.report.grid import labelled, overlay

@@ -9,7 +9,8 @@ from torch import Tensor
 from src.data.dataset import FaceBatch
 from src.data.heatmaps import component_heatmaps
 from src.data.mirror import mirror_landmarks, mirror_visible
-from src.data.pairs import make_pair, to_network
+from src.data.pairs import make_pair
+from src.image.pixels import to_network
 
 
 @dataclass(frozen=True)

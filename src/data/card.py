@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import DTypeLike
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from src.data.face import LANDMARKS, SIDE
+from src.data.face import LANDMARKS
+from src.image.sides import SIDE
 from src.system.errors import UserError
 
 LAYOUT = 2

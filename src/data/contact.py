@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from src.data.card import ARRAYS
-from src.data.face import SIDE
 from src.data.heatmaps import component_heatmaps
+from src.image.sides import SIDE
 
 COLUMNS, MOST, ZOOM = 4, 48, 2
 CELL = SIDE * ZOOM

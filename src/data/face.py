@@ -5,10 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-SIDE = 128  # pixels: the HR side, fixed by the store's layout
-LANDMARKS = 68  # the iBUG scheme
+from src.image.crop import CropBox
 
-CropBox = tuple[float, float, float, float]
+LANDMARKS = 68  # the iBUG scheme
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,18 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from src.data.agreement import landmark_error, matched_errors
-from src.data.crops import (
-    CelebaAlignedCrop,
-    LandmarksCrop,
-    crop_fault,
-    crop_image,
-    points_in_crop,
-    replicated_share,
-)
-from src.data.face import LANDMARKS, SIDE, Face, FaceRow
+from src.data.crops import CelebaAlignedCrop, LandmarksCrop, crop_fault
+from src.data.face import LANDMARKS, Face, FaceRow
 from src.data.photo import Annotation, Photo
 from src.data.pts import check_landmarks, read_pts
 from src.data.visibility import estimate_visibility
+from src.image.crop import crop_image, points_in_crop, replicated_share
+from src.image.sides import SIDE
 from src.landmarks import Landmarker, Landmarks, Query
 from src.landmarks.boxes import face_box
 from src.system.errors import BadFace

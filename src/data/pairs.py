@@ -4,12 +4,11 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from src.geometry import invert, similarity_matrix, warp
+from src.image.pixels import downsample
+from src.image.warp import invert, similarity_matrix, warp
 
 VALIDATION_SEED: Final = 0
 VALIDATION_EPOCH: Final = -1
@@ -49,21 +48,6 @@ def face_random(seed: int, epoch: int, row: int) -> np.random.Generator:
     return np.random.default_rng([seed, epoch - VALIDATION_EPOCH, row])
 
 
-def quantise(images: Tensor) -> Tensor:
-    """Images in [-1, 1] rounded to the 256 levels of an 8-bit file and clamped."""
-    return ((images.clamp(-1, 1) + 1) * 127.5).round() / 127.5 - 1
-
-
-def downsample(images: Tensor, side: int) -> Tensor:
-    """Anti-aliased bicubic reduction, clamped and rounded to 8 bits: (B, 3, H, W) -> (B, 3, side, side) in [-1, 1]."""
-    return quantise(F.interpolate(images, (side, side), mode="bicubic", align_corners=False, antialias=True))
-
-
-def upsample_bicubic(lr: Tensor, side: int) -> Tensor:
-    """The bicubic baseline: (B, 3, h, w) -> (B, 3, side, side) in [-1, 1], clamped."""
-    return F.interpolate(lr, (side, side), mode="bicubic", align_corners=False).clamp(-1, 1)
-
-
 def misalign(hr: Tensor, matrix: Tensor) -> Tensor:
     """The unaligned face at full resolution, its empty corners black.
 
@@ -76,11 +60,6 @@ def misalign(hr: Tensor, matrix: Tensor) -> Tensor:
     """
     # Outside the image the sampler reads 0, so the values are shifted to make 0 black.
     return warp(hr + 1, invert(matrix)) - 1
-
-
-def align(images: Tensor, matrix: Tensor) -> Tensor:
-    """The upright face out of an unaligned one by a known or estimated transform: the inverse of `misalign`."""
-    return warp(images + 1, matrix) - 1
 
 
 def make_pair(hr: Tensor, misalignment: Tensor, lr_side: int = 16) -> tuple[Tensor, Tensor]:
@@ -98,13 +77,3 @@ def make_pair(hr: Tensor, misalignment: Tensor, lr_side: int = 16) -> tuple[Tens
     """
     matrix = similarity_matrix(*misalignment.float().unbind(1))
     return downsample(misalign(hr, matrix), lr_side), matrix
-
-
-def to_network(images: Tensor) -> Tensor:
-    """(B, H, W, 3) uint8 -> (B, 3, H, W) float32 in [-1, 1]."""
-    return images.permute(0, 3, 1, 2).to(torch.float32) / 127.5 - 1
-
-
-def to_bytes(images: Tensor) -> Tensor:
-    """(B, 3, H, W) in [-1, 1], clamped -> (B, H, W, 3) uint8."""
-    return ((images.float().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8).permute(0, 2, 3, 1)

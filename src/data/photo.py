@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from src.data.face import Face
-from src.data.images import decode_image
-from src.landmarks import FaceBox
+from src.image.crop import FaceBox
+from src.image.decode import decode_image
 from src.system.errors import BadFace, UserError
 
 # What says that the disk or the folder went away: the pictures are not bad, and must not land among the rejects.

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from src.data.card import ARRAYS, BYTES_A_FACE, CARD, MANIFEST, Settings, StoreError
-from src.data.face import SIDE, Face
+from src.data.face import Face
 from src.data.finishing import Recipe
 from src.data.manifest import read_rejected, write_rejected
 from src.data.parts import DamagedPart, Parts, discard, tidy
@@ -18,6 +18,7 @@ from src.data.resolving import resolved
 from src.data.sources import Split, list_splits
 from src.data.store import SPLITS, FaceStore
 from src.data.store_writer import StoreWriter, disk_errors, full_disk
+from src.image.sides import SIDE
 from src.landmarks.config import AnnotationsConfig
 from src.system.errors import BadFace, UserError
 from src.system.progress import FaceProgress

@@ -8,9 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from src.data.card import Settings
-
-FaceBox = tuple[float, float, float, float]
-"""x0, y0, x1, y1 of a face as detectors draw it, from the upper forehead to the chin, in pixels (pixel edges)."""
+from src.image.crop import FaceBox
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -5,7 +5,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from src.landmarks import FaceBox
+from src.image.crop import FaceBox
 
 # How a detector's box lies to the box of the 68 landmarks (its outermost pixels' edges), as shares of the latter's
 # width and height: the medians of rfb320.onnx's boxes over the 870 pictures of helen_train, which it found all of

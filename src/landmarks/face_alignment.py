@@ -32,7 +32,8 @@ from torch import nn
 
 from src.data.card import Settings
 from src.data.face import LANDMARKS
-from src.landmarks import FaceBox, Landmarks, Query
+from src.image.crop import FaceBox
+from src.landmarks import Landmarks, Query
 from src.landmarks.boxes import usable
 from src.landmarks.checkpoint import load_into
 from src.landmarks.config import FaceAlignmentConfig

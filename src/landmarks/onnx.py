@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from src.data.card import Settings
-from src.data.crops import RESAMPLER, crop_image
 from src.data.face import LANDMARKS
 from src.data.landmarks import EYES
-from src.landmarks import FaceBox, Landmarks, Query
+from src.image.crop import RESAMPLER, FaceBox, crop_image
+from src.landmarks import Landmarks, Query
 from src.landmarks.boxes import distinct, tiles, usable
 from src.landmarks.config import OnnxConfig
 from src.landmarks.weights import existing_folder, read_onnx_file

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from src.data.landmarks import COMPONENTS
-from src.geometry import angle_of
+from src.image.warp import angle_of
 
 FLOOR: Final = 1e-4  # of the peak: the lowest value that the sub-pixel fit looks at
 ROUND: Final = 0.7  # the flatter of a lone kernel's two curvatures is at least so much of the sharper one

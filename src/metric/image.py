@@ -5,7 +5,7 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from src.data.pairs import quantise
+from src.image.pixels import quantise
 
 PSNR_CAP: Final = 100.0
 """dB. Identical images have no finite PSNR and would make a mean infinite. Our choice: 100, above the 95.1 dB of

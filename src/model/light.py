@@ -13,10 +13,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from src.geometry import warp
+from src.image.sides import LR_SIDE
+from src.image.warp import warp
 from src.model.hourglass import HeatmapEstimation, HEBConfig
 from src.model.layers import Residual, conv_bn_relu
-from src.model.mtun import LR_SIDE
 from src.model.output import Upscaled
 from src.model.recompute import recompute
 from src.model.stn import SpatialTransformer

@@ -11,14 +11,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from src.geometry import warp
+from src.image.sides import LR_SIDE, SIDE
+from src.image.warp import warp
 from src.model.hourglass import HeatmapEstimation, HEBConfig
 from src.model.layers import Residual, Upsample, conv_bn_relu, down_bn_lrelu, up_bn_relu
 from src.model.output import Upscaled
 from src.model.recompute import recompute
 from src.model.stn import Localisation, SpatialTransformer
 
-LR_SIDE, HR_SIDE, ALIGN_SIDE = 16, 128, 64
+ALIGN_SIDE = 64
 
 
 @dataclass(frozen=True)
@@ -168,4 +169,4 @@ class MTUN(nn.Module):
             for tensor in (aligned, last)
         ]
         fused = self._run(self.fuse, torch.cat(grown, 1))
-        return fused if side == HR_SIDE else F.interpolate(fused, scale_factor=2.0, mode="nearest")
+        return fused if side == SIDE else F.interpolate(fused, scale_factor=2.0, mode="nearest")

@@ -5,7 +5,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from src.geometry import similarity_matrix
+from src.image.warp import similarity_matrix
 from src.model.layers import conv_bn_relu
 
 Localisation = Literal["source", "published", "features16", "none"]

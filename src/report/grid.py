@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 from src.data.landmarks import COMPONENTS
-from src.data.pairs import to_bytes, upsample_bicubic
+from src.image.pixels import to_bytes, upsample_bicubic
 
 GAP: Final = 4
 HEADER: Final = 22

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from src.data.images import decode_image
 from src.data.photo import Photo, PhotoJob
 from src.data.pose import five_points as five_of
 from src.data.sources import Split, list_splits
 from src.data.sources.config import CelebaSource
+from src.image.decode import decode_image
 from src.landmarks.boxes import face_box
 from src.system.errors import BadFace, UserError
 from tests.helpers.celeba_files import (

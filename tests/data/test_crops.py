@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from src.data.crops import crop_box, crop_image, points_in_crop, replicated_share
+from src.image.crop import crop_box, crop_image, points_in_crop, replicated_share
 from tests.helpers.drawn_faces import noise_picture, schematic_face
 
 

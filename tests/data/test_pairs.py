@@ -5,18 +5,9 @@ import pytest
 import torch
 from PIL import Image
 
-from src.data.pairs import (
-    MisalignmentConfig,
-    align,
-    downsample,
-    draw_misalignment,
-    face_random,
-    make_pair,
-    misalign,
-    to_bytes,
-    to_network,
-)
-from src.geometry import similarity_matrix
+from src.data.pairs import MisalignmentConfig, draw_misalignment, face_random, make_pair, misalign
+from src.image.pixels import downsample, to_bytes, to_network
+from src.image.warp import align, similarity_matrix
 
 
 def smooth_picture(seed: int = 0) -> torch.Tensor:

@@ -16,7 +16,7 @@ from src.data.pose import (
 )
 from src.data.synthetic.identity import sample_identity
 from src.data.synthetic.render import draw, view_landmarks
-from src.geometry import similarity_matrix
+from src.image.warp import similarity_matrix
 
 ALL = np.ones((1, 68), bool)
 # What is left of a face in profile to image right: the 39 points of Menpo's profiles.

@@ -14,7 +14,8 @@ from face_alignment.utils import get_preds_fromhm
 from numpy.typing import NDArray
 from torch import nn
 
-from src.landmarks import FaceBox, Landmarks, Query
+from src.image.crop import FaceBox
+from src.landmarks import Landmarks, Query
 from src.landmarks.config import FaceAlignmentConfig
 from src.landmarks.face_alignment import FaceAlignmentLandmarker, read_heatmaps
 from src.landmarks.weights import URLS

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from src.data.heatmaps import component_heatmaps
-from src.geometry import similarity_matrix
+from src.image.warp import similarity_matrix
 from src.metric.heatmap import angle_error, centroid_error, peak_error, peaks
 
 

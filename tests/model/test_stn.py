@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from src.geometry import similarity_matrix
+from src.image.warp import similarity_matrix
 from src.model.stn import Localisation, SpatialTransformer
 
 

@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from src.geometry import warp
+from src.image.warp import warp
 from src.loss.config import FeatureLossConfig, LossConfig
 from src.loss.objective import Objective
 from src.loss.terms import discriminator_loss

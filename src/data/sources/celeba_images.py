@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from src.data.images import SUFFIXES
 from src.data.photo import Picture, PictureFile
 from src.data.sources.archive import ZipListing, ZipPicture, list_zip
 from src.data.sources.celeba_lists import FOLDERS
+from src.image.decode import SUFFIXES
 from src.system.errors import UserError
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from src.data.card import ARRAYS, CARD
-from src.data.images import SUFFIXES
 from src.data.photo import Annotation, PhotoJob, PictureFile
+from src.image.decode import SUFFIXES
 from src.system.errors import UserError
 
 STORE = frozenset(ARRAYS)

@@ -22,10 +22,10 @@ from src.data.synthetic.parts import (
 from src.data.synthetic.photo import backdrop, develop
 from src.data.synthetic.shade import shade, shade_hair
 from src.data.synthetic.shadow import cast_shadow, occlusion
+from src.image.crop import FACE_MARGIN
+from src.image.sides import SIDE
 
-SIDE = 128
 _DRAWN = 2 * SIDE
-_MARGIN = 1.5  # the project's crop rule: side of the square over the landmark box's longer side
 # Millimetres by which a triangle must be nearer than a landmark to hide it: the mesh cuts the corners of the surface
 # that the landmark is on, by up to _CHORD along the normal, more along the ray where the surface is steep.
 _SLACK, _CHORD = 1.5, 0.6
@@ -101,7 +101,7 @@ def _frame(turned: NDArray[np.float64], rotation: NDArray[np.float64], distance:
     """Camera whose picture is the square round the landmarks (68, 3)."""
     flat = _perspective(turned, distance)
     low, high = flat.min(0), flat.max(0)
-    scale = _DRAWN / (_MARGIN * float((high - low).max()))
+    scale = _DRAWN / (FACE_MARGIN * float((high - low).max()))
     return _Camera(rotation, distance, scale, (_DRAWN - 1) / 2 - scale * (low + high) / 2)
 
 

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFile
 
-from src.data import images
-from src.data.images import decode_image, read_image
+from src.image import decode as images
+from src.image.decode import decode_image, read_image
 from src.system.errors import BadFace
 from tests.helpers.drawn_faces import noise_picture
 

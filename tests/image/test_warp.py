@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from src.geometry import angle_of, invert, similarity_matrix, warp
+from src.image.warp import angle_of, invert, similarity_matrix, warp
 
 
 def matrix(angle: float = 0.0, scale: float = 1.0, x: float = 0.0, y: float = 0.0) -> torch.Tensor:

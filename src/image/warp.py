@@ -56,3 +56,8 @@ def warp(images: Tensor, matrix: Tensor, mode: str = "bilinear") -> Tensor:
     with torch.autocast(images.device.type, enabled=False):
         grid = F.affine_grid(matrix.float(), list(images.shape), align_corners=False)
         return F.grid_sample(images.float(), grid, mode, "zeros", align_corners=False).to(images.dtype)
+
+
+def align(images: Tensor, matrix: Tensor) -> Tensor:
+    """The upright face out of an unaligned one by a known or estimated transform: the inverse of `misalign`."""
+    return warp(images + 1, matrix) - 1

@@ -1,0 +1,30 @@
+"""Pixels as numbers: 8-bit images, tensors in [-1, 1], and the reduction and enlargement between sides."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def to_network(images: Tensor) -> Tensor:
+    """(B, H, W, 3) uint8 -> (B, 3, H, W) float32 in [-1, 1]."""
+    return images.permute(0, 3, 1, 2).to(torch.float32) / 127.5 - 1
+
+
+def to_bytes(images: Tensor) -> Tensor:
+    """(B, 3, H, W) in [-1, 1], clamped -> (B, H, W, 3) uint8."""
+    return ((images.float().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8).permute(0, 2, 3, 1)
+
+
+def quantise(images: Tensor) -> Tensor:
+    """Images in [-1, 1] rounded to the 256 levels of an 8-bit file and clamped."""
+    return ((images.clamp(-1, 1) + 1) * 127.5).round() / 127.5 - 1
+
+
+def downsample(images: Tensor, side: int) -> Tensor:
+    """Anti-aliased bicubic reduction, clamped and rounded to 8 bits: (B, 3, H, W) -> (B, 3, side, side) in [-1, 1]."""
+    return quantise(F.interpolate(images, (side, side), mode="bicubic", align_corners=False, antialias=True))
+
+
+def upsample_bicubic(lr: Tensor, side: int) -> Tensor:
+    """The bicubic baseline: (B, 3, h, w) -> (B, 3, side, side) in [-1, 1], clamped."""
+    return F.interpolate(lr, (side, side), mode="bicubic", align_corners=False).clamp(-1, 1)
