@@ -41,7 +41,7 @@ def pictures(folder: Path, count: int) -> Path:
             Image.fromarray(coarse).resize((WIDTH, HEIGHT), Image.Resampling.BICUBIC).save(path, quality=92)
         else:
             os.link(folder / "images" / f"{number % DIFFERENT:06}.jpg", path)
-    from src.data.pose import mean_face_through_five
+    from src.face.pose import mean_face_through_five
 
     five = np.array([[[69.0, 111.0], [108.0, 111.0], [88.5, 135.0], [73.0, 153.0], [105.0, 153.0]]])
     points = mean_face_through_five(five).astype(np.float32) + random.uniform(-6, 6, (count, 1, 2)).astype(np.float32)

@@ -12,9 +12,9 @@ from torch import Tensor
 
 from src.data.batch import HeatmapConfig, Pairs, make_batch
 from src.data.dataset import FaceDataset
-from src.data.landmarks import COMPONENTS
 from src.data.pairs import VALIDATION_EPOCH, VALIDATION_SEED, MisalignmentConfig
 from src.data.store import FaceStores
+from src.face.points import COMPONENTS
 from src.image.pixels import upsample_bicubic
 from src.image.warp import align
 from src.metric.heatmap import angle_error, centroid_error, peak_error

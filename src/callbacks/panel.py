@@ -11,9 +11,9 @@ from PIL import Image
 from torch import Tensor
 
 from src.data.batch import Pairs, make_batch
-from src.data.landmarks import COMPONENTS
 from src.data.module import FaceData
 from src.data.pairs import VALIDATION_EPOCH
+from src.face.points import COMPONENTS
 from src.image.pixels import upsample_bicubic
 from src.logger import ShowsPanel
 from src.model.output import Upscaled

@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 
 from src.data.dataset import FaceBatch
-from src.data.heatmaps import component_heatmaps
-from src.data.mirror import mirror_landmarks, mirror_visible
 from src.data.pairs import make_pair
+from src.face.heatmaps import component_heatmaps
+from src.face.mirror import mirror_landmarks, mirror_visible
 from src.image.pixels import to_network
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from src.data.face import LANDMARKS
+from src.face.points import POINTS
 from src.image.sides import SIDE
 from src.system.errors import UserError
 
@@ -17,10 +17,10 @@ LAYOUT = 2
 CARD, MANIFEST = "card.json", "manifest.csv"
 ARRAYS: dict[str, tuple[DTypeLike, tuple[int, ...]]] = {
     "images.npy": (np.uint8, (SIDE, SIDE, 3)),
-    "landmarks.npy": (np.float32, (LANDMARKS, 2)),
-    "visible.npy": (np.bool_, (LANDMARKS,)),
+    "landmarks.npy": (np.float32, (POINTS, 2)),
+    "visible.npy": (np.bool_, (POINTS,)),
 }
-BYTES_A_FACE = SIDE * SIDE * 3 + LANDMARKS * 2 * 4 + LANDMARKS + 256  # the last is about a line of the manifest
+BYTES_A_FACE = SIDE * SIDE * 3 + POINTS * 2 * 4 + POINTS + 256  # the last is about a line of the manifest
 
 SOURCE_KEYS = ("source.seed", "source.count", "source.train", "source.val", "source.test")
 

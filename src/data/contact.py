@@ -8,22 +8,21 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from src.data.card import ARRAYS
-from src.data.heatmaps import component_heatmaps
+from src.face.heatmaps import component_heatmaps
+from src.face.points import component_colours
 from src.image.sides import SIDE
 
 COLUMNS, MOST, ZOOM = 4, 48, 2
 CELL = SIDE * ZOOM
 VISIBLE, HIDDEN = (60, 255, 90), (255, 60, 60)
 MAPS, STD = 4, 3.0
-# Eyes, nose, mouth, chin.
-COLOURS = np.array([(70, 160, 255), (255, 210, 60), (255, 80, 110), (110, 230, 120)], np.float32)
 
 
 def draw_contact_sheet(folder: Path) -> Image.Image:
     """Up to 48 faces, evenly spread over a store, each twice: with its landmarks, and with its component heatmaps.
 
     Visible landmarks are green dots, hidden ones red crosses. Heatmaps (only of visible landmarks) lie in the colours
-    of their components, eyes blue, nose yellow, mouth red, chin green, on the darkened face.
+    of their components, eyes yellow, nose green, mouth red, chin blue, on the darkened face.
 
     Args:
         folder: a store, whole or just sealed.
@@ -50,7 +49,9 @@ def draw_contact_sheet(folder: Path) -> Image.Image:
 def tint(images: NDArray[np.uint8], landmarks: NDArray[np.float32], visible: NDArray[np.bool_]) -> NDArray[np.uint8]:
     """Darkened faces (B, 128, 128, 3) uint8 under their component heatmaps, each component in its colour."""
     maps, _ = component_heatmaps(torch.from_numpy(landmarks), torch.from_numpy(visible), MAPS, SIDE, STD)
-    layers = maps.numpy()[..., None] * COLOURS[:, None, None]  # (B, 4, 128, 128, 3)
+    layers = (
+        maps.numpy()[..., None] * np.array(component_colours(MAPS), np.float32)[:, None, None]
+    )  # (B, 4, 128, 128, 3)
     return np.asarray(np.clip(0.45 * images + 0.8 * layers.max(1), 0, 255).astype(np.uint8))
 
 

@@ -7,8 +7,6 @@ from numpy.typing import NDArray
 
 from src.image.crop import CropBox
 
-LANDMARKS = 68  # the iBUG scheme
-
 
 @dataclass(frozen=True, slots=True)
 class FaceRow:

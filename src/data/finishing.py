@@ -10,10 +10,12 @@ from numpy.typing import NDArray
 
 from src.data.agreement import landmark_error, matched_errors
 from src.data.crops import CelebaAlignedCrop, LandmarksCrop, crop_fault
-from src.data.face import LANDMARKS, Face, FaceRow
+from src.data.face import Face, FaceRow
 from src.data.photo import Annotation, Photo
-from src.data.pts import check_landmarks, read_pts
-from src.data.visibility import estimate_visibility
+from src.data.pts import read_pts
+from src.face.plausible import check_landmarks
+from src.face.points import POINTS
+from src.face.visibility import estimate_visibility
 from src.image.crop import crop_image, points_in_crop, replicated_share
 from src.image.sides import SIDE
 from src.landmarks import Landmarker, Landmarks, Query
@@ -204,7 +206,7 @@ def _check(points: NDArray[np.float32], photo: Photo, label: str) -> None:
 def _visible(faces: Sequence[_Placed], visibility: str) -> NDArray[np.bool_]:
     """(B, 68): what an annotation leaves out is hidden, and where it leaves out nothing, what the head hides."""
     if not faces:
-        return np.zeros((0, LANDMARKS), np.bool_)
+        return np.zeros((0, POINTS), np.bool_)
     points = np.stack([face.points for face in faces]).astype(np.float64)
     known: NDArray[np.bool_] = np.all(np.isfinite(points), axis=2)
     if visibility == "annotated":
@@ -216,7 +218,7 @@ def _visible(faces: Sequence[_Placed], visibility: str) -> NDArray[np.bool_]:
     if (flat := asked & ~deep).any():
         flags[flat] = estimate_visibility(points[flat], known[flat])
     if (solid := asked & deep).any():
-        depth = np.stack([np.zeros(LANDMARKS) if face.depth is None else face.depth for face in faces])
+        depth = np.stack([np.zeros(POINTS) if face.depth is None else face.depth for face in faces])
         flags[solid] = estimate_visibility(points[solid], known[solid], depth[solid])
     return flags
 

@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from src.data.landmarks import MIRROR, POINTS
+from src.face.points import MIRROR, POINTS
 
 PROFILE_POINTS: Final = 39
 

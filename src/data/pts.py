@@ -1,21 +1,13 @@
 """Landmarks: iBUG `.pts` files, and the check that 68 points are those of a face in the picture."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from src.data.face import LANDMARKS
 from src.data.profile import PROFILE_POINTS, points_from_profile
+from src.face.points import POINTS
 from src.system.errors import BadFace
-
-MIN_KNOWN = 20  # of 68: Menpo's profile faces have 37 of them
-MIN_SIZE = 8.0  # pixels: the landmarks' box
-
-# The parts of the 68-point scheme, each an open line of neighbours.
-LINES = (range(17), range(17, 22), range(22, 27), range(27, 31), range(31, 36), range(36, 42), range(42, 48),
-         range(48, 60), range(60, 68))  # fmt: skip
 
 
 def read_pts(path: Path, file: str = "") -> NDArray[np.float32]:
@@ -47,102 +39,11 @@ def read_pts(path: Path, file: str = "") -> NDArray[np.float32]:
         points = np.array([[float(number) for number in row] for row in rows], np.float64)
     except ValueError:
         raise BadFace(file, "a point is not two numbers") from None
-    if len(rows) not in (LANDMARKS, PROFILE_POINTS):
-        raise BadFace(file, f"{len(rows)} points, {LANDMARKS} or (a profile) {PROFILE_POINTS} wanted")
+    if len(rows) not in (POINTS, PROFILE_POINTS):
+        raise BadFace(file, f"{len(rows)} points, {POINTS} or (a profile) {PROFILE_POINTS} wanted")
     if points.shape != (len(rows), 2):
         raise BadFace(file, "a point is not two numbers")
     if not np.isfinite(points).all():
         raise BadFace(file, f"point {int(np.flatnonzero(~np.isfinite(points).all(1))[0]) + 1} is not finite")
     points -= 1
-    return (points if len(rows) == LANDMARKS else points_from_profile(points)).astype(np.float32)
-
-
-def check_landmarks(points: NDArray[np.float32], width: int, height: int, file: str) -> None:
-    """Raise BadFace unless the points are plausibly the 68 landmarks of a face in a picture of this size.
-
-    In-plane rotations up to 60 degrees pass at any yaw up to 90. Swapped axes, points in another order, and a
-    mirror image that kept its numbers do not, with two exceptions: the mirrored full profile with all 68 points, where
-    left and right coincide, and the profile with one eye known whose axes are swapped while it leans by over 15
-    degrees, which is also what a rolled profile of the other side looks like.
-    All tests are relative to the face's own down direction and size.
-
-    Args:
-        points: (68, 2) in pixels, pixel centres at integers; a row of NaN is a landmark that is not known.
-        width: of the picture.
-        height: of the picture.
-        file: for the error.
-    """
-    known = np.isfinite(points).all(1)
-    if known.sum() < MIN_KNOWN:
-        raise BadFace(file, f"{int(known.sum())} known landmarks, at least {MIN_KNOWN} wanted")
-    fault = _place_fault(points[known].astype(float), width, height) or _shape_fault(points.astype(float))
-    if fault:
-        raise BadFace(file, fault)
-
-
-def _place_fault(points: NDArray[np.float64], width: int, height: int) -> str:
-    size = np.array([width, height])
-    beyond = np.maximum(-0.5 - points, points - (size - 0.5)).max(1)  # > 0: outside, in pixels
-    centre = points.mean(0)
-    if (centre < -0.5).any() or (centre > size - 0.5).any():
-        return f"landmarks outside the picture: their centre is ({centre[0]:.0f}, {centre[1]:.0f}) in {width}x{height}"
-    outside = int((beyond > 0).sum())
-    if outside * 3 > len(points):
-        return f"landmarks outside the picture: {outside} of {len(points)}"
-    if beyond.max() > max(width, height) / 2:
-        return f"landmarks outside the picture: one is {beyond.max():.0f} pixels away in {width}x{height}"
-    box = float(np.ptp(points, axis=0).max())
-    return f"the landmarks' box is {box:.1f} pixels: too small for a face" if box < MIN_SIZE else ""
-
-
-def _shape_fault(points: NDArray[np.float64]) -> str:
-    """What is wrong with the layout of the points, or "".
-
-    The bounds are about half of (or twice) the extremes over 9,278 annotated real faces, opened further for profiles.
-    """
-    box = float(np.ptp(points[np.isfinite(points).all(1)], axis=0).max())
-    order = "are they in the iBUG 68-point order, x before y?"
-    eyes, mouth = _mean(points, range(36, 48)), _mean(points, range(48, 68))
-    one_eye = bool(np.isnan(_mean(points, range(36, 42)) + _mean(points, range(42, 48))).any())
-    down, lean = mouth - eyes, 85  # degrees: 60 of roll, and up to 20 by which a profile's mouth lies beside its eyes
-    middle = _mean(points, (51, 57, 62, 66)) - points[27]
-    if one_eye and np.isfinite(middle).all():  # the mouth of a profile lies some 30 degrees before its one known eye
-        down, lean = middle, 75
-    height = float(np.hypot(*down))
-    if np.isnan(height):
-        return "landmarks of the eyes or the mouth are all unknown"
-    if height < 0.15 * box:
-        return f"implausible landmarks: eyes and mouth fall together; {order}"
-    down /= height
-    right = np.array([down[1], -down[0]])
-    tilt = float(np.degrees(np.arctan2(down[0], down[1])))
-    if abs(tilt) > lean:
-        return f"implausible landmarks: the face lies at {tilt:.0f} degrees; {order}"
-    jaw, side = (range(9, 17), 1) if np.isfinite(points[42:48]).all(1).any() else (range(8), -1)
-    outwards = (_mean(points, jaw) - _mean(points, range(27, 36))) @ right * side if one_eye else np.nan
-    steps = {  # (signed distance along an axis / eye-mouth distance, least, most)
-        "the brows are not above the eyes": ((eyes - _mean(points, range(17, 27))) @ down, 0.0, 1.5),
-        "the nose is not between eyes and mouth": ((_mean(points, range(30, 36)) - eyes) @ down, 0.1, 1.2),
-        "the chin is not below the mouth": ((_mean(points, range(6, 11)) - mouth) @ down, 0.05, 2.5),
-        "the jaw runs from right to left": ((points[16] - points[0]) @ right, -0.5, 8.0),
-        "the eyes are left and right swapped": (
-            (_mean(points, range(42, 48)) - _mean(points, range(36, 42))) @ right, -0.35, 4.0
-        ),
-        "the jaw below the one known eye lies beyond the nose": (outwards, -0.35, 4.0),
-        "the mouth runs from right to left": ((points[54] - points[48]) @ right, -0.35, 4.0),
-    }  # fmt: skip
-    for fault, (distance, least, most) in steps.items():
-        if not np.isnan(distance) and not least <= distance / height <= most:
-            return f"implausible landmarks: {fault}; {order}"
-    for line in LINES:
-        longest = np.linalg.norm(np.diff(points[line.start : line.stop], axis=0), axis=1)
-        if (longest > 0.5 * box).any():
-            return f"implausible landmarks: neighbours {line.start} to {line.stop - 1} lie far apart; {order}"
-    return ""
-
-
-def _mean(points: NDArray[np.float64], which: Sequence[int]) -> NDArray[np.float64]:
-    """The mean of those of the points that are known; NaN where none is."""
-    part = points[list(which)]
-    part = part[np.isfinite(part).all(1)]
-    return part.mean(0) if len(part) else np.full(2, np.nan)
+    return (points if len(rows) == POINTS else points_from_profile(points)).astype(np.float32)

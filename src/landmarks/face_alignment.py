@@ -31,7 +31,7 @@ from PIL import Image
 from torch import nn
 
 from src.data.card import Settings
-from src.data.face import LANDMARKS
+from src.face.points import POINTS
 from src.image.crop import FaceBox
 from src.landmarks import Landmarks, Query
 from src.landmarks.boxes import usable
@@ -134,7 +134,7 @@ class FaceAlignmentLandmarker:
         answers = itertools.chain.from_iterable(
             self._forward(wanted[start : start + self.batch]) for start in range(0, len(wanted), self.batch)
         )
-        nothing = np.full((LANDMARKS, 3), np.nan, np.float32)
+        nothing = np.full((POINTS, 3), np.nan, np.float32)
         for good in sound:
             points, peak = next(answers) if good else (nothing, 0.0)
             yield points[:, :2], peak, points[:, 2] if self.config.type == "3d" else None

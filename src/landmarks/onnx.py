@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from src.data.card import Settings
-from src.data.face import LANDMARKS
-from src.data.landmarks import EYES
+from src.face.points import EYES, POINTS
 from src.image.crop import RESAMPLER, FaceBox, crop_image
 from src.landmarks import Landmarks, Query
 from src.landmarks.boxes import distinct, tiles, usable
@@ -65,7 +64,7 @@ class OnnxModel:
     @property
     def kind(self) -> Kind | None:
         """What its outputs tell: scores (.., N, 2) and boxes (.., N, 4), or 136 numbers; None for neither."""
-        if any(math.prod(shape) == LANDMARKS * 2 for shape in self.outputs):
+        if any(math.prod(shape) == POINTS * 2 for shape in self.outputs):
             return "network"
         rows = {last: {shape[-2] for shape in self.outputs if len(shape) > 1 and shape[-1] == last} for last in (2, 4)}
         return "detector" if rows[2] & rows[4] else None
@@ -261,7 +260,7 @@ class OnnxLandmarker:
 
     def _place(self, image: Image3, box: FaceBox) -> Points:
         """The landmarks (68, 2) of the face in a box; NaN where the box encloses nothing, or the network says so."""
-        config, nothing = self.config, np.full((LANDMARKS, 2), np.nan)
+        config, nothing = self.config, np.full((POINTS, 2), np.nan)
         if not usable(box):
             return nothing
         width, height = box[2] - box[0], box[3] - box[1]
@@ -286,8 +285,8 @@ class OnnxLandmarker:
         network = self.network
         crop = frame.crop(image, network.width, network.height).astype(np.float32)
         outputs = network((crop - np.float32(self.config.network_mean)) / np.float32(self.config.network_std))
-        answer = next(output for output in outputs if output.size == LANDMARKS * 2)
-        return frame.points_in_picture(answer.reshape(LANDMARKS, 2).astype(np.float64))
+        answer = next(output for output in outputs if output.size == POINTS * 2)
+        return frame.points_in_picture(answer.reshape(POINTS, 2).astype(np.float64))
 
 
 _DECISIVE = (

@@ -8,7 +8,7 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from src.data.landmarks import COMPONENTS
+from src.face.points import COMPONENTS
 from src.image.warp import angle_of
 
 FLOOR: Final = 1e-4  # of the peak: the lowest value that the sub-pixel fit looks at

@@ -10,15 +10,13 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-from src.data.landmarks import COMPONENTS
+from src.face.points import COMPONENT_COLOURS, COMPONENTS, component_colours
 from src.image.pixels import to_bytes, upsample_bicubic
 
 GAP: Final = 4
 HEADER: Final = 22
 FONT_SIZE: Final = 13
 BACKGROUND, INK = (24, 24, 24), (240, 240, 240)
-COLOURS: Final = ((255, 214, 10), (48, 209, 88), (255, 69, 90), (64, 156, 255), (191, 90, 242))
-"""Of the components in the order of `COMPONENTS`: yellow, green, red, blue, violet; more maps go round again."""
 STRENGTH: Final = 0.8  # a map at its peak hides so much of the face
 
 
@@ -36,8 +34,8 @@ def overlay(images: Tensor, heatmaps: Tensor) -> Tensor:
     maps = F.interpolate(heatmaps.detach().float(), side, mode="bilinear", align_corners=False).clamp(0, 1)
     luma = torch.tensor([0.299, 0.587, 0.114], device=maps.device).view(1, 3, 1, 1)
     blended = (images.detach().float().clamp(-1, 1) * luma).sum(1, keepdim=True).expand(-1, 3, -1, -1)
-    for number, one in enumerate(maps.split(1, 1)):
-        colour = torch.tensor(COLOURS[number % len(COLOURS)], device=maps.device).view(1, 3, 1, 1) / 127.5 - 1
+    for rgb, one in zip(component_colours(maps.shape[1]), maps.split(1, 1), strict=True):
+        colour = torch.tensor(rgb, device=maps.device).view(1, 3, 1, 1) / 127.5 - 1
         blended = blended + STRENGTH * one * (colour - blended)
     return blended
 
@@ -73,7 +71,7 @@ def labelled(tiles: Mapping[str, Tensor], components: Mapping[str, object] | Non
 
     Args:
         tiles: label -> (B, 3, H, H), about [-1, 1]; the same B and H.
-        components: names in the order of `COLOURS`; no line for more than there are colours, or none.
+        components: names, each in its own colour; no line for more than there are colours, or none.
 
     Returns:
         (height, width, 3) uint8.
@@ -81,7 +79,7 @@ def labelled(tiles: Mapping[str, Tensor], components: Mapping[str, object] | Non
     pictures = {label: to_bytes(images.detach().cpu()).numpy() for label, images in tiles.items()}
     rows, side = next(iter(pictures.values())).shape[:2]
     names = list(components or ())
-    footer = HEADER if 0 < len(names) <= len(COLOURS) else 0
+    footer = HEADER if 0 < len(names) <= len(COMPONENT_COLOURS) else 0
     step = side + GAP
     sheet = Image.new("RGB", (GAP + step * len(pictures), HEADER + step * rows + footer), BACKGROUND)
     draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(FONT_SIZE)
@@ -92,8 +90,8 @@ def labelled(tiles: Mapping[str, Tensor], components: Mapping[str, object] | Non
             sheet.paste(Image.fromarray(image), (left, HEADER + row * step))
     if footer:
         x, y = float(GAP), sheet.height - footer / 2
-        for name, colour in zip(names, COLOURS, strict=False):
-            draw.rectangle((x, y - 5, x + 10, y + 5), fill=colour)
+        for name in names:
+            draw.rectangle((x, y - 5, x + 10, y + 5), fill=COMPONENT_COLOURS[name])
             draw.text((x + 15, y), name, INK, font, anchor="lm")
             x += 15 + draw.textlength(name, font) + 14
     return np.array(sheet)

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from src.data.photo import Photo, PhotoJob
-from src.data.pose import five_points as five_of
 from src.data.sources import Split, list_splits
 from src.data.sources.config import CelebaSource
+from src.face.pose import five_points as five_of
 from src.image.decode import decode_image
 from src.landmarks.boxes import face_box
 from src.system.errors import BadFace, UserError

@@ -8,11 +8,11 @@ import pytest
 
 from src.data.checking import run_check
 from src.data.crops import CelebaAlignedCrop
-from src.data.pose import five_points as five_of
 from src.data.preparation import run_preparation
 from src.data.prepare_config import PrepareConfig
 from src.data.sources.config import CelebaSource
 from src.data.store import FaceStore
+from src.face.pose import five_points as five_of
 from src.landmarks.config import AnnotationsConfig, OnnxConfig
 from tests.helpers.celeba_files import celeba_files, five_points, identity
 

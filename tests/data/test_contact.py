@@ -2,9 +2,9 @@ from pathlib import Path
 
 import numpy as np
 
-from src.data.contact import COLOURS, HIDDEN, VISIBLE, draw_contact_sheet, tint
-from src.data.landmarks import COMPONENTS
+from src.data.contact import HIDDEN, VISIBLE, draw_contact_sheet, tint
 from src.data.store import FaceStore
+from src.face.points import COMPONENT_COLOURS, COMPONENTS
 from tests.helpers.tiny_files import write_store
 
 
@@ -27,7 +27,9 @@ def test_a_component_has_its_colour_and_a_hidden_landmark_none() -> None:
     nose = COMPONENTS[4]["nose"][0]
     landmarks[0, nose] = 40, 70
     visible = np.ones((1, 68), np.bool_)
-    assert (tint(images, landmarks, visible)[0, 70, 40] == (0.8 * COLOURS[1]).astype(np.uint8)).all()
+    assert (
+        tint(images, landmarks, visible)[0, 70, 40] == (0.8 * np.float32(COMPONENT_COLOURS["nose"])).astype(np.uint8)
+    ).all()
     visible[0, nose] = False
     assert (tint(images, landmarks, visible)[0, 70, 40] == 0).all()
 

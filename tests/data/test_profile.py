@@ -4,11 +4,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from src.data.landmarks import MIRROR
 from src.data.profile import points_from_profile
-from src.data.pts import check_landmarks, read_pts
+from src.data.pts import read_pts
 from src.data.synthetic.identity import sample_identity
 from src.data.synthetic.render import draw
+from src.face.plausible import check_landmarks
+from src.face.points import MIRROR
 from tests.helpers.drawn_faces import pts_text
 
 SIDE = 128

@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from src.data.heatmaps import component_heatmaps
+from src.face.heatmaps import component_heatmaps
 from src.image.warp import similarity_matrix
 from src.metric.heatmap import angle_error, centroid_error, peak_error, peaks
 

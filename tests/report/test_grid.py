@@ -1,7 +1,8 @@
 import numpy as np
 import torch
 
-from src.report.grid import COLOURS, GAP, HEADER, STRENGTH, face_grid, overlay
+from src.face.points import COMPONENT_COLOURS, component_colours
+from src.report.grid import GAP, HEADER, STRENGTH, face_grid, overlay
 
 
 def tile(grid: np.ndarray, row: int, column: int) -> np.ndarray:
@@ -49,10 +50,10 @@ def test_components_have_distinct_colours_on_the_greyed_face() -> None:
     grey = out[24, 64]  # between the bands
     assert grey.max() - grey.min() < 1e-3
     assert abs(float(grey[0]) - 0.299 * 255) < 1e-3
-    for number, colour in enumerate(COLOURS[:4]):
+    for number, colour in enumerate(component_colours(4)):
         wanted = STRENGTH * torch.tensor(colour, dtype=torch.float32) + (1 - STRENGTH) * grey
         torch.testing.assert_close(out[32 * number + 8, 64], wanted, atol=0.01, rtol=0)
-    assert len(set(COLOURS)) == len(COLOURS)
+    assert len(set(COMPONENT_COLOURS.values())) == len(COMPONENT_COLOURS)
 
 
 def test_heatmaps_beyond_0_and_1_stay_in_range_and_68_maps_work() -> None:

@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from src.data.card import Settings
-from src.data.face import LANDMARKS
 from src.data.photo import Annotation, PhotoJob
 from src.data.sources import Split
 from src.data.sources.celeba_filters import dropped_rows, identities_asked
@@ -19,6 +18,7 @@ from src.data.sources.celeba_images import find_images
 from src.data.sources.celeba_lists import IDENTITY, PARTITION, name_of, read_list, required_list
 from src.data.sources.celeba_table import FOLDER, SPLITS, CelebaTable, celeba_table
 from src.data.sources.config import CelebaSource
+from src.face.points import POINTS
 from src.system.errors import UserError
 
 IMAGES = 202_599
@@ -76,11 +76,11 @@ class CelebaJobs(Sequence[PhotoJob]):
 @lru_cache(maxsize=4)
 def _mean_faces(table: CelebaTable, number: int) -> NDArray[np.float32]:
     """Landmarks (B, 68, 2) of a block of rows, NaN where the five points are not known."""
-    from src.data.pose import mean_face_through_five
+    from src.face.pose import mean_face_through_five
 
     five = table.five[number * BLOCK : (number + 1) * BLOCK]
     known = np.isfinite(five).all((1, 2))
-    landmarks = np.full((len(five), LANDMARKS, 2), np.nan, np.float32)
+    landmarks = np.full((len(five), POINTS, 2), np.nan, np.float32)
     landmarks[known] = mean_face_through_five(five[known])
     return landmarks
 

@@ -8,9 +8,9 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from src.data.face import LANDMARKS
 from src.data.photo import Annotation, PhotoJob, PictureFile
 from src.data.sources.listing import identity_of, picture_job
+from src.face.points import POINTS
 from src.system.errors import UserError
 
 NAME, META = "landmarks68.npz", "meta.csv"
@@ -108,7 +108,7 @@ def _first(names: object) -> str:
 
 
 def _read_table(path: Path) -> tuple[list[str], NDArray[np.float32]]:
-    wanted = f"an .npz with 'names' (N,) and 'landmarks' (N, {LANDMARKS}, 2) wanted"
+    wanted = f"an .npz with 'names' (N,) and 'landmarks' (N, {POINTS}, 2) wanted"
     try:
         with np.load(path, allow_pickle=False) as table:
             names, points = table["names"], table["landmarks"]
@@ -116,7 +116,7 @@ def _read_table(path: Path) -> tuple[list[str], NDArray[np.float32]]:
         raise UserError(f"{path} has no array {error}; {wanted}") from None
     except (OSError, ValueError, BadZipFile, EOFError, AttributeError, TypeError) as error:
         raise UserError(f"{path} cannot be read ({error or type(error).__name__}); {wanted}") from None
-    if names.ndim != 1 or points.shape != (len(names), LANDMARKS, 2) or points.dtype.kind not in "fiu":
+    if names.ndim != 1 or points.shape != (len(names), POINTS, 2) or points.dtype.kind not in "fiu":
         raise UserError(f"{path} holds names {names.shape} and landmarks {points.shape} {points.dtype}; {wanted}")
     return [str(name) for name in names], points.astype(np.float32)
 

@@ -4,18 +4,11 @@ import torch
 from numpy.typing import NDArray
 
 from benchmarks.visibility import views
-from src.data.landmarks import MIRROR
-from src.data.mean_face import MEAN_FACE
-from src.data.pose import (
-    estimate_pose,
-    five_points,
-    mean_face_through_five,
-    pose_angles,
-    rotation_from_3d,
-    rotation_of,
-)
 from src.data.synthetic.identity import sample_identity
 from src.data.synthetic.render import draw, view_landmarks
+from src.face.mean_face import MEAN_FACE
+from src.face.points import MIRROR
+from src.face.pose import estimate_pose, five_points, mean_face_through_five, pose_angles, rotation_from_3d, rotation_of
 from src.image.warp import similarity_matrix
 
 ALL = np.ones((1, 68), bool)

@@ -5,9 +5,9 @@ import pytest
 from numpy.typing import NDArray
 
 from benchmarks.visibility import Views, agreement, noisy, views
-from src.data.landmarks import COMPONENTS, MIRROR
-from src.data.pose import rotation_of
-from src.data.visibility import estimate_visibility, visible_landmarks
+from src.face.points import COMPONENTS, MIRROR
+from src.face.pose import rotation_of
+from src.face.visibility import estimate_visibility, visible_landmarks
 
 PEOPLE = 60
 

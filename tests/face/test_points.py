@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from src.data.landmarks import COMPONENTS, MIRROR
-from src.data.mirror import mirror_landmarks, mirror_visible
+from src.face.mirror import mirror_landmarks, mirror_visible
+from src.face.points import COMPONENTS, MIRROR
 
 
 def test_mirroring_twice_gives_back_the_face() -> None:

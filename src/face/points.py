@@ -24,6 +24,22 @@ COMPONENTS: Final[dict[int, dict[str, tuple[int, ...]]]] = {
 """Facial components by the number of heatmaps M: name -> the landmarks whose kernels merge in its map."""
 
 
+COMPONENT_COLOURS: Final[dict[str, tuple[int, int, int]]] = {
+    "eyes": (255, 214, 10),
+    "nose": (48, 209, 88),
+    "mouth": (255, 69, 90),
+    "chin": (64, 156, 255),
+    "brows": (191, 90, 242),
+}
+"""RGB of each component wherever one is drawn: yellow, green, red, blue, violet."""
+
+
+def component_colours(maps: int) -> list[tuple[int, int, int]]:
+    """RGB of each of M heatmaps, in the order of `COMPONENTS`; a map a landmark takes the colours in turn."""
+    in_turn = list(COMPONENT_COLOURS.values())
+    return [COMPONENT_COLOURS.get(name, in_turn[at % len(in_turn)]) for at, name in enumerate(COMPONENTS[maps])]
+
+
 def _mirror_table() -> list[int]:
     table = list(range(POINTS))
     pairs = [(0 + i, 16 - i) for i in range(8)]  # jaw

@@ -5,7 +5,7 @@ import functools
 import torch
 from torch import Tensor
 
-from src.data.landmarks import COMPONENTS, POINTS
+from src.face.points import COMPONENTS, POINTS
 
 
 @functools.cache

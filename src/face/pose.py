@@ -6,8 +6,8 @@ Rotations turn the mean face's axes (x to image right, y down, z away from the c
 import numpy as np
 from numpy.typing import NDArray
 
-from src.data.landmarks import BROWS, EYES, JAW, MOUTH, POINTS
-from src.data.mean_face import MEAN_FACE
+from src.face.mean_face import MEAN_FACE
+from src.face.points import BROWS, EYES, JAW, MOUTH, POINTS
 
 MIN_KNOWN = 6  # landmarks that a pose takes
 _CHUNK = 20_000  # faces; a bound on memory

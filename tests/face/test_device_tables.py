@@ -9,9 +9,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from src.data.batch import HeatmapConfig, make_batch
 from src.data.dataset import FaceBatch
-from src.data.heatmaps import membership
-from src.data.landmarks import COMPONENTS
-from src.data.mirror import mirror_table
+from src.face.heatmaps import membership
+from src.face.mirror import mirror_table
+from src.face.points import COMPONENTS
 
 
 class HostData(TorchDispatchMode):

@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from src.data.mean_face import CONE_AXES, CONE_COSINES
-from src.data.pose import estimate_pose, rotation_from_3d
+from src.face.mean_face import CONE_AXES, CONE_COSINES
+from src.face.pose import estimate_pose, rotation_from_3d
 
 
 def visible_landmarks(rotation: NDArray[np.float64]) -> NDArray[np.bool_]:

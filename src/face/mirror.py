@@ -5,7 +5,7 @@ import functools
 import torch
 from torch import Tensor
 
-from src.data.landmarks import MIRROR
+from src.face.points import MIRROR
 
 
 @functools.cache

@@ -3,8 +3,8 @@ import math
 import pytest
 import torch
 
-from src.data.heatmaps import component_heatmaps
-from src.data.landmarks import COMPONENTS
+from src.face.heatmaps import component_heatmaps
+from src.face.points import COMPONENTS
 
 
 def render(landmarks: torch.Tensor, visible: torch.Tensor, side: int = 64, std: float = 3.0, maps: int = 4):  # noqa: ANN201
