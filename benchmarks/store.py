@@ -11,16 +11,16 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.report import Figure, at_least, at_most
-from src.data.card import ARRAYS, CARD, MANIFEST, StoredFile, read_card, write_card
-from src.data.face import Face, FaceRow
-from src.data.store import FaceStore
-from src.data.store_writer import StoreWriter
+from src.store.card import ARRAYS, CARD, MANIFEST, StoredFile, read_card, write_card
+from src.store.face import Face, FaceRow
+from src.store.read import FaceStore
+from src.store.write import StoreWriter
 
 CELEBA = 202_599
 OPEN = """
 import os, sys, time
 import numpy
-from src.data.store import FaceStore
+from src.store.read import FaceStore
 def resident():
     return int(open("/proc/self/statm").read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
 before, start = resident(), time.perf_counter()

@@ -200,7 +200,7 @@ def weights(cache: Path) -> Iterator[Finding]:
 
 def stores(data: Path) -> Iterator[Finding]:
     """Whether the stores of faces below a folder are whole and of this version's layout."""
-    from src.data.store import FaceStore
+    from src.store.read import FaceStore
     from src.system.errors import UserError
 
     folders = sorted(path.parent for path in data.glob("**/card.json"))

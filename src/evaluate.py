@@ -13,11 +13,11 @@ from rich.table import Table
 
 from src.config.command import command
 from src.data.config import Stores
-from src.data.store import FaceStores
 from src.evaluation import Evaluation, evaluate, pick_device
 from src.model.checkpoint import Weights, load_checkpoint
 from src.report.faces import METHODS, Summary, faces_csv, summarise
 from src.report.table import TITLES, cells, gain_words, mean_words, metrics_json, number, report_md
+from src.store.read import FaceStores
 from src.system.errors import UserError
 
 

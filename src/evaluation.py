@@ -13,7 +13,6 @@ from torch import Tensor
 from src.data.batch import HeatmapConfig, Pairs, make_batch
 from src.data.dataset import FaceDataset
 from src.data.pairs import VALIDATION_EPOCH, VALIDATION_SEED, MisalignmentConfig
-from src.data.store import FaceStores
 from src.face.points import COMPONENTS
 from src.image.pixels import upsample_bicubic
 from src.image.warp import align
@@ -25,6 +24,7 @@ from src.model.output import Upscaled
 from src.report.faces import FaceScores
 from src.report.grid import face_grid
 from src.report.table import Protocol
+from src.store.read import FaceStores
 from src.system.errors import UserError
 from src.system.progress import FaceProgress
 

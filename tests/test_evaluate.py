@@ -19,7 +19,6 @@ from src.data.pairs import (
     face_random,
     make_pair,
 )
-from src.data.store import FaceStore, FaceStores
 from src.evaluate import EvaluateConfig, main, write_results
 from src.evaluation import evaluate, spread
 from src.image.pixels import to_network, upsample_bicubic
@@ -27,6 +26,7 @@ from src.metric.image import image_metrics
 from src.model.checkpoint import load_checkpoint
 from src.model.hourglass import HEBConfig
 from src.model.light import LightConfig
+from src.store.read import FaceStore, FaceStores
 from src.system.errors import UserError
 from tests.helpers.tiny_files import checkpoint_content, write_store
 

@@ -5,8 +5,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from src.data.store import FaceStores
 from src.face.pose import estimate_pose, pose_angles
+from src.store.read import FaceStores
 
 BLOCK: Final = 4096
 """Faces read and measured at a time: 2 MB of landmarks."""

@@ -9,15 +9,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from src.data.card import ARRAYS, CARD, StoreError, fingerprint
-from src.data.face import FaceRow
-from src.data.manifest import read_rejected
 from src.data.photo import PhotoJob
 from src.data.preparation import CONTACT, REJECTED, run_preparation
 from src.data.prepare_config import PrepareConfig
 from src.data.sources import Split, list_splits
-from src.data.store import SPLITS, FaceStore
 from src.image.sides import SIDE
+from src.store.card import ARRAYS, CARD, StoreError, fingerprint
+from src.store.face import FaceRow
+from src.store.manifest import read_rejected
+from src.store.read import SPLITS, FaceStore
 from src.system.errors import UserError
 
 FARTHEST = float(SIDE)  # pixels beyond the crop: an annotated jaw may leave it, a broken landmark leaves it far

@@ -7,10 +7,10 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from src.data.card import ARRAYS
 from src.face.heatmaps import component_heatmaps
 from src.face.points import component_colours
 from src.image.sides import SIDE
+from src.store.card import ARRAYS
 
 COLUMNS, MOST, ZOOM = 4, 48, 2
 CELL = SIDE * ZOOM

@@ -11,7 +11,7 @@ from torch.utils.data import Dataset
 from src.data.augment import Photometric, PhotometricConfig
 from src.data.pairs import MisalignmentConfig, draw_misalignment, face_random
 from src.data.sampler import FaceKey
-from src.data.store import FaceStores
+from src.store.read import FaceStores
 
 
 class FaceBatch(NamedTuple):

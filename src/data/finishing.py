@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from src.data.agreement import landmark_error, matched_errors
 from src.data.crops import CelebaAlignedCrop, LandmarksCrop, crop_fault
-from src.data.face import Face, FaceRow
 from src.data.photo import Annotation, Photo
 from src.data.pts import read_pts
 from src.face.plausible import check_landmarks
@@ -20,6 +19,7 @@ from src.image.crop import crop_image, points_in_crop, replicated_share
 from src.image.sides import SIDE
 from src.landmarks import Landmarker, Landmarks, Query
 from src.landmarks.boxes import face_box
+from src.store.face import Face, FaceRow
 from src.system.errors import BadFace
 
 Outcome = Face | BadFace

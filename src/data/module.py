@@ -15,12 +15,12 @@ from torch.utils.data import DataLoader, Sampler
 
 from src.data.balance import large_poses
 from src.data.batch import Pairs, make_batch
-from src.data.card import CARD
 from src.data.config import DataConfig
 from src.data.dataset import FaceBatch, FaceDataset, keep
 from src.data.pairs import VALIDATION_EPOCH, VALIDATION_SEED
 from src.data.sampler import BalancedSampler, EpochSampler, FaceKey, FixedSampler, OverfitSampler
-from src.data.store import FaceStores
+from src.store.card import CARD
+from src.store.read import FaceStores
 from src.system.errors import UserError
 from src.system.memory import give_back
 

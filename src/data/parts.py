@@ -17,11 +17,11 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from src.data.card import ARRAYS, LAYOUT, Settings, StoreError
-from src.data.face import Face, FaceRow
-from src.data.manifest import read_reasons, read_rows, write_header, write_reasons, write_row
 from src.data.resolving import CHUNK
-from src.data.store_writer import clear_leftovers, leftovers
+from src.store.card import ARRAYS, LAYOUT, Settings, StoreError
+from src.store.face import Face, FaceRow
+from src.store.manifest import read_reasons, read_rows, write_header, write_reasons, write_row
+from src.store.write import clear_leftovers, leftovers
 from src.system.errors import BadFace, UserError
 
 PART = 4 * CHUNK  # jobs; whatever the number of workers and shards, so that these change no byte

@@ -9,9 +9,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from src.data.face import Face
 from src.image.crop import FaceBox
 from src.image.decode import decode_image
+from src.store.face import Face
 from src.system.errors import BadFace, UserError
 
 # What says that the disk or the folder went away: the pictures are not bad, and must not land among the rejects.

@@ -8,18 +8,18 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from src.data.card import ARRAYS, BYTES_A_FACE, CARD, MANIFEST, Settings, StoreError
-from src.data.face import Face
 from src.data.finishing import Recipe
-from src.data.manifest import read_rejected, write_rejected
 from src.data.parts import DamagedPart, Parts, discard, tidy
 from src.data.prepare_config import PrepareConfig
 from src.data.resolving import resolved
 from src.data.sources import Split, list_splits
-from src.data.store import SPLITS, FaceStore
-from src.data.store_writer import StoreWriter, disk_errors, full_disk
 from src.image.sides import SIDE
 from src.landmarks.config import AnnotationsConfig
+from src.store.card import ARRAYS, BYTES_A_FACE, CARD, MANIFEST, Settings, StoreError
+from src.store.face import Face
+from src.store.manifest import read_rejected, write_rejected
+from src.store.read import SPLITS, FaceStore
+from src.store.write import StoreWriter, disk_errors, full_disk
 from src.system.errors import BadFace, UserError
 from src.system.progress import FaceProgress
 

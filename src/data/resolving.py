@@ -11,10 +11,10 @@ from dataclasses import replace
 from multiprocessing import get_context, parent_process
 from typing import TypeVar
 
-from src.data.face import Face
 from src.data.finishing import Recipe, finish
 from src.data.photo import Photo
 from src.data.sources import Job
+from src.store.face import Face
 from src.system.errors import BadFace, UserError
 
 # What a landmark network is asked at a time, whatever the number of workers: a network's last bits may depend on its

@@ -7,8 +7,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from src.data.card import Settings
 from src.image.crop import FaceBox
+from src.store.card import Settings
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -30,7 +30,6 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import nn
 
-from src.data.card import Settings
 from src.face.points import POINTS
 from src.image.crop import FaceBox
 from src.landmarks import Landmarks, Query
@@ -38,6 +37,7 @@ from src.landmarks.boxes import usable
 from src.landmarks.checkpoint import load_into
 from src.landmarks.config import FaceAlignmentConfig
 from src.landmarks.weights import URLS, library_file, library_weights
+from src.store.card import Settings
 from src.system.errors import UserError
 
 # The library's numbers.

@@ -12,13 +12,13 @@ import onnxruntime
 from numpy.typing import NDArray
 from PIL import Image
 
-from src.data.card import Settings
 from src.face.points import EYES, POINTS
 from src.image.crop import RESAMPLER, FaceBox, crop_image
 from src.landmarks import Landmarks, Query
 from src.landmarks.boxes import distinct, tiles, usable
 from src.landmarks.config import OnnxConfig
 from src.landmarks.weights import existing_folder, read_onnx_file
+from src.store.card import Settings
 from src.system.errors import UserError
 
 Kind = Literal["detector", "network"]

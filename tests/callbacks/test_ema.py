@@ -152,9 +152,9 @@ def test_the_average_of_a_compiled_generator_is_its_own_network(stores: list[str
 def test_evaluate_and_upscale_take_the_average_and_say_so(stores: list[str], tmp_path: Path) -> None:
     from PIL import Image
 
-    from src.data.store import FaceStores
     from src.evaluation import evaluate
     from src.report.table import report_md
+    from src.store.read import FaceStores
     from src.upscale import main as upscale
 
     _, trainer = fit(tiny(stores, "trainer.max_epochs=2", "ema.decay=0.9", "optimizer.lr=0.01"))

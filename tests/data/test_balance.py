@@ -16,12 +16,12 @@ from src.data.balance import large_poses
 from src.data.batch import Pairs
 from src.data.config import BalanceConfig, DataConfig
 from src.data.dataset import FaceDataset
-from src.data.face import Face, FaceRow
 from src.data.module import FaceData
 from src.data.pairs import MisalignmentConfig
 from src.data.sampler import REPEAT, EpochSampler
-from src.data.store import FaceStores
-from src.data.store_writer import StoreWriter
+from src.store.face import Face, FaceRow
+from src.store.read import FaceStores
+from src.store.write import StoreWriter
 from src.system.errors import UserError
 from tests.helpers.drawn_faces import noise_picture, schematic_face
 

@@ -11,9 +11,9 @@ from src.data.crops import CelebaAlignedCrop
 from src.data.preparation import run_preparation
 from src.data.prepare_config import PrepareConfig
 from src.data.sources.config import CelebaSource
-from src.data.store import FaceStore
 from src.face.pose import five_points as five_of
 from src.landmarks.config import AnnotationsConfig, OnnxConfig
+from src.store.read import FaceStore
 from tests.helpers.celeba_files import celeba_files, five_points, identity
 
 SHARED = Path(__file__).parents[2].parent / "shared"

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from src.data.card import CARD, read_card, write_card
 from src.data.checking import run_check
 from src.data.prepare_config import PrepareConfig
 from src.data.sources.config import CelebaSource, FolderSource, SyntheticSource
-from src.data.store_writer import stored_file
 from src.landmarks.config import AnnotationsConfig
+from src.store.card import CARD, read_card, write_card
+from src.store.write import stored_file
 from src.system.errors import UserError
 from tests.helpers.celeba_files import celeba_files
 from tests.helpers.drawn_faces import face_folder, noise_picture

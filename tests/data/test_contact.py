@@ -3,8 +3,8 @@ from pathlib import Path
 import numpy as np
 
 from src.data.contact import HIDDEN, VISIBLE, draw_contact_sheet, tint
-from src.data.store import FaceStore
 from src.face.points import COMPONENT_COLOURS, COMPONENTS
+from src.store.read import FaceStore
 from tests.helpers.tiny_files import write_store
 
 

@@ -7,7 +7,7 @@ import torch
 from src.data.batch import HeatmapConfig, make_batch
 from src.data.dataset import FaceDataset
 from src.data.pairs import VALIDATION_EPOCH, MisalignmentConfig
-from src.data.store import FaceStores
+from src.store.read import FaceStores
 from tests.helpers.tiny_files import write_store
 
 

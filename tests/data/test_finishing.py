@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 from src.data.agreement import landmark_error, matched_errors
-from src.data.card import Settings
 from src.data.crops import CelebaAlignedCrop, LandmarksCrop
-from src.data.face import Face
 from src.data.finishing import Recipe, finish
 from src.data.photo import Annotation, Photo, PhotoJob, PictureFile
 from src.image.crop import FaceBox, crop_box
 from src.landmarks import Landmarks, Query
 from src.landmarks.boxes import face_box
+from src.store.card import Settings
+from src.store.face import Face
 from src.system.errors import BadFace
 from tests.helpers.drawn_faces import noise_picture, pts_text, schematic_face
 

@@ -7,12 +7,12 @@ import pytest
 from PIL import Image
 
 from src.data.crops import LandmarksCrop
-from src.data.face import Face
 from src.data.finishing import Recipe, finish
 from src.data.photo import PhotoJob
 from src.data.sources import Split
 from src.data.sources.config import FolderSource
 from src.data.sources.folder import folder_splits
+from src.store.face import Face
 from src.system.errors import BadFace, UserError
 from tests.helpers.drawn_faces import face_folder, noise_picture, pts_text, schematic_face
 from tests.helpers.tiny_files import write_store

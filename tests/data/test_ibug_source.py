@@ -5,7 +5,6 @@ import pytest
 from PIL import Image
 
 from src.data.crops import LandmarksCrop
-from src.data.face import Face
 from src.data.finishing import Recipe, finish
 from src.data.photo import PhotoJob
 from src.data.preparation import run_preparation
@@ -13,8 +12,9 @@ from src.data.prepare_config import PrepareConfig
 from src.data.profile import points_from_profile
 from src.data.sources.config import IbugSource
 from src.data.sources.ibug import ibug_splits
-from src.data.store import FaceStore
 from src.landmarks.config import AnnotationsConfig
+from src.store.face import Face
+from src.store.read import FaceStore
 from src.system.errors import UserError
 from tests.helpers.drawn_faces import noise_picture, pts_text, schematic_face
 

@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from src.data.card import StoreError
-from src.data.face import Face
 from src.data.parts import PART, DamagedPart, Parts
 from src.data.preparation import run_preparation
 from src.data.prepare_config import PrepareConfig
 from src.data.sources import synthetic
 from src.data.sources.config import FolderSource, SyntheticSource
+from src.store.card import StoreError
+from src.store.face import Face
 from src.system.errors import BadFace, UserError
 from tests.helpers.drawn_faces import PlainJob, face_folder
 

@@ -16,7 +16,7 @@ from src.data.preparation import run_preparation
 from src.data.prepare_config import PrepareConfig
 from src.data.sources import synthetic
 from src.data.sources.config import FolderSource, SyntheticSource
-from src.data.store import FaceStore
+from src.store.read import FaceStore
 from src.system.errors import UserError
 from tests.helpers.drawn_faces import PlainJob, face_folder, noise_picture
 

@@ -11,9 +11,7 @@ import psutil
 import pytest
 
 from src.data import preparation
-from src.data.card import Settings
 from src.data.crops import LandmarksCrop
-from src.data.face import Face
 from src.data.finishing import Recipe
 from src.data.parts import PART
 from src.data.photo import Photo, PhotoJob, PictureFile
@@ -22,8 +20,10 @@ from src.data.prepare_config import PrepareConfig
 from src.data.resolving import CHUNK, resolved
 from src.data.sources import Split
 from src.data.sources.config import SyntheticSource
-from src.data.store import FaceStore
 from src.landmarks import Landmarks, Query
+from src.store.card import Settings
+from src.store.face import Face
+from src.store.read import FaceStore
 from src.system.errors import BadFace, UserError
 from tests.helpers.drawn_faces import PlainJob, noise_picture, schematic_face
 

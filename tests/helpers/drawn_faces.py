@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from src.data.face import Face, FaceRow
+from src.store.face import Face, FaceRow
 from src.system.errors import BadFace
 
 

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from src.data.card import Settings
-from src.data.face import Face
 from src.data.photo import Photo
 from src.data.sources.config import CelebaSource, FolderSource, IbugSource, SyntheticSource
+from src.store.card import Settings
+from src.store.face import Face
 from src.system.errors import BadFace
 
 

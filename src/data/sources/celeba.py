@@ -10,7 +10,6 @@ from typing import overload
 import numpy as np
 from numpy.typing import NDArray
 
-from src.data.card import Settings
 from src.data.photo import Annotation, PhotoJob
 from src.data.sources import Split
 from src.data.sources.celeba_filters import dropped_rows, identities_asked
@@ -19,6 +18,7 @@ from src.data.sources.celeba_lists import IDENTITY, PARTITION, name_of, read_lis
 from src.data.sources.celeba_table import FOLDER, SPLITS, CelebaTable, celeba_table
 from src.data.sources.config import CelebaSource
 from src.face.points import POINTS
+from src.store.card import Settings
 from src.system.errors import UserError
 
 IMAGES = 202_599

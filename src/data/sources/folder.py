@@ -4,12 +4,12 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from src.data.card import Settings
 from src.data.photo import PhotoJob
 from src.data.sources import Split
 from src.data.sources.config import FolderSource
 from src.data.sources.landmarks_file import NAME, LandmarksFile
 from src.data.sources.listing import digest, list_pictures, picture_job, pts_jobs
+from src.store.card import Settings
 from src.system.errors import UserError
 
 

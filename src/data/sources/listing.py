@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from src.data.card import ARRAYS, CARD
 from src.data.photo import Annotation, PhotoJob, PictureFile
 from src.image.decode import SUFFIXES
+from src.store.card import ARRAYS, CARD
 from src.system.errors import UserError
 
 STORE = frozenset(ARRAYS)

@@ -7,10 +7,10 @@ from typing import overload
 
 import numpy as np
 
-from src.data.face import Face, FaceRow
 from src.data.sources import Split
 from src.data.sources.config import SyntheticSource
 from src.image.sides import SIDE
+from src.store.face import Face, FaceRow
 from src.system.errors import BadFace, UserError
 
 # Raised with every change of the drawing, so that a store of older faces is told from a new one.

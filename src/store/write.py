@@ -15,9 +15,9 @@ from typing import IO, Any, BinaryIO, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from src.data.card import ARRAYS, MANIFEST, Card, Settings, StoredFile, StoreError, fingerprint, write_card
-from src.data.face import Face
-from src.data.manifest import write_header, write_row
+from src.store.card import ARRAYS, MANIFEST, Card, Settings, StoredFile, StoreError, fingerprint, write_card
+from src.store.face import Face
+from src.store.manifest import write_header, write_row
 from src.system.errors import UserError
 
 FULL_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}

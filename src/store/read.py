@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from src.data.card import ARRAYS, CARD, MANIFEST, Card, StoreError, read_card, remake
-from src.data.face import FaceRow
-from src.data.manifest import read_manifest
+from src.store.card import ARRAYS, CARD, MANIFEST, Card, StoreError, read_card, remake
+from src.store.face import FaceRow
+from src.store.manifest import read_manifest
 
 SPLITS = ("train", "val", "test")
 

@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from src.data.card import StoreError, read_card
-from src.data.face import Face, FaceRow
-from src.data.store import FaceStore, FaceStores
-from src.data.store_writer import StoreWriter, recover
+from src.store.card import StoreError, read_card
+from src.store.face import Face, FaceRow
+from src.store.read import FaceStore, FaceStores
+from src.store.write import StoreWriter, recover
 from tests.helpers.drawn_faces import noise_picture, schematic_face
 
 

@@ -6,7 +6,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TextIO
 
-from src.data.face import FaceRow
+from src.store.face import FaceRow
 from src.system.errors import BadFace
 
 BOX = ("x0", "y0", "x1", "y1")
