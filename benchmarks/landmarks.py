@@ -11,9 +11,9 @@ from typing import Literal
 
 import numpy as np
 import torch
+from src.landmarks.landmarker.landmarker import Query
 
 from benchmarks.report import Figure, at_least
-from src.landmarks import Query
 from src.landmarks.config import FaceAlignmentConfig
 
 FACES, ROUNDS, SIDE = 8, 5, 256

@@ -8,7 +8,6 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from src.data.agreement import landmark_error, matched_errors
 from src.data.crops import CelebaAlignedCrop, LandmarksCrop, crop_fault
 from src.data.photo import Annotation, Photo
 from src.data.pts import read_pts
@@ -17,8 +16,9 @@ from src.face.points import POINTS
 from src.face.visibility import estimate_visibility
 from src.image.crop import crop_image, points_in_crop, replicated_share
 from src.image.sides import SIDE
-from src.landmarks import Landmarker, Landmarks, Query
 from src.landmarks.boxes import face_box
+from src.landmarks.landmark_error import landmark_error, matched_errors
+from src.landmarks.landmarker.landmarker import Landmarker, Landmarks, Query
 from src.store.face import Face, FaceRow
 from src.system.errors import BadFace
 

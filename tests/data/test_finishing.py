@@ -4,14 +4,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from src.landmarks.landmarker.landmarker import Landmarks, Query
 
-from src.data.agreement import landmark_error, matched_errors
 from src.data.crops import CelebaAlignedCrop, LandmarksCrop
 from src.data.finishing import Recipe, finish
 from src.data.photo import Annotation, Photo, PhotoJob, PictureFile
 from src.image.crop import FaceBox, crop_box
-from src.landmarks import Landmarks, Query
 from src.landmarks.boxes import face_box
+from src.landmarks.landmark_error import landmark_error, matched_errors
 from src.store.card import Settings
 from src.store.face import Face
 from src.system.errors import BadFace

@@ -185,7 +185,7 @@ def test_overwriting_keeps_the_old_store_until_the_new_one_is_whole(tmp_path: Pa
 KILLED = """
 import sys, time
 sys.path[:0] = [{root!r}, {here!r}]
-from tests.data.test_store import *
+from tests.store.test_read import *
 with StoreWriter(Path({path!r})) as writer:
     for number in range(8):
         writer.add(face(number))

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
+from src.landmarks.landmarker.landmarker import Landmarks, Query
 
 from src.data.pts import read_pts
-from src.landmarks import Landmarks, Query
 from src.landmarks.boxes import face_box
 from src.landmarks.config import OnnxConfig
 from src.landmarks.onnx import OnnxLandmarker
