@@ -11,10 +11,10 @@ from typing import Literal
 
 import numpy as np
 import torch
-from src.landmarks.landmarker.landmarker import Query
 
 from benchmarks.report import Figure, at_least
 from src.landmarks.config import FaceAlignmentConfig
+from src.landmarks.landmarker import Query
 
 FACES, ROUNDS, SIDE = 8, 5, 256
 

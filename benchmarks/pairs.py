@@ -9,7 +9,7 @@ from benchmarks.report import Figure, at_least
 from src.data.batch import HeatmapConfig, make_batch
 from src.data.dataset import FaceBatch
 from src.data.pairs import MisalignmentConfig, draw_misalignment, face_random
-from src.data.synthetic import render_face
+from src.synthetic.draw import render_face
 
 BATCH, ROUNDS, FACES = 64, 30, 200
 

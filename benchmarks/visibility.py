@@ -6,11 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.report import Figure, at_least, at_most
-from src.data.synthetic.identity import sample_identity
-from src.data.synthetic.render import view_landmarks
 from src.face.points import COMPONENTS
 from src.face.pose import estimate_pose, pose_angles
 from src.face.visibility import estimate_visibility
+from src.synthetic.identity import sample_identity
+from src.synthetic.render import view_landmarks
 
 YAWS = (0, 30, 60, 75)
 PEOPLE = 200  # a yaw, on either side

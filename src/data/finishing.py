@@ -18,7 +18,7 @@ from src.image.crop import crop_image, points_in_crop, replicated_share
 from src.image.sides import SIDE
 from src.landmarks.boxes import face_box
 from src.landmarks.landmark_error import landmark_error, matched_errors
-from src.landmarks.landmarker.landmarker import Landmarker, Landmarks, Query
+from src.landmarks.landmarker import Landmarker, Landmarks, Query
 from src.store.face import Face, FaceRow
 from src.system.errors import BadFace
 

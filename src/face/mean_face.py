@@ -1,7 +1,7 @@
 """A mean face: where its 68 landmarks lie, and from where each of them is seen.
 
 Measured on our own drawn heads (2000 random people with their expressions, 20,000 random views) by
-`src.data.synthetic.mean_face`. A cone's axis is near the normal of the skin at its landmark and its cosine near 0;
+`src.synthetic.measure_mean_face`. A cone's axis is near the normal of the skin at its landmark and its cosine near 0;
 where nose or brow get in the way, the cone is narrower and leans away from them.
 """
 

@@ -1,7 +1,7 @@
 """The landmark backend that a configuration names; the library behind it is imported here and not before."""
 
 from src.landmarks.config import FaceAlignmentConfig, OnnxConfig
-from src.landmarks.landmarker.landmarker import Landmarker
+from src.landmarks.landmarker import Landmarker
 
 
 def build_landmarker(config: OnnxConfig | FaceAlignmentConfig) -> Landmarker:

@@ -34,7 +34,7 @@ from src.face.points import POINTS
 from src.image.crop import FaceBox
 from src.landmarks.boxes import usable
 from src.landmarks.config import FaceAlignmentConfig
-from src.landmarks.landmarker.landmarker import Landmarks, Query
+from src.landmarks.landmarker import Landmarks, Query
 from src.landmarks.load import load_into
 from src.landmarks.weights import URLS, library_file, library_weights
 from src.store.card import Settings

@@ -16,7 +16,7 @@ from src.face.points import EYES, POINTS
 from src.image.crop import RESAMPLER, FaceBox, crop_image
 from src.landmarks.boxes import distinct, tiles, usable
 from src.landmarks.config import OnnxConfig
-from src.landmarks.landmarker.landmarker import Landmarks, Query
+from src.landmarks.landmarker import Landmarks, Query
 from src.landmarks.weights import existing_folder, read_onnx_file
 from src.store.card import Settings
 from src.system.errors import UserError

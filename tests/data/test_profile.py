@@ -6,10 +6,10 @@ import pytest
 
 from src.data.profile import points_from_profile
 from src.data.pts import read_pts
-from src.data.synthetic.identity import sample_identity
-from src.data.synthetic.render import draw
 from src.face.plausible import check_landmarks
 from src.face.points import MIRROR
+from src.synthetic.identity import sample_identity
+from src.synthetic.render import draw
 from tests.helpers.drawn_faces import pts_text
 
 SIDE = 128

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import psutil
 import pytest
-from src.landmarks.landmarker.landmarker import Landmarks, Query
 
 from src.data import preparation
 from src.data.crops import LandmarksCrop
@@ -21,6 +20,7 @@ from src.data.prepare_config import PrepareConfig
 from src.data.resolving import CHUNK, resolved
 from src.data.sources import Split
 from src.data.sources.config import SyntheticSource
+from src.landmarks.landmarker import Landmarks, Query
 from src.store.card import Settings
 from src.store.face import Face
 from src.store.read import FaceStore

@@ -4,12 +4,12 @@ import torch
 from numpy.typing import NDArray
 
 from benchmarks.visibility import views
-from src.data.synthetic.identity import sample_identity
-from src.data.synthetic.render import draw, view_landmarks
 from src.face.mean_face import MEAN_FACE
 from src.face.points import MIRROR
 from src.face.pose import estimate_pose, five_points, mean_face_through_five, pose_angles, rotation_from_3d, rotation_of
 from src.image.warp import similarity_matrix
+from src.synthetic.identity import sample_identity
+from src.synthetic.render import draw, view_landmarks
 
 ALL = np.ones((1, 68), bool)
 # What is left of a face in profile to image right: the 39 points of Menpo's profiles.

@@ -12,12 +12,12 @@ from face_alignment.detection.sfd import sfd_detector
 from face_alignment.models import FAN, ResNetDepth
 from face_alignment.utils import get_preds_fromhm
 from numpy.typing import NDArray
-from src.landmarks.landmarker.landmarker import Landmarks, Query
 from torch import nn
 
 from src.image.crop import FaceBox
 from src.landmarks.config import FaceAlignmentConfig
 from src.landmarks.face_alignment import FaceAlignmentLandmarker, read_heatmaps
+from src.landmarks.landmarker import Landmarks, Query
 from src.landmarks.weights import URLS
 from src.system.errors import UserError
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from src.landmarks.landmarker.landmarker import weights
 from torch import nn
 
+from src.landmarks.landmarker import weights
 from src.landmarks.load import load_into
 from src.landmarks.weights import cache_folder, library_file, library_weights, read_onnx_file
 from src.system.errors import UserError

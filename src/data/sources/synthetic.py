@@ -29,7 +29,7 @@ class SyntheticJob:
 
     def load(self) -> list[Face | BadFace]:
         """The drawn face; its occlusion is known exactly."""
-        from src.data.synthetic import render_face
+        from src.synthetic.draw import render_face
 
         drawn = render_face(self.seed, self.index)
         image = np.ascontiguousarray(drawn.image)

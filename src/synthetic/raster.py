@@ -2,7 +2,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from src.data.synthetic.compiled import FAST_MATH
+from src.synthetic.compiled import FAST_MATH
 
 # What a pixel shows.
 NOTHING, SKIN, EAR, BODY, HAIR, FRAME = 0, 1, 2, 3, 4, 5

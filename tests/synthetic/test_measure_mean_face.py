@@ -1,10 +1,10 @@
 import numpy as np
 
-from src.data.synthetic.identity import sample_identity, sample_pose
-from src.data.synthetic.mean_face import measure_cones, measure_points
-from src.data.synthetic.render import draw, view_landmarks
 from src.face.mean_face import CONE_AXES, CONE_COSINES, MEAN_FACE
 from src.face.points import MIRROR
+from src.synthetic.identity import sample_identity, sample_pose
+from src.synthetic.measure_mean_face import measure_cones, measure_points
+from src.synthetic.render import draw, view_landmarks
 
 
 def test_the_mean_face_is_the_one_of_the_drawn_heads() -> None:

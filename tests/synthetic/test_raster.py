@@ -1,6 +1,6 @@
 import numpy as np
 
-from src.data.synthetic.raster import FAR, Canvas, fill
+from src.synthetic.raster import FAR, Canvas, fill
 
 
 def triangle(

@@ -4,12 +4,12 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from src.data.synthetic.compiled import FAST_MATH
-from src.data.synthetic.noise import sample
-from src.data.synthetic.parameters import Light, Look, Shape
-from src.data.synthetic.raster import BODY, EAR, FRAME, NOTHING, SKIN
-from src.data.synthetic.relief import bump
-from src.data.synthetic.texture import paint_head, step
+from src.synthetic.compiled import FAST_MATH
+from src.synthetic.noise import sample
+from src.synthetic.parameters import Light, Look, Shape
+from src.synthetic.raster import BODY, EAR, FRAME, NOTHING, SKIN
+from src.synthetic.relief import bump
+from src.synthetic.texture import paint_head, step
 
 
 @njit(cache=True, error_model="numpy", fastmath=FAST_MATH)

@@ -1,13 +1,13 @@
-"""How the numbers of `src.face.mean_face` came about; `python -m src.data.synthetic.mean_face` prints them."""
+"""How the numbers of `src.face.mean_face` came about; `python -m src.synthetic.measure_mean_face` prints them."""
 
 import numpy as np
 from numpy.typing import NDArray
 
-from src.data.synthetic.identity import sample_identity
-from src.data.synthetic.landmarks import head_landmarks
-from src.data.synthetic.parameters import packed
-from src.data.synthetic.render import view_landmarks
 from src.face.points import MIRROR
+from src.synthetic.identity import sample_identity
+from src.synthetic.parameters import packed
+from src.synthetic.render import view_landmarks
+from src.synthetic.skin_points import head_landmarks
 
 _TO_PICTURE_AXES = np.array([1.0, -1.0, -1.0])  # from y up, z to the viewer to y down, z away
 _REFLECTED = np.array([-1.0, 1.0, 1.0])

@@ -4,26 +4,18 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from src.data.synthetic import raster
-from src.data.synthetic.head import HEAD_FACES, head_mesh
-from src.data.synthetic.identity import sample_identity, sample_pose
-from src.data.synthetic.landmarks import head_landmarks
-from src.data.synthetic.noise import CLOUD, NOISE
-from src.data.synthetic.parameters import Identity, packed
-from src.data.synthetic.parts import (
-    BODY_FACES,
-    EAR_FACES,
-    HAIR_FACES,
-    body_mesh,
-    ear_mesh,
-    glasses_mesh,
-    hair_mesh,
-)
-from src.data.synthetic.photo import backdrop, develop
-from src.data.synthetic.shade import shade, shade_hair
-from src.data.synthetic.shadow import cast_shadow, occlusion
 from src.image.crop import FACE_MARGIN
 from src.image.sides import SIDE
+from src.synthetic import raster
+from src.synthetic.camera import backdrop, develop
+from src.synthetic.head import HEAD_FACES, head_mesh
+from src.synthetic.identity import sample_identity, sample_pose
+from src.synthetic.meshes import BODY_FACES, EAR_FACES, HAIR_FACES, body_mesh, ear_mesh, glasses_mesh, hair_mesh
+from src.synthetic.noise import CLOUD, NOISE
+from src.synthetic.parameters import Identity, packed
+from src.synthetic.shade import shade, shade_hair
+from src.synthetic.shadow import cast_shadow, occlusion
+from src.synthetic.skin_points import head_landmarks
 
 _DRAWN = 2 * SIDE
 # Millimetres by which a triangle must be nearer than a landmark to hide it: the mesh cuts the corners of the surface

@@ -3,7 +3,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from src.data.synthetic.compiled import FAST_MATH
+from src.synthetic.compiled import FAST_MATH
 
 _SIDE = 256
 

@@ -4,10 +4,10 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from src.data.synthetic.compiled import FAST_MATH
-from src.data.synthetic.curves import chin_y
-from src.data.synthetic.parameters import Shape
-from src.data.synthetic.relief import relief
+from src.synthetic.compiled import FAST_MATH
+from src.synthetic.curves import chin_y
+from src.synthetic.parameters import Shape
+from src.synthetic.relief import relief
 
 DOME_Y = 25.0  # above it the skull closes like a dome
 _DOME_HEIGHT = 94.0

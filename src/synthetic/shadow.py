@@ -5,9 +5,9 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from src.data.synthetic.compiled import FAST_MATH
-from src.data.synthetic.parameters import Light
-from src.data.synthetic.raster import FAR
+from src.synthetic.compiled import FAST_MATH
+from src.synthetic.parameters import Light
+from src.synthetic.raster import FAR
 
 
 def occlusion(depth: NDArray[np.float32], millimetres: float) -> NDArray[np.float32]:

@@ -1,6 +1,6 @@
 import numpy as np
 
-from src.data.synthetic.parameters import Colour, Glasses, Hair, Identity, Light, Look, Shape
+from src.synthetic.parameters import Colour, Glasses, Hair, Identity, Light, Look, Shape
 
 # Skin from light to dark as 8-bit sRGB: photographs, averaged by eye. Tones between them are interpolated.
 _SKIN_TONES = np.array([(240, 204, 186), (228, 182, 154), (205, 156, 120), (164, 112, 80), (116, 74, 52), (78, 49, 36)])

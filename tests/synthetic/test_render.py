@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from src.data.synthetic import render_face
-from src.data.synthetic.head import HEAD_FACES, head_mesh
-from src.data.synthetic.identity import sample_identity
-from src.data.synthetic.landmarks import head_landmarks
-from src.data.synthetic.parameters import Identity, packed
-from src.data.synthetic.render import SyntheticFace, _rotation, draw
+from src.synthetic.draw import render_face
+from src.synthetic.head import HEAD_FACES, head_mesh
+from src.synthetic.identity import sample_identity
+from src.synthetic.parameters import Identity, packed
+from src.synthetic.render import SyntheticFace, _rotation, draw
+from src.synthetic.skin_points import head_landmarks
 
 ROOT = Path(__file__).resolve().parents[3]
 # Where each landmark goes when the picture is mirrored.
@@ -56,7 +56,7 @@ def test_the_same_seed_and_index_draw_the_same_face_in_any_order() -> None:
 
 def test_another_process_draws_the_same_face() -> None:
     code = (
-        "import hashlib; from src.data.synthetic import render_face as r; f = r(7, 11); "
+        "import hashlib; from src.synthetic.draw import render_face as r; f = r(7, 11); "
         "print(hashlib.sha256(f.image.tobytes() + f.landmarks.tobytes() + f.visible.tobytes()).hexdigest())"
     )
     runs = [subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True) for _ in range(2)]

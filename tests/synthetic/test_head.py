@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
 
-from src.data.synthetic.head import HEAD_FACES, head_mesh
-from src.data.synthetic.identity import sample_identity
-from src.data.synthetic.landmarks import head_landmarks
-from src.data.synthetic.parameters import packed
-from src.data.synthetic.raster import vertex_normals
+from src.synthetic.head import HEAD_FACES, head_mesh
+from src.synthetic.identity import sample_identity
+from src.synthetic.parameters import packed
+from src.synthetic.raster import vertex_normals
+from src.synthetic.skin_points import head_landmarks
 
 
 @pytest.mark.parametrize("index", range(4))

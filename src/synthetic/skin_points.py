@@ -4,8 +4,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from src.data.synthetic.compiled import FAST_MATH
-from src.data.synthetic.curves import (
+from src.synthetic.compiled import FAST_MATH
+from src.synthetic.curves import (
     brow_line,
     lid_line,
     lower_lid,
@@ -16,8 +16,8 @@ from src.data.synthetic.curves import (
     upper_lid,
     upper_lip_top,
 )
-from src.data.synthetic.head import jaw_edge, section, surface
-from src.data.synthetic.parameters import Shape
+from src.synthetic.head import jaw_edge, section, surface
+from src.synthetic.parameters import Shape
 
 # Longitude in degrees and position between eye level (0) and jaw edge (1) of jaw points 8 (chin) to 16.
 _JAW_LONGITUDE = np.array([0.0, 17.5, 36.0, 54.0, 70.0, 75.0, 76.5, 77.5, 78.0])

@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from src.data.synthetic.compiled import discard_stale_cache
+from src.synthetic.compiled import discard_stale_cache
 
 
 def test_an_edit_anywhere_in_the_package_discards_what_was_compiled(tmp_path: Path) -> None:

@@ -6,8 +6,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from src.data.synthetic.compiled import FAST_MATH
-from src.data.synthetic.curves import (
+from src.synthetic.compiled import FAST_MATH
+from src.synthetic.curves import (
     brow_line,
     lid_line,
     lower_lid,
@@ -17,9 +17,9 @@ from src.data.synthetic.curves import (
     upper_lid,
     upper_lip_top,
 )
-from src.data.synthetic.noise import sample
-from src.data.synthetic.parameters import Look, Shape
-from src.data.synthetic.relief import bump
+from src.synthetic.noise import sample
+from src.synthetic.parameters import Look, Shape
+from src.synthetic.relief import bump
 
 Paint = tuple[float, float, float, float]  # red, green, blue, gloss
 

@@ -4,8 +4,8 @@ and landmarks so that a landmark sits on what is drawn.
 
 from numba import njit
 
-from src.data.synthetic.compiled import FAST_MATH
-from src.data.synthetic.parameters import Shape
+from src.synthetic.compiled import FAST_MATH
+from src.synthetic.parameters import Shape
 
 
 @njit(cache=True, error_model="numpy", fastmath=FAST_MATH)

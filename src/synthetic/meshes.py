@@ -4,9 +4,9 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from src.data.synthetic.compiled import FAST_MATH
-from src.data.synthetic.head import grid_faces, section, smooth_profile
-from src.data.synthetic.parameters import Glasses, Hair, Shape
+from src.synthetic.compiled import FAST_MATH
+from src.synthetic.head import grid_faces, section, smooth_profile
+from src.synthetic.parameters import Glasses, Hair, Shape
 
 Mesh = tuple[NDArray[np.float32], NDArray[np.int32]]
 _RINGS, _SPOKES = 9, 28

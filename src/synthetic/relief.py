@@ -2,8 +2,8 @@ import math
 
 from numba import njit
 
-from src.data.synthetic.compiled import FAST_MATH
-from src.data.synthetic.curves import (
+from src.synthetic.compiled import FAST_MATH
+from src.synthetic.curves import (
     brow_line,
     chin_y,
     lid_line,
@@ -13,7 +13,7 @@ from src.data.synthetic.curves import (
     mouth_top,
     upper_lip_top,
 )
-from src.data.synthetic.parameters import Shape
+from src.synthetic.parameters import Shape
 
 
 @njit(cache=True, error_model="numpy", fastmath=FAST_MATH)
