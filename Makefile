@@ -42,7 +42,7 @@ demo: setup ## draw synthetic faces, train on the CPU, evaluate: a table and a p
 	$(RUN) -m src.evaluate checkpoint=$(DEMO)/checkpoints/last.ckpt data.test='[data/synthetic/val]' out=$(DEMO)/evaluation
 
 data-celeba: setup ## fetch CelebA into ROOT (data/raw), prepare it into OUT (data/celeba); LANDMARKS=, ARGS=
-	$(RUN) -m src.data.sources.celeba_download '$(or $(ROOT),data/raw)'
+	$(RUN) -m src.source.celeba.download '$(or $(ROOT),data/raw)'
 	$(RUN) -m src.prepare source=celeba source.root='$(or $(ROOT),data/raw)' landmarks=$(LANDMARKS) out='$(or $(OUT),data/celeba)' $(ARGS)
 
 data-synthetic: setup ## draw 1,600 training and 160 validation faces into OUT (data/synthetic); ARGS=

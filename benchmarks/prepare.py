@@ -19,7 +19,7 @@ import resource, sys, time
 from src.data.crops import LandmarksCrop
 from src.data.preparation import run_preparation
 from src.data.prepare_config import PrepareConfig
-from src.data.sources.config import FolderSource
+from src.source.config import FolderSource
 if __name__ == "__main__":
     root, out, workers = sys.argv[1], sys.argv[2], int(sys.argv[3])
     start = time.perf_counter()

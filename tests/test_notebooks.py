@@ -6,7 +6,7 @@ from nbclient import NotebookClient
 
 from src.data.preparation import run_preparation
 from src.data.prepare_config import PrepareConfig
-from src.data.sources.config import SyntheticSource
+from src.source.config import SyntheticSource
 
 NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
 

@@ -9,11 +9,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from src.data.photo import PhotoJob
 from src.data.preparation import CONTACT, REJECTED, run_preparation
 from src.data.prepare_config import PrepareConfig
-from src.data.sources import Split, list_splits
 from src.image.sides import SIDE
+from src.source.list_splits import list_splits
+from src.source.photograph import PhotoJob
+from src.source.split import Split
 from src.store.card import ARRAYS, CARD, StoreError, fingerprint
 from src.store.face import FaceRow
 from src.store.manifest import read_rejected

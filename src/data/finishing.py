@@ -9,8 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from src.data.crops import CelebaAlignedCrop, LandmarksCrop, crop_fault
-from src.data.photo import Annotation, Photo
-from src.data.pts import read_pts
 from src.face.plausible import check_landmarks
 from src.face.points import POINTS
 from src.face.visibility import estimate_visibility
@@ -19,6 +17,8 @@ from src.image.sides import SIDE
 from src.landmarks.boxes import face_box
 from src.landmarks.landmark_error import landmark_error, matched_errors
 from src.landmarks.landmarker import Landmarker, Landmarks, Query
+from src.source.photograph import Annotation, Photo
+from src.source.pts import read_pts
 from src.store.face import Face, FaceRow
 from src.system.errors import BadFace
 

@@ -63,7 +63,7 @@ class FaceData(LightningDataModule):
         elif asked:
             from src.data.preparation import run_preparation
             from src.data.prepare_config import PrepareConfig
-            from src.data.sources.config import SyntheticSource
+            from src.source.config import SyntheticSource
 
             source = SyntheticSource(name="synthetic", train=synthetic.train, val=synthetic.val, seed=synthetic.seed)
             try:

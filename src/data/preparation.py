@@ -12,9 +12,10 @@ from src.data.finishing import Recipe
 from src.data.parts import DamagedPart, Parts, discard, tidy
 from src.data.prepare_config import PrepareConfig
 from src.data.resolving import resolved
-from src.data.sources import Split, list_splits
 from src.image.sides import SIDE
 from src.landmarks.config import AnnotationsConfig
+from src.source.list_splits import list_splits
+from src.source.split import Split
 from src.store.card import ARRAYS, BYTES_A_FACE, CARD, MANIFEST, Settings, StoreError
 from src.store.face import Face
 from src.store.manifest import read_rejected, write_rejected

@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from src.data.crops import CropConfig, LandmarksCrop
-from src.data.sources.config import Source
 from src.landmarks.config import FaceAlignmentConfig, LandmarksConfig
+from src.source.config import Source
 
 
 @dataclass(frozen=True)

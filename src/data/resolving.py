@@ -12,8 +12,8 @@ from multiprocessing import get_context, parent_process
 from typing import TypeVar
 
 from src.data.finishing import Recipe, finish
-from src.data.photo import Photo
-from src.data.sources import Job
+from src.source.photograph import Photo
+from src.source.split import Job
 from src.store.face import Face
 from src.system.errors import BadFace, UserError
 

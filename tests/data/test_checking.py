@@ -8,8 +8,8 @@ from PIL import Image
 
 from src.data.checking import run_check
 from src.data.prepare_config import PrepareConfig
-from src.data.sources.config import CelebaSource, FolderSource, SyntheticSource
 from src.landmarks.config import AnnotationsConfig
+from src.source.config import CelebaSource, FolderSource, SyntheticSource
 from src.store.card import CARD, read_card, write_card
 from src.store.write import stored_file
 from src.system.errors import UserError

@@ -7,11 +7,11 @@ import pytest
 
 from src.data.crops import CelebaAlignedCrop, LandmarksCrop
 from src.data.finishing import Recipe, finish
-from src.data.photo import Annotation, Photo, PhotoJob, PictureFile
 from src.image.crop import FaceBox, crop_box
 from src.landmarks.boxes import face_box
 from src.landmarks.landmark_error import landmark_error, matched_errors
 from src.landmarks.landmarker import Landmarks, Query
+from src.source.photograph import Annotation, Photo, PhotoJob, PictureFile
 from src.store.card import Settings
 from src.store.face import Face
 from src.system.errors import BadFace

@@ -33,7 +33,7 @@ for name in ("rename", "replace", "unlink", "rmdir", "fsync"):
     setattr(os, name, watched(getattr(os, name)))
 from src.data.preparation import run_preparation
 from src.data.prepare_config import PrepareConfig
-from src.data.sources.config import CelebaSource
+from src.source.config import CelebaSource
 from src.landmarks.config import AnnotationsConfig
 
 def run(out, kill_at=0, **settings):

@@ -12,8 +12,8 @@ import pytest
 from src.data.parts import PART, DamagedPart, Parts
 from src.data.preparation import run_preparation
 from src.data.prepare_config import PrepareConfig
-from src.data.sources import synthetic
-from src.data.sources.config import FolderSource, SyntheticSource
+from src.source import synthetic
+from src.source.config import FolderSource, SyntheticSource
 from src.store.card import StoreError
 from src.store.face import Face
 from src.system.errors import BadFace, UserError
@@ -150,7 +150,7 @@ import sys
 sys.path.insert(0, {root!r})
 from src.data.preparation import run_preparation
 from src.data.prepare_config import PrepareConfig
-from src.data.sources.config import FolderSource
+from src.source.config import FolderSource
 if __name__ == "__main__":
     config = PrepareConfig(FolderSource("folder", {source!r}), {out!r}, workers={workers})
     print("ready", flush=True)

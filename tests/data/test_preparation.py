@@ -14,8 +14,8 @@ from PIL import Image
 from src.data import preparation
 from src.data.preparation import run_preparation
 from src.data.prepare_config import PrepareConfig
-from src.data.sources import synthetic
-from src.data.sources.config import FolderSource, SyntheticSource
+from src.source import synthetic
+from src.source.config import FolderSource, SyntheticSource
 from src.store.read import FaceStore
 from src.system.errors import UserError
 from tests.helpers.drawn_faces import PlainJob, face_folder, noise_picture
@@ -136,7 +136,7 @@ sys.path.insert(0, {root!r})
 resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))
 from src.data.preparation import run_preparation
 from src.data.prepare_config import PrepareConfig
-from src.data.sources.config import FolderSource
+from src.source.config import FolderSource
 from src.system.errors import UserError
 try:
     config = PrepareConfig(FolderSource("folder", {source!r}), {out!r}, overwrite={overwrite}, visibility="annotated")

@@ -3,7 +3,7 @@ import pytest
 from src.config.compose import compose
 from src.data.crops import CelebaAlignedCrop
 from src.data.prepare_config import PrepareConfig
-from src.data.sources.config import FolderSource, SyntheticSource
+from src.source.config import FolderSource, SyntheticSource
 from src.system.errors import UserError
 
 

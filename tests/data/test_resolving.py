@@ -14,13 +14,13 @@ from src.data import preparation
 from src.data.crops import LandmarksCrop
 from src.data.finishing import Recipe
 from src.data.parts import PART
-from src.data.photo import Photo, PhotoJob, PictureFile
 from src.data.preparation import run_preparation
 from src.data.prepare_config import PrepareConfig
 from src.data.resolving import CHUNK, resolved
-from src.data.sources import Split
-from src.data.sources.config import SyntheticSource
 from src.landmarks.landmarker import Landmarks, Query
+from src.source.config import SyntheticSource
+from src.source.photograph import Photo, PhotoJob, PictureFile
+from src.source.split import Split
 from src.store.card import Settings
 from src.store.face import Face
 from src.store.read import FaceStore

@@ -9,7 +9,7 @@ import pytest
 from src.data.parts import PART
 from src.data.preparation import run_preparation
 from src.data.prepare_config import PrepareConfig
-from src.data.sources.config import FolderSource
+from src.source.config import FolderSource
 from tests.helpers.drawn_faces import face_folder
 
 ROOT = Path(__file__).parents[2]

@@ -7,11 +7,11 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from src.data.pts import read_pts
 from src.landmarks.boxes import face_box
 from src.landmarks.config import OnnxConfig
 from src.landmarks.landmarker import Landmarks, Query
 from src.landmarks.onnx import OnnxLandmarker
+from src.source.pts import read_pts
 from src.system.errors import UserError
 from tests.helpers.tiny_onnx import SHARED, constant_detector, constant_network, mean_detector, seeing_network
 

@@ -13,7 +13,7 @@ from src.synthetic.parameters import Identity, packed
 from src.synthetic.render import SyntheticFace, _rotation, draw
 from src.synthetic.skin_points import head_landmarks
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[2]
 # Where each landmark goes when the picture is mirrored.
 MIRROR = [
     *range(16, -1, -1), *range(26, 16, -1), *range(27, 31), *range(35, 30, -1),

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from src.data.sources.celeba_images import CelebaImages, CelebaPlace
-from src.data.sources.celeba_lists import (
+from src.source.celeba.images import CelebaImages, CelebaPlace
+from src.source.celeba.lists import (
     BOXES,
     FIVE,
     FIVE_ALIGNED,

@@ -6,13 +6,13 @@ from PIL import Image
 
 from src.data.crops import LandmarksCrop
 from src.data.finishing import Recipe, finish
-from src.data.photo import PhotoJob
 from src.data.preparation import run_preparation
 from src.data.prepare_config import PrepareConfig
-from src.data.profile import points_from_profile
-from src.data.sources.config import IbugSource
-from src.data.sources.ibug import ibug_splits
 from src.landmarks.config import AnnotationsConfig
+from src.source.config import IbugSource
+from src.source.ibug import ibug_splits
+from src.source.menpo import points_from_profile
+from src.source.photograph import PhotoJob
 from src.store.face import Face
 from src.store.read import FaceStore
 from src.system.errors import UserError

@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from src.data.photo import Photo
-from src.data.sources.config import CelebaSource, FolderSource, IbugSource, SyntheticSource
+from src.source.photograph import Photo
 from src.store.card import Settings
 from src.store.face import Face
 from src.system.errors import BadFace
@@ -39,33 +38,3 @@ class Split:
     settings: Settings
     description: Settings
     annotated: bool = True
-
-
-def list_splits(
-    source: FolderSource | IbugSource | CelebaSource | SyntheticSource, landmarks: str = "auto"
-) -> list[Split]:
-    """The splits of a source, each with its jobs.
-
-    Args:
-        source: where faces come from.
-        landmarks: the chosen backend; "auto" takes the source's own landmarks where it has them.
-
-    Raises:
-        UserError: the source is not usable as a whole.
-    """
-    # Imported here so that a source needs only its own libraries.
-    if isinstance(source, FolderSource):
-        from src.data.sources.folder import folder_splits
-
-        return folder_splits(source, landmarks)
-    if isinstance(source, IbugSource):
-        from src.data.sources.ibug import ibug_splits
-
-        return ibug_splits(source, landmarks)
-    if isinstance(source, CelebaSource):
-        from src.data.sources.celeba import celeba_splits
-
-        return celeba_splits(source, landmarks)
-    from src.data.sources.synthetic import synthetic_splits
-
-    return synthetic_splits(source, landmarks)

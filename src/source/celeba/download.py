@@ -1,4 +1,4 @@
-"""`python -m src.data.sources.celeba_download ROOT`: fetch CelebA with torchvision, or say what to put where."""
+"""`python -m src.source.celeba.download ROOT`: fetch CelebA with torchvision, or say what to put where."""
 
 import argparse
 import sys
@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 from http.client import HTTPException
 from pathlib import Path
 
-from src.data.sources.celeba import IMAGES
-from src.data.sources.celeba_images import find_images, find_place
-from src.data.sources.celeba_lists import ATTRIBUTES, BOXES, FIVE_ALIGNED, IDENTITY, PARTITION, find_list, read_list
+from src.source.celeba.images import find_images, find_place
+from src.source.celeba.lists import ATTRIBUTES, BOXES, FIVE_ALIGNED, IDENTITY, PARTITION, find_list, read_list
+from src.source.celeba.splits import IMAGES
 from src.system.errors import UserError
 
 PAGE = "https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html"
@@ -125,7 +125,7 @@ def _megabytes(name: str) -> str:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Exit with 2 where something is missing."""
     parser = argparse.ArgumentParser(
-        prog="python -m src.data.sources.celeba_download",
+        prog="python -m src.source.celeba.download",
         description=f"Download CelebA (1.5 GB; {PAGE}; for non-commercial research only), or check it.",
     )
     parser.add_argument("root", type=Path, help="the folder for it; what is there and complete is left alone")

@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from src.data.photo import Photo, PhotoJob
-from src.data.sources import Split, list_splits
-from src.data.sources.config import CelebaSource
 from src.face.pose import five_points as five_of
 from src.image.decode import decode_image
 from src.landmarks.boxes import face_box
+from src.source.config import CelebaSource
+from src.source.list_splits import list_splits
+from src.source.photograph import Photo, PhotoJob
+from src.source.split import Split
 from src.system.errors import BadFace, UserError
 from tests.helpers.celeba_files import (
     attributes,

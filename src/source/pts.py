@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from src.data.profile import PROFILE_POINTS, points_from_profile
 from src.face.points import POINTS
+from src.source.menpo import PROFILE_POINTS, points_from_profile
 from src.system.errors import BadFace
 
 

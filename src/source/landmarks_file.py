@@ -8,9 +8,9 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from src.data.photo import Annotation, PhotoJob, PictureFile
-from src.data.sources.listing import identity_of, picture_job
 from src.face.points import POINTS
+from src.source.listing import identity_of, picture_job
+from src.source.photograph import Annotation, PhotoJob, PictureFile
 from src.system.errors import UserError
 
 NAME, META = "landmarks68.npz", "meta.csv"

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from src.data.sources.celeba_lists import ATTRIBUTES, CelebaList, read_list, required_list
-from src.data.sources.celeba_table import CelebaTable
-from src.data.sources.config import CelebaSource
+from src.source.celeba.lists import ATTRIBUTES, CelebaList, read_list, required_list
+from src.source.celeba.table import CelebaTable
+from src.source.config import CelebaSource
 from src.system.errors import UserError
 
 

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from src.data.photo import Picture, PictureFile
-from src.data.sources.archive import ZipListing, ZipPicture, list_zip
-from src.data.sources.celeba_lists import FOLDERS
 from src.image.decode import SUFFIXES
+from src.source.archive import ZipListing, ZipPicture, list_zip
+from src.source.celeba.lists import FOLDERS
+from src.source.photograph import Picture, PictureFile
 from src.system.errors import UserError
 
 
@@ -103,7 +103,7 @@ def _nowhere(root: Path, name: str) -> UserError:
     kind = "the aligned pictures" if "align" in name else "the pictures in the wild (source.images=aligned: the others)"
     return UserError(
         f"source.root={root} holds neither {name}/ nor {name}.zip, {kind}: put one there, or try "
-        f"python -m src.data.sources.celeba_download {root}"
+        f"python -m src.source.celeba.download {root}"
     )
 
 

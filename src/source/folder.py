@@ -4,11 +4,11 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from src.data.photo import PhotoJob
-from src.data.sources import Split
-from src.data.sources.config import FolderSource
-from src.data.sources.landmarks_file import NAME, LandmarksFile
-from src.data.sources.listing import digest, list_pictures, picture_job, pts_jobs
+from src.source.config import FolderSource
+from src.source.landmarks_file import NAME, LandmarksFile
+from src.source.listing import digest, list_pictures, picture_job, pts_jobs
+from src.source.photograph import PhotoJob
+from src.source.split import Split
 from src.store.card import Settings
 from src.system.errors import UserError
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from src.data.photo import Annotation, PhotoJob, PictureFile
 from src.image.decode import SUFFIXES
+from src.source.photograph import Annotation, PhotoJob, PictureFile
 from src.store.card import ARRAYS, CARD
 from src.system.errors import UserError
 

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from src.data.sources import Split
-from src.data.sources.config import IbugSource
-from src.data.sources.listing import digest, list_pictures, pts_jobs
+from src.source.config import IbugSource
+from src.source.listing import digest, list_pictures, pts_jobs
+from src.source.split import Split
 from src.system.errors import UserError
 
 

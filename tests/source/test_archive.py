@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from src.data.photo import PhotoJob
-from src.data.sources import archive
-from src.data.sources.archive import ZipPicture, list_zip
+from src.source import archive
+from src.source.archive import ZipPicture, list_zip
+from src.source.photograph import PhotoJob
 from src.system.errors import BadFace, UserError
 from tests.helpers.celeba_files import write_zip
 

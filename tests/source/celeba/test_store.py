@@ -10,13 +10,13 @@ from src.data.checking import run_check
 from src.data.crops import CelebaAlignedCrop
 from src.data.preparation import run_preparation
 from src.data.prepare_config import PrepareConfig
-from src.data.sources.config import CelebaSource
 from src.face.pose import five_points as five_of
 from src.landmarks.config import AnnotationsConfig, OnnxConfig
+from src.source.config import CelebaSource
 from src.store.read import FaceStore
 from tests.helpers.celeba_files import celeba_files, five_points, identity
 
-SHARED = Path(__file__).parents[2].parent / "shared"
+SHARED = Path(__file__).parents[3].parent / "shared"
 
 
 def contents(folder: Path) -> dict[str, bytes]:

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from src.data.sources.celeba_download import FILES, complaint, download, fetch_by_torchvision, main
+from src.source.celeba.download import FILES, complaint, download, fetch_by_torchvision, main
 from src.system.errors import UserError
 from tests.helpers.celeba_files import celeba_files, change_line
 
@@ -95,7 +95,7 @@ def test_counts_are_checked(tmp_path: Path) -> None:
 def test_google_s_failures_are_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import torchvision.datasets.utils as torchvision_utils
 
-    from src.data.sources import celeba_download
+    from src.source.celeba import download as celeba_download
 
     class Answer:
         def __enter__(self) -> None: ...
@@ -144,7 +144,7 @@ def test_the_command_s_own_mistakes(
 def test_the_command_ends_with_2_where_something_is_missing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from src.data.sources import celeba_download
+    from src.source.celeba import download as celeba_download
 
     def offline(root: Path, say: object) -> bool:
         return download(root, print, Fetcher({"img_align_celeba.zip": ConnectionError("no route")}))

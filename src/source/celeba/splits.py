@@ -10,14 +10,14 @@ from typing import overload
 import numpy as np
 from numpy.typing import NDArray
 
-from src.data.photo import Annotation, PhotoJob
-from src.data.sources import Split
-from src.data.sources.celeba_filters import dropped_rows, identities_asked
-from src.data.sources.celeba_images import find_images
-from src.data.sources.celeba_lists import IDENTITY, PARTITION, name_of, read_list, required_list
-from src.data.sources.celeba_table import FOLDER, SPLITS, CelebaTable, celeba_table
-from src.data.sources.config import CelebaSource
 from src.face.points import POINTS
+from src.source.celeba.filters import dropped_rows, identities_asked
+from src.source.celeba.images import find_images
+from src.source.celeba.lists import IDENTITY, PARTITION, name_of, read_list, required_list
+from src.source.celeba.table import FOLDER, SPLITS, CelebaTable, celeba_table
+from src.source.config import CelebaSource
+from src.source.photograph import Annotation, PhotoJob
+from src.source.split import Split
 from src.store.card import Settings
 from src.system.errors import UserError
 

@@ -8,10 +8,10 @@ from PIL import Image
 
 from src.data.crops import LandmarksCrop
 from src.data.finishing import Recipe, finish
-from src.data.photo import PhotoJob
-from src.data.sources import Split
-from src.data.sources.config import FolderSource
-from src.data.sources.folder import folder_splits
+from src.source.config import FolderSource
+from src.source.folder import folder_splits
+from src.source.photograph import PhotoJob
+from src.source.split import Split
 from src.store.face import Face
 from src.system.errors import BadFace, UserError
 from tests.helpers.drawn_faces import face_folder, noise_picture, pts_text, schematic_face

@@ -4,10 +4,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from src.data.profile import points_from_profile
-from src.data.pts import read_pts
 from src.face.plausible import check_landmarks
 from src.face.points import MIRROR
+from src.source.menpo import points_from_profile
+from src.source.pts import read_pts
 from src.synthetic.identity import sample_identity
 from src.synthetic.render import draw
 from tests.helpers.drawn_faces import pts_text

@@ -7,9 +7,9 @@ from typing import overload
 
 import numpy as np
 
-from src.data.sources import Split
-from src.data.sources.config import SyntheticSource
 from src.image.sides import SIDE
+from src.source.config import SyntheticSource
+from src.source.split import Split
 from src.store.face import Face, FaceRow
 from src.system.errors import BadFace, UserError
 

@@ -3,9 +3,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from src.data.pts import read_pts
 from src.face.plausible import check_landmarks
 from src.face.points import MIRROR
+from src.source.pts import read_pts
 from src.system.errors import BadFace
 from tests.helpers.drawn_faces import pts_text, schematic_face
 

@@ -75,7 +75,7 @@ def required_list(root: Path, name: str, why: str) -> Path:
     if path is None:
         raise UserError(
             f"source.root={root} has no {name}.txt ({why}): put it there or into its Anno/ or Eval/; it comes with "
-            f"CelebA, see python -m src.data.sources.celeba_download {root}"
+            f"CelebA, see python -m src.source.celeba.download {root}"
         )
     return path
 

@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from src.data.sources.celeba_lists import find_list, read_list
+from src.source.celeba.lists import find_list, read_list
 from src.system.errors import UserError
 from tests.helpers.celeba_files import ATTRIBUTES, FIVE_HEADER, attributes, celeba_files, change_line, list_texts, name
 

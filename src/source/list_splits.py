@@ -1,0 +1,34 @@
+"""From a source's configuration to its splits; each source imports its own libraries only when it is asked for."""
+
+from src.source.config import CelebaSource, FolderSource, IbugSource, SyntheticSource
+from src.source.split import Split
+
+
+def list_splits(
+    source: FolderSource | IbugSource | CelebaSource | SyntheticSource, landmarks: str = "auto"
+) -> list[Split]:
+    """The splits of a source, each with its jobs.
+
+    Args:
+        source: where faces come from.
+        landmarks: the chosen backend; "auto" takes the source's own landmarks where it has them.
+
+    Raises:
+        UserError: the source is not usable as a whole.
+    """
+    # Imported here so that a source needs only its own libraries.
+    if isinstance(source, FolderSource):
+        from src.source.folder import folder_splits
+
+        return folder_splits(source, landmarks)
+    if isinstance(source, IbugSource):
+        from src.source.ibug import ibug_splits
+
+        return ibug_splits(source, landmarks)
+    if isinstance(source, CelebaSource):
+        from src.source.celeba.splits import celeba_splits
+
+        return celeba_splits(source, landmarks)
+    from src.source.synthetic import synthetic_splits
+
+    return synthetic_splits(source, landmarks)
