@@ -16,9 +16,9 @@ WIDTH, HEIGHT = 178, 218
 
 PREPARE = """
 import resource, sys, time
-from src.data.crops import LandmarksCrop
-from src.data.preparation import run_preparation
-from src.data.prepare_config import PrepareConfig
+from src.preparation.crop_rules import LandmarksCrop
+from src.preparation.run import run_preparation
+from src.preparation.config import PrepareConfig
 from src.source.config import FolderSource
 if __name__ == "__main__":
     root, out, workers = sys.argv[1], sys.argv[2], int(sys.argv[3])

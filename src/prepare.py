@@ -3,9 +3,9 @@
 import sys
 
 from src.config.command import command
-from src.data.checking import run_check
-from src.data.preparation import run_preparation
-from src.data.prepare_config import PrepareConfig
+from src.preparation.check_stores import run_check
+from src.preparation.config import PrepareConfig
+from src.preparation.run import run_preparation
 
 
 def say(line: str) -> None:

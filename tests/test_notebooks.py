@@ -4,8 +4,8 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-from src.data.preparation import run_preparation
-from src.data.prepare_config import PrepareConfig
+from src.preparation.config import PrepareConfig
+from src.preparation.run import run_preparation
 from src.source.config import SyntheticSource
 
 NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))

@@ -38,5 +38,5 @@ def test_the_core_is_plain_torch(module: str) -> None:
 def test_training_imports_no_landmark_network_and_preparing_no_torch() -> None:
     """The landmarks lie in the store: what finds them is no part of a training, and workers start without torch."""
     assert loaded_by("src.training", ("face_alignment", "onnxruntime", "src.landmarks.onnx")) == []
-    assert loaded_by("src.data.checking", ("torch", "face_alignment", "onnxruntime", "cv2")) == []
+    assert loaded_by("src.preparation.check_stores", ("torch", "face_alignment", "onnxruntime", "cv2")) == []
     assert loaded_by("src.landmarks.onnx", ("torch", "face_alignment")) == []

@@ -9,8 +9,8 @@ import pytest
 
 from src.config.command import check_overrides
 from src.config.train import TrainConfig
-from src.data.prepare_config import PrepareConfig
 from src.evaluate import EvaluateConfig
+from src.preparation.config import PrepareConfig
 from src.upscale import parser
 
 ROOT = Path(__file__).parents[1]

@@ -5,8 +5,8 @@ import sys
 from src.config.command import CONF, EXIT_USER_ERROR, options
 from src.config.compose import compose
 from src.config.train import TrainConfig
-from src.data.prepare_config import PrepareConfig
 from src.evaluate import EvaluateConfig
+from src.preparation.config import PrepareConfig
 from src.system.errors import UserError
 
 STORES = ["data.train=[train]", "data.val=[val]"]

@@ -61,8 +61,8 @@ class FaceData(LightningDataModule):
         if asked and getattr(rank_zero_only, "rank", 0) != 0:
             _wait_for(asked)
         elif asked:
-            from src.data.preparation import run_preparation
-            from src.data.prepare_config import PrepareConfig
+            from src.preparation.config import PrepareConfig
+            from src.preparation.run import run_preparation
             from src.source.config import SyntheticSource
 
             source = SyntheticSource(name="synthetic", train=synthetic.train, val=synthetic.val, seed=synthetic.seed)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from src.data.crops import LandmarksCrop
-from src.data.finishing import Recipe, finish
+from src.preparation.crop_rules import LandmarksCrop
+from src.preparation.faces import Recipe, finish
 from src.source.config import FolderSource
 from src.source.folder import folder_splits
 from src.source.photograph import PhotoJob

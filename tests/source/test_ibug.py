@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from src.data.crops import LandmarksCrop
-from src.data.finishing import Recipe, finish
-from src.data.preparation import run_preparation
-from src.data.prepare_config import PrepareConfig
 from src.landmarks.config import AnnotationsConfig
+from src.preparation.config import PrepareConfig
+from src.preparation.crop_rules import LandmarksCrop
+from src.preparation.faces import Recipe, finish
+from src.preparation.run import run_preparation
 from src.source.config import IbugSource
 from src.source.ibug import ibug_splits
 from src.source.menpo import points_from_profile

@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from src.data.checking import run_check
-from src.data.crops import CelebaAlignedCrop
-from src.data.preparation import run_preparation
-from src.data.prepare_config import PrepareConfig
 from src.face.pose import five_points as five_of
 from src.landmarks.config import AnnotationsConfig, OnnxConfig
+from src.preparation.check_stores import run_check
+from src.preparation.config import PrepareConfig
+from src.preparation.crop_rules import CelebaAlignedCrop
+from src.preparation.run import run_preparation
 from src.source.config import CelebaSource
 from src.store.read import FaceStore
 from tests.helpers.celeba_files import celeba_files, five_points, identity

@@ -10,14 +10,14 @@ from pathlib import Path
 import psutil
 import pytest
 
-from src.data import preparation
-from src.data.crops import LandmarksCrop
-from src.data.finishing import Recipe
-from src.data.parts import PART
-from src.data.preparation import run_preparation
-from src.data.prepare_config import PrepareConfig
-from src.data.resolving import CHUNK, resolved
 from src.landmarks.landmarker import Landmarks, Query
+from src.preparation import run as preparation
+from src.preparation.config import PrepareConfig
+from src.preparation.crop_rules import LandmarksCrop
+from src.preparation.faces import Recipe
+from src.preparation.finished_parts import PART
+from src.preparation.run import run_preparation
+from src.preparation.workers import CHUNK, resolved
 from src.source.config import SyntheticSource
 from src.source.photograph import Photo, PhotoJob, PictureFile
 from src.source.split import Split
@@ -108,7 +108,7 @@ def test_a_light_network_runs_in_the_workers() -> None:
 
 
 def test_few_large_photographs_are_decoded_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("src.data.finishing.MAX_PIXELS", 3 * 128 * 128)
+    monkeypatch.setattr("src.preparation.faces.MAX_PIXELS", 3 * 128 * 128)
     network = OneFace(in_workers=True)
     jobs = [NoisePhotoJob(index) for index in range(7)]
     list(resolved(jobs, [range(7)], Recipe(LandmarksCrop("landmarks"), "annotated", network), 0))
@@ -119,8 +119,8 @@ ORPHANS = """
 import sys, time
 from pathlib import Path
 sys.path[:0] = [{root!r}, {tests!r}]
-from tests.data.test_resolving import PLAIN, SleepyJob
-from src.data.resolving import resolved
+from tests.preparation.test_workers import PLAIN, SleepyJob
+from src.preparation.workers import resolved
 if __name__ == "__main__":
     list(resolved([SleepyJob(Path({flag!r}))], [range(1)], PLAIN, 1))
 """

@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
-from src.data.crops import CropConfig, LandmarksCrop
 from src.landmarks.config import FaceAlignmentConfig, LandmarksConfig
+from src.preparation.crop_rules import CropConfig, LandmarksCrop
 from src.source.config import Source
 
 

@@ -1,8 +1,8 @@
 import pytest
 
 from src.config.compose import compose
-from src.data.crops import CelebaAlignedCrop
-from src.data.prepare_config import PrepareConfig
+from src.preparation.config import PrepareConfig
+from src.preparation.crop_rules import CelebaAlignedCrop
 from src.source.config import FolderSource, SyntheticSource
 from src.system.errors import UserError
 

@@ -5,12 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from src.data.crops import CelebaAlignedCrop, LandmarksCrop
-from src.data.finishing import Recipe, finish
 from src.image.crop import FaceBox, crop_box
 from src.landmarks.boxes import face_box
 from src.landmarks.landmark_error import landmark_error, matched_errors
 from src.landmarks.landmarker import Landmarks, Query
+from src.preparation.crop_rules import CelebaAlignedCrop, LandmarksCrop
+from src.preparation.faces import Recipe, finish
 from src.source.photograph import Annotation, Photo, PhotoJob, PictureFile
 from src.store.card import Settings
 from src.store.face import Face

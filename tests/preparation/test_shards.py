@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from src.data.parts import PART
-from src.data.preparation import run_preparation
-from src.data.prepare_config import PrepareConfig
+from src.preparation.config import PrepareConfig
+from src.preparation.finished_parts import PART
+from src.preparation.run import run_preparation
 from src.source.config import FolderSource
 from tests.helpers.drawn_faces import face_folder
 

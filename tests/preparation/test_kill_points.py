@@ -19,7 +19,7 @@ from pathlib import Path
 root, source, work, overwrite = sys.argv[1], sys.argv[2], Path(sys.argv[3]), sys.argv[4] == "overwrite"
 sys.path.insert(0, root)
 from PIL import Image
-sys.modules["src.data.contact"] = types.SimpleNamespace(draw_contact_sheet=lambda folder: Image.new("RGB", (8, 8)))
+sys.modules["src.preparation.contact_sheet"] = types.SimpleNamespace(draw_contact_sheet=lambda folder: Image.new("RGB", (8, 8)))
 calls, deadly = 0, 0
 def watched(function):
     def call(*arguments, **options):
@@ -31,8 +31,8 @@ def watched(function):
     return call
 for name in ("rename", "replace", "unlink", "rmdir", "fsync"):
     setattr(os, name, watched(getattr(os, name)))
-from src.data.preparation import run_preparation
-from src.data.prepare_config import PrepareConfig
+from src.preparation.run import run_preparation
+from src.preparation.config import PrepareConfig
 from src.source.config import CelebaSource
 from src.landmarks.config import AnnotationsConfig
 

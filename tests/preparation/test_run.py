@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from src.data import preparation
-from src.data.preparation import run_preparation
-from src.data.prepare_config import PrepareConfig
+from src.preparation import run as preparation
+from src.preparation.config import PrepareConfig
+from src.preparation.run import run_preparation
 from src.source import synthetic
 from src.source.config import FolderSource, SyntheticSource
 from src.store.read import FaceStore
@@ -134,8 +134,8 @@ FULL = """
 import resource, sys
 sys.path.insert(0, {root!r})
 resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))
-from src.data.preparation import run_preparation
-from src.data.prepare_config import PrepareConfig
+from src.preparation.run import run_preparation
+from src.preparation.config import PrepareConfig
 from src.source.config import FolderSource
 from src.system.errors import UserError
 try:

@@ -17,7 +17,7 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from src.data.resolving import CHUNK
+from src.preparation.workers import CHUNK
 from src.store.card import ARRAYS, LAYOUT, Settings, StoreError
 from src.store.face import Face, FaceRow
 from src.store.manifest import read_reasons, read_rows, write_header, write_reasons, write_row

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import numpy as np
 
-from src.data.contact import HIDDEN, VISIBLE, draw_contact_sheet, tint
 from src.face.points import COMPONENT_COLOURS, COMPONENTS
+from src.preparation.contact_sheet import HIDDEN, VISIBLE, draw_contact_sheet, tint
 from src.store.read import FaceStore
 from tests.helpers.tiny_files import write_store
 

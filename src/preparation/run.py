@@ -8,12 +8,12 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from src.data.finishing import Recipe
-from src.data.parts import DamagedPart, Parts, discard, tidy
-from src.data.prepare_config import PrepareConfig
-from src.data.resolving import resolved
 from src.image.sides import SIDE
 from src.landmarks.config import AnnotationsConfig
+from src.preparation.config import PrepareConfig
+from src.preparation.faces import Recipe
+from src.preparation.finished_parts import DamagedPart, Parts, discard, tidy
+from src.preparation.workers import resolved
 from src.source.list_splits import list_splits
 from src.source.split import Split
 from src.store.card import ARRAYS, BYTES_A_FACE, CARD, MANIFEST, Settings, StoreError
@@ -270,7 +270,7 @@ def _assemble(config: PrepareConfig, plan: _Plan, parts: Parts) -> None:
             rejected += [(split.name, one) for one in bad]
         writer.close()
         write_rejected(writer.folder / REJECTED, rejected)
-        from src.data.contact import draw_contact_sheet  # it brings torch, which no worker needs
+        from src.preparation.contact_sheet import draw_contact_sheet  # it brings torch, which no worker needs
 
         draw_contact_sheet(writer.folder).save(writer.folder / CONTACT)
         writer.seal(split.name, plan.settings, split.description, len(rejected), config.crop.rule)

@@ -11,7 +11,7 @@ from dataclasses import replace
 from multiprocessing import get_context, parent_process
 from typing import TypeVar
 
-from src.data.finishing import Recipe, finish
+from src.preparation.faces import Recipe, finish
 from src.source.photograph import Photo
 from src.source.split import Job
 from src.store.face import Face

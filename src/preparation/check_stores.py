@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from src.data.preparation import CONTACT, REJECTED, run_preparation
-from src.data.prepare_config import PrepareConfig
 from src.image.sides import SIDE
+from src.preparation.config import PrepareConfig
+from src.preparation.run import CONTACT, REJECTED, run_preparation
 from src.source.list_splits import list_splits
 from src.source.photograph import PhotoJob
 from src.source.split import Split

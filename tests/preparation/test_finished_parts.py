@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from src.data.parts import PART, DamagedPart, Parts
-from src.data.preparation import run_preparation
-from src.data.prepare_config import PrepareConfig
+from src.preparation.config import PrepareConfig
+from src.preparation.finished_parts import PART, DamagedPart, Parts
+from src.preparation.run import run_preparation
 from src.source import synthetic
 from src.source.config import FolderSource, SyntheticSource
 from src.store.card import StoreError
@@ -148,8 +148,8 @@ def test_a_run_of_other_settings_does_not_take_unfinished_work(plain: PrepareCon
 KILLED = """
 import sys
 sys.path.insert(0, {root!r})
-from src.data.preparation import run_preparation
-from src.data.prepare_config import PrepareConfig
+from src.preparation.run import run_preparation
+from src.preparation.config import PrepareConfig
 from src.source.config import FolderSource
 if __name__ == "__main__":
     config = PrepareConfig(FolderSource("folder", {source!r}), {out!r}, workers={workers})

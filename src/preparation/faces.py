@@ -8,7 +8,6 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from src.data.crops import CelebaAlignedCrop, LandmarksCrop, crop_fault
 from src.face.plausible import check_landmarks
 from src.face.points import POINTS
 from src.face.visibility import estimate_visibility
@@ -17,6 +16,7 @@ from src.image.sides import SIDE
 from src.landmarks.boxes import face_box
 from src.landmarks.landmark_error import landmark_error, matched_errors
 from src.landmarks.landmarker import Landmarker, Landmarks, Query
+from src.preparation.crop_rules import CelebaAlignedCrop, LandmarksCrop, crop_fault
 from src.source.photograph import Annotation, Photo
 from src.source.pts import read_pts
 from src.store.face import Face, FaceRow

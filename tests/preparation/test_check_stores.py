@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from src.data.checking import run_check
-from src.data.prepare_config import PrepareConfig
 from src.landmarks.config import AnnotationsConfig
+from src.preparation.check_stores import run_check
+from src.preparation.config import PrepareConfig
 from src.source.config import CelebaSource, FolderSource, SyntheticSource
 from src.store.card import CARD, read_card, write_card
 from src.store.write import stored_file
