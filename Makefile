@@ -69,7 +69,7 @@ check: setup ## lint, formatting, types, every configuration
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(RUN) -m src.config.check
+	$(RUN) -m src.check
 
 format: setup ## format the code
 	$(BIN)/ruff check --fix-only --quiet .

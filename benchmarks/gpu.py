@@ -19,8 +19,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.report import machine
 from src.config.compose import compose
-from src.config.train import TrainConfig
-from src.tuning import FullStep, Setting, fastest_seconds
+from src.training.config import TrainConfig
+from src.training.tuning import FullStep, Setting, fastest_seconds
 
 BATCHES = (8, 32, 128, 512)
 SETTINGS = (

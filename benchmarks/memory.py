@@ -12,7 +12,7 @@ BATCH = 8
 RUN = """
 import sys
 from src.config.compose import compose
-from src.config.train import TrainConfig
+from src.training.config import TrainConfig
 from src.training.run import train
 train(compose("train", TrainConfig, sys.argv[1:]))
 # Not getrusage: its peak begins with that of the process that started this one.

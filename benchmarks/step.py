@@ -13,12 +13,12 @@ from benchmarks.report import Figure, at_most
 from benchmarks.store import write_store
 from src.callbacks.signals import Signals
 from src.config.compose import compose
-from src.config.train import TrainConfig
 from src.data.batch import Pairs
 from src.data.module import FaceData
 from src.loss.terms import discriminator_loss
-from src.model.build import to_plain
 from src.system.memory import freed_memory
+from src.system.plain import to_plain
+from src.training.config import TrainConfig
 from src.training.module import FaceSR
 from src.training.resume import save_config
 from src.training.run import quieten, trainer_of

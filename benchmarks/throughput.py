@@ -8,9 +8,9 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.report import Figure, at_least
 from src.config.compose import compose
-from src.config.train import TrainConfig
 from src.system.memory import freed_memory
-from src.tuning import FullStep, Setting, fast_bfloat16, fastest_seconds
+from src.training.config import TrainConfig
+from src.training.tuning import FullStep, Setting, fast_bfloat16, fastest_seconds
 
 CPU = torch.device("cpu")
 ROUNDS = 4

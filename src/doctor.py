@@ -217,7 +217,7 @@ def dashboard() -> Iterator[Finding]:
     """The W&B login."""
     if version("wandb") is None:
         return
-    from src.logger import WandbLoggerConfig
+    from src.logger.config import WandbLoggerConfig
     from src.logger.wandb_run import wandb_mode
 
     mode = wandb_mode(WandbLoggerConfig())

@@ -1,8 +1,8 @@
 """`python -m src.train experiment=NAME [key=value ...]`: train a generator; with `-m`, a sweep of them."""
 
 from src.config.command import command
-from src.config.train import TrainConfig
-from src.report.sweep import close_sweep, read_scores
+from src.sweep.table import close_sweep, read_scores
+from src.training.config import TrainConfig
 
 
 @command(config_name="train", schema=TrainConfig, after_sweep=close_sweep)

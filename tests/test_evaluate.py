@@ -9,6 +9,9 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from src.evaluation.run.config import EvaluateConfig
+from src.evaluation.run.run import evaluate, spread
+from src.evaluation.run.write import write_results
 
 from src.config.compose import compose
 from src.data.pairs import (
@@ -19,8 +22,7 @@ from src.data.pairs import (
     face_random,
     make_pair,
 )
-from src.evaluate import EvaluateConfig, main, write_results
-from src.evaluation import evaluate, spread
+from src.evaluate import main
 from src.image.pixels import to_network, upsample_bicubic
 from src.metric.image import image_metrics
 from src.model.checkpoint import load_checkpoint

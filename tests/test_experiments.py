@@ -9,10 +9,10 @@ from lightning import Trainer
 
 from src.config.command import CONF, options
 from src.config.compose import compose
-from src.config.train import TrainConfig
 from src.data.module import FaceData
-from src.model.build import to_plain
 from src.system.errors import UserError
+from src.system.plain import to_plain
+from src.training.config import TrainConfig
 from src.training.module import FaceSR
 from src.training.resume import differing
 from src.training.run import train

@@ -6,11 +6,11 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from src.evaluation.run.config import EvaluateConfig
 
 from src.config.command import check_overrides
-from src.config.train import TrainConfig
-from src.evaluate import EvaluateConfig
 from src.preparation.config import PrepareConfig
+from src.training.config import TrainConfig
 from src.upscale import parser
 
 ROOT = Path(__file__).parents[1]

@@ -5,9 +5,10 @@ import torch
 from lightning.pytorch.strategies import DDPStrategy
 
 from src.config.compose import compose
-from src.config.train import TrainConfig
 from src.system.errors import UserError
-from src.trainer import TrainerConfig, build_trainer, uses_devices, uses_freed_memory, uses_precision
+from src.trainer import TrainerConfig, uses_devices, uses_freed_memory, uses_precision
+from src.training.assembly import build_trainer
+from src.training.config import TrainConfig
 from src.training.execution import Execution, ProcessorSyncBatchNorm
 
 STORES = ["data.train=[a]", "data.val=[a]"]

@@ -14,9 +14,9 @@ from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.trainer.states import TrainerFn
 
 from src.callbacks.signals import Signals, Stopped, largest
+from src.callbacks.state import KEY, begin_epoch_anew, random_states, set_random_state, settle_counters
 from src.callbacks.to_disk import ToDisk
 from src.system.errors import UserError
-from src.training.state import KEY, begin_epoch_anew, random_states, set_random_state, settle_counters
 
 log = logging.getLogger(__name__)
 

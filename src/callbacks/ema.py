@@ -7,9 +7,9 @@ from lightning import Callback, LightningModule, Trainer
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
+from src.callbacks.face_means import FaceMeans
 from src.data.batch import Pairs
 from src.model.checkpoint import AVERAGED
-from src.training.validation import FaceMeans
 
 
 def ema_weight(decay: float, averaged: int) -> float:

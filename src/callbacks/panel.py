@@ -15,7 +15,7 @@ from src.data.module import FaceData
 from src.data.pairs import VALIDATION_EPOCH
 from src.face.points import COMPONENTS
 from src.image.pixels import upsample_bicubic
-from src.logger import ShowsPanel
+from src.logger.build import ShowsPanel
 from src.model.output import Upscaled
 from src.report.grid import labelled, overlay
 from src.system.errors import UserError

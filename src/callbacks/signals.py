@@ -10,7 +10,8 @@ from typing import Any, Self
 
 import torch
 from lightning import Trainer
-from lightning.pytorch.utilities import rank_zero_only
+
+from src.system.processes import first_process
 
 log = logging.getLogger(__name__)
 
@@ -82,16 +83,6 @@ class Signals:
             os.write(
                 2, f"\n{signal.Signals(number).name}: the batch ends, then a checkpoint is written{again}\n".encode()
             )
-
-
-def first_process() -> bool:
-    """Whether this is the process of a run that writes files; known before there is a trainer."""
-    return process_number() == 0
-
-
-def process_number() -> int:
-    """The number of this process among those of its run, from 0; known before there is a trainer."""
-    return int(getattr(rank_zero_only, "rank", 0))
 
 
 def largest(trainer: Trainer, *values: int) -> list[int]:

@@ -18,9 +18,9 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from pydantic import TypeAdapter, ValidationError
 
-from src.config.job import FOLDER, JobFailed, run_as_job
 from src.config.keys import check_keys, dotted_keys, unknown_key
 from src.config.stamp import run_stamp
+from src.sweep.job import FOLDER, JobFailed, run_as_job
 from src.system.errors import UserError
 
 CONF = Path(__file__).resolve().parents[2] / "conf"

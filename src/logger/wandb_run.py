@@ -17,7 +17,7 @@ from lightning.pytorch.loggers import WandbLogger
 from lightning.pytorch.utilities import rank_zero_only
 from numpy.typing import NDArray
 
-from src.logger import FINISH_SECONDS, WandbLoggerConfig
+from src.logger.config import FINISH_SECONDS, WandbLoggerConfig
 from src.system.revision import revision
 
 log = logging.getLogger(__name__)

@@ -2,6 +2,7 @@
 
 from torch import Tensor, nn
 
+from src.loss.backbone import Backbone
 from src.loss.config import AdversarialLossConfig, LossConfig
 from src.loss.terms import (
     adversarial_loss,
@@ -11,7 +12,6 @@ from src.loss.terms import (
     structure_loss,
     structure_loss_mean,
 )
-from src.model.backbone import Backbone
 from src.model.output import Upscaled
 
 

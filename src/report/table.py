@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from src.metric.image import IMAGE_METRICS, PSNR_CAP
-from src.report.faces import METHODS, FaceScores, Mean, Summary, summarise
+from src.report.scores import METHODS, FaceScores, Mean, Summary, summarise
 
 TITLES: Final = {"psnr_rgb": "PSNR RGB (dB)", "ssim_rgb": "SSIM RGB", "psnr_y": "PSNR Y (dB)", "ssim_y": "SSIM Y"}
 MOST_COMPONENTS: Final = 8  # with more maps (68) the report gives the mean over them alone

@@ -7,7 +7,7 @@ from lightning.pytorch.plugins.layer_sync import LayerSync
 from torch import nn
 
 from src.model.build import checkpoint_activations
-from src.model.sync_batchnorm import synchronise
+from src.training.sync_batchnorm import synchronise
 
 
 class Execution(Callback):

@@ -9,17 +9,18 @@ from lightning.pytorch.strategies import ParallelStrategy
 from torch import Tensor
 
 from src.callbacks.ema import AverageWeights
-from src.config.train import TrainConfig
+from src.callbacks.face_means import FaceMeans
 from src.data.batch import Pairs
 from src.loss.objective import Objective
 from src.loss.terms import discriminator_loss
-from src.model.build import build_discriminator, build_generator, to_plain
+from src.model.build import build_discriminator, build_generator
 from src.model.output import Upscaled
 from src.optimizer import base_lr, build_optimizer, lr_factor, parameter_groups, restore_constants, set_rate
+from src.system.plain import to_plain
 from src.training.clock import progress
+from src.training.config import TrainConfig
 from src.training.guard import TOTAL, Guard, gradient_name, not_finite
 from src.training.steps import Statistics, gradient_norm, group_size, updates_done
-from src.training.validation import FaceMeans
 
 
 class FaceSR(LightningModule):

@@ -8,9 +8,9 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from src.callbacks.signals import first_process
 from src.model.checkpoint import Damaged, read_content
 from src.system.errors import UserError
+from src.system.processes import first_process
 
 CONFIG = "config.yaml"
 FREE = ("run_dir", "resume", "trainer", "logger", "callbacks", "guard", "data.workers")

@@ -13,20 +13,23 @@ from lightning import Callback, Trainer, seed_everything
 from lightning.pytorch.strategies.launchers import _SubprocessScriptLauncher
 
 from src.callbacks.checkpoints import Checkpoints, batches_done
-from src.callbacks.dashboard import build_dashboard
 from src.callbacks.progress import build_progress
-from src.callbacks.signals import Signals, Stopped, first_process, process_number, requeue
-from src.config.train import TrainConfig
+from src.callbacks.signals import Signals, Stopped, requeue
 from src.data.module import FaceData
-from src.logger import FINISH_SECONDS, build_loggers, close_loggers
-from src.model.build import parameter_count, to_plain
+from src.logger.build import build_loggers, close_loggers
+from src.logger.config import FINISH_SECONDS
+from src.model.build import parameter_count
 from src.system.errors import UserError
 from src.system.memory import freed_memory
+from src.system.plain import to_plain
+from src.system.processes import first_process, process_number
 from src.system.revision import revision
-from src.trainer import build_trainer, check_devices, uses_freed_memory
+from src.trainer import check_devices, uses_freed_memory
+from src.training.assembly import build_dashboard, build_trainer
+from src.training.config import TrainConfig
 from src.training.module import FaceSR
 from src.training.resume import save_config, start_from
-from src.tuning import tuned, tuned_before
+from src.training.tuning import tuned, tuned_before
 
 log = logging.getLogger(__name__)
 PROJECT_LOG = logging.getLogger("src")

@@ -151,8 +151,8 @@ def test_the_average_of_a_compiled_generator_is_its_own_network(stores: list[str
 
 def test_evaluate_and_upscale_take_the_average_and_say_so(stores: list[str], tmp_path: Path) -> None:
     from PIL import Image
+    from src.evaluation.run.run import evaluate
 
-    from src.evaluation import evaluate
     from src.report.table import report_md
     from src.store.read import FaceStores
     from src.upscale import main as upscale

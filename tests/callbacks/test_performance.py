@@ -8,7 +8,7 @@ from lightning import LightningModule, Trainer
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
-from src.callbacks.dashboard import LoggerClock
+from src.callbacks.logger_clock import LoggerClock
 from src.callbacks.performance import Performance, peak_memory
 from src.data.batch import Pairs
 from src.logger.metrics_csv import MetricsCsv

@@ -5,15 +5,16 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
-from src.config.check import options, uncommented_keys
+from src.check import options, uncommented_keys
 from src.config.command import check_overrides
 from src.config.compose import compose
-from src.config.train import TrainConfig
-from src.model.build import build_discriminator, build_generator, to_plain
+from src.model.build import build_discriminator, build_generator
 from src.model.discriminator import DiscriminatorConfig
 from src.model.light import LightConfig
 from src.model.mtun import MTUNConfig
 from src.system.errors import UserError
+from src.system.plain import to_plain
+from src.training.config import TrainConfig
 
 ROOT = Path(__file__).parents[2]
 STORES = ["data.train=[a]", "data.val=[a]"]

@@ -10,7 +10,6 @@ from lightning import Callback, LightningModule, Trainer
 import src.data.balance
 from src.callbacks.checkpoints import Checkpoints
 from src.config.compose import compose
-from src.config.train import TrainConfig
 from src.data.augment import PhotometricConfig
 from src.data.balance import large_poses
 from src.data.batch import Pairs
@@ -23,6 +22,7 @@ from src.store.face import Face, FaceRow
 from src.store.read import FaceStores
 from src.store.write import StoreWriter
 from src.system.errors import UserError
+from src.training.config import TrainConfig
 from tests.helpers.drawn_faces import noise_picture, schematic_face
 
 TURNED = (50.0, -55.0, 60.0)

@@ -6,11 +6,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from src.model.build import build_generator, to_plain
+from src.model.build import build_generator
 from src.model.hourglass import HEBConfig
 from src.model.light import LightConfig
 from src.store.face import Face, FaceRow
 from src.store.write import StoreWriter
+from src.system.plain import to_plain
 
 TINY = LightConfig(
     width=16, blocks16=1, blocks32=1, heb=HEBConfig(enabled=True, resolution=32, stacks=1, width=16, depth=2)

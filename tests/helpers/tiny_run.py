@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from src.config.compose import compose
-from src.config.train import TrainConfig
+from src.training.config import TrainConfig
 from tests.helpers.tiny_files import write_store
 
 TINY = [

@@ -2,7 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from src.logger import NoLoggerConfig, WandbLoggerConfig, build_loggers
+from src.logger.build import build_loggers
+from src.logger.config import NoLoggerConfig, WandbLoggerConfig
 from src.logger.wandb_run import wandb_mode
 
 

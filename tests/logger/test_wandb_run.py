@@ -13,7 +13,8 @@ import wandb
 from PIL import Image
 from wandb.proto.wandb_internal_pb2 import Record
 
-from src.logger import WandbLoggerConfig, close_loggers
+from src.logger.build import close_loggers
+from src.logger.config import WandbLoggerConfig
 from src.logger.wandb_run import start_run
 from src.system.errors import UserError
 from src.training.run import train

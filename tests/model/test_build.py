@@ -1,9 +1,10 @@
 import pytest
 
-from src.model.build import build_generator, generator_config, to_plain
+from src.model.build import build_generator, generator_config
 from src.model.light import LightConfig
 from src.model.mtun import MTUN, MTUNConfig
 from src.system.errors import UserError
+from src.system.plain import to_plain
 
 
 @pytest.mark.parametrize("config", [MTUNConfig(heatmaps=5, skip=False), LightConfig(blocks16=2)])

@@ -3,10 +3,10 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from src.config.compose import compose
-from src.config.train import TrainConfig
 from src.model.build import build_generator, parameter_count
 from src.model.hourglass import HEBConfig
 from src.model.light import LightConfig, LightMTUN
+from src.training.config import TrainConfig
 
 
 def test_the_experiment_keeps_to_its_budget() -> None:

@@ -19,7 +19,8 @@ from pathlib import Path
 root, source, work, overwrite = sys.argv[1], sys.argv[2], Path(sys.argv[3]), sys.argv[4] == "overwrite"
 sys.path.insert(0, root)
 from PIL import Image
-sys.modules["src.preparation.contact_sheet"] = types.SimpleNamespace(draw_contact_sheet=lambda folder: Image.new("RGB", (8, 8)))
+sheet = types.SimpleNamespace(draw_contact_sheet=lambda folder: Image.new("RGB", (8, 8)))
+sys.modules["src.preparation.contact_sheet"] = sheet
 calls, deadly = 0, 0
 def watched(function):
     def call(*arguments, **options):

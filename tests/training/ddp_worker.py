@@ -9,9 +9,9 @@ from lightning import seed_everything
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from src.config.compose import compose
-from src.config.train import TrainConfig
 from src.data.module import FaceData
-from src.trainer import build_trainer
+from src.training.assembly import build_trainer
+from src.training.config import TrainConfig
 from src.training.module import FaceSR
 from src.training.run import quieten
 

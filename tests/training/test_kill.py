@@ -22,7 +22,7 @@ import src.training.run
 import src.callbacks.dashboard, src.callbacks.curves, src.callbacks.panel, src.logger.metrics_csv
 import albumentations
 from src.config.compose import compose
-from src.config.train import TrainConfig
+from src.training.config import TrainConfig
 src.callbacks.curves.draw_curves = lambda *_: None  # takes longer than the training here
 print("ready", flush=True)
 for line in sys.stdin:

@@ -6,9 +6,9 @@ import torch
 from lightning import Trainer
 
 from src.config.compose import compose
-from src.config.train import TrainConfig
 from src.data.module import FaceData
 from src.system.errors import UserError
+from src.training.config import TrainConfig
 from src.training.module import FaceSR
 from tests.helpers.tiny_files import write_store
 from tests.helpers.tiny_run import TINY

@@ -9,10 +9,10 @@ import torch
 from lightning import Callback, Trainer
 
 from src.callbacks.checkpoints import Checkpoints
-from src.config.train import TrainConfig
 from src.data.module import FaceData
-from src.model.build import to_plain
 from src.system.errors import UserError
+from src.system.plain import to_plain
+from src.training.config import TrainConfig
 from src.training.module import FaceSR
 from src.training.resume import differing, start_from
 from src.training.run import train
@@ -360,22 +360,22 @@ def test_a_tuned_run_goes_on_with_what_it_has_found(
     tmp_path: Path, whole: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     words = ["trainer.tune=true", f"run_dir={tmp_path}/tuned"]
-    monkeypatch.setattr("src.tuning.ROUNDS", 1)
+    monkeypatch.setattr("src.training.tuning.ROUNDS", 1)
     # As if the contiguous layout in bfloat16 had been the fastest.
-    monkeypatch.setattr("src.tuning.fast_bfloat16", lambda gpu: True)
-    monkeypatch.setattr("src.tuning.fastest_seconds", lambda steps, *_: [3.0, 2.0, 1.0, 4.0][: len(steps)])
+    monkeypatch.setattr("src.training.tuning.fast_bfloat16", lambda gpu: True)
+    monkeypatch.setattr("src.training.tuning.fastest_seconds", lambda steps, *_: [3.0, 2.0, 1.0, 4.0][: len(steps)])
     with caplog.at_level("INFO", "src"):
         train(small(whole, *words))
     assert "bf16-mixed " in caplog.text.partition("< taken")[0].splitlines()[-1]
     assert "precision bf16-mixed" in caplog.text
     trainer = torch.load(tmp_path / "tuned/checkpoints/last.ckpt", weights_only=True)["hyper_parameters"]["trainer"]
     assert (trainer["precision"], trainer["channels_last"]) == ("bf16-mixed", False)
-    monkeypatch.setattr("src.tuning.fastest_seconds", lambda *_: pytest.fail("not once more"))
+    monkeypatch.setattr("src.training.tuning.fastest_seconds", lambda *_: pytest.fail("not once more"))
     train(small(whole, *words, "trainer.max_epochs=2"))
     again = torch.load(tmp_path / "tuned/checkpoints/last.ckpt", weights_only=True)["hyper_parameters"]["trainer"]
     assert (again["precision"], again["channels_last"]) == ("bf16-mixed", False)
     # Elsewhere, perhaps on another machine, something else may be the fastest.
-    monkeypatch.setattr("src.tuning.fastest_seconds", lambda steps, *_: [1.0, 2.0, 3.0, 4.0][: len(steps)])
+    monkeypatch.setattr("src.training.tuning.fastest_seconds", lambda steps, *_: [1.0, 2.0, 3.0, 4.0][: len(steps)])
     elsewhere = [f"resume={tmp_path}/tuned", "trainer.tune=true", "trainer.max_epochs=3", f"run_dir={tmp_path}/new"]
     anew = torch.load(train(small(whole, *elsewhere)), weights_only=True)["hyper_parameters"]["trainer"]
     assert (anew["precision"], anew["channels_last"]) == ("32-true", False)

@@ -5,16 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from src.report.sweep import (
-    JobRecord,
-    Scores,
-    close_sweep,
-    differing,
-    read_jobs,
-    read_record,
-    read_scores,
-    write_record,
-)
+from src.sweep.table import JobRecord, Scores, close_sweep, differing, read_jobs, read_record, read_scores, write_record
 from src.system.errors import UserError
 
 ROOT = Path(__file__).parents[2]
@@ -91,7 +82,7 @@ def test_a_record_survives_its_file(tmp_path: Path) -> None:
 
 
 def test_the_table_can_be_written_again(sweep: Path, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "src.report.sweep"]
+    command = [sys.executable, "-m", "src.sweep.table"]
     done = subprocess.run([*command, str(sweep)], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout == (sweep / "sweep.md").read_text() + "\n"
     none = subprocess.run([*command, str(tmp_path / "no")], cwd=ROOT, capture_output=True, text=True, check=False)

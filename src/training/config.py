@@ -7,7 +7,7 @@ from pydantic import Discriminator
 
 from src.callbacks.config import CallbacksConfig
 from src.data.config import DataConfig
-from src.logger import LoggerConfig
+from src.logger.config import LoggerConfig
 from src.loss.config import LossConfig
 from src.model.discriminator import DiscriminatorConfig
 from src.model.light import LightConfig

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from src.config.compose import compose
-from src.config.train import TrainConfig
-from src.tuning import FullStep, Setting, fast_bfloat16, settings, tuned
+from src.training.config import TrainConfig
+from src.training.tuning import FullStep, Setting, fast_bfloat16, settings, tuned
 from tests.helpers.tiny_run import TINY
 
 WORDS = [*TINY, "data.train=[a]", "data.val=[a]", "trainer.tune=true"]
@@ -30,7 +30,7 @@ def test_the_fastest_is_taken_told_and_nothing_else_changes(
 ) -> None:
     torch.manual_seed(3)
     before = torch.get_rng_state()
-    with caplog.at_level(logging.INFO, "src.tuning"):
+    with caplog.at_level(logging.INFO, "src.training.tuning"):
         result = tuned(config)
     assert torch.equal(torch.get_rng_state(), before), "the weights are those of the same run without it"
     chosen = Setting(result.trainer.precision, result.trainer.channels_last)  # type: ignore[arg-type]

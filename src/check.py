@@ -1,13 +1,13 @@
-"""`python -m src.config.check`: compose and check every configuration that the project ships."""
+"""`python -m src.check`: compose and check every configuration that the project ships."""
 
 import sys
 
 from src.config.command import CONF, EXIT_USER_ERROR, options
 from src.config.compose import compose
-from src.config.train import TrainConfig
-from src.evaluate import EvaluateConfig
+from src.evaluation.config import EvaluateConfig
 from src.preparation.config import PrepareConfig
 from src.system.errors import UserError
+from src.training.config import TrainConfig
 
 STORES = ["data.train=[train]", "data.val=[val]"]
 

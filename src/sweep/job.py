@@ -11,7 +11,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
 
-from src.report.sweep import JobRecord, write_record
+from src.sweep.table import JobRecord, write_record
 from src.system.errors import UserError
 
 # The sweep's folder, from the callback below to the command and its jobs; Hydra tells it to no one else.

@@ -4,7 +4,7 @@ from pathlib import Path
 import torch
 from lightning import Callback, Trainer
 
-from src.callbacks.dashboard import LoggerClock
+from src.callbacks.logger_clock import LoggerClock
 from src.data.module import FaceData
 from src.logger.metrics_csv import MetricsCsv
 from src.training.module import FaceSR

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from src.metric.image import IMAGE_METRICS
-from src.report.faces import FaceScores, faces_csv, mean_of, summarise
+from src.report.scores import FaceScores, faces_csv, mean_of, summarise
 from src.report.table import Protocol, metrics_json, report_md
 
 NAN = float("nan")

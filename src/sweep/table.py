@@ -1,4 +1,4 @@
-"""The table of a sweep, `sweep.md` and `sweep.csv`: a row a job. Once more: `python -m src.report.sweep DIR`."""
+"""The table of a sweep, `sweep.md` and `sweep.csv`: a row a job. Once more: `python -m src.sweep.table DIR`."""
 
 import csv
 import io
@@ -179,7 +179,7 @@ def close_sweep(sweep: Path, launch: str) -> int:
 def main() -> None:
     """Write the table of one sweep's folder anew, as for jobs that a cluster has finished since."""
     if len(sys.argv) != 2:
-        sys.exit("usage: python -m src.report.sweep DIR, the folder of a sweep")
+        sys.exit("usage: python -m src.sweep.table DIR, the folder of a sweep")
     try:
         write_table(Path(sys.argv[1]))
     except UserError as error:

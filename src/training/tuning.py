@@ -8,13 +8,13 @@ from typing import Any
 
 import torch
 
-from src.config.train import TrainConfig
 from src.loss.objective import Objective
 from src.loss.terms import discriminator_loss
 from src.model.build import build_discriminator, build_generator, checkpoint_activations
 from src.optimizer import build_optimizer
 from src.system.errors import UserError
 from src.trainer import Precision, uses_gpu, uses_precision
+from src.training.config import TrainConfig
 
 ROUNDS = 3
 

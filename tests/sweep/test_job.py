@@ -11,10 +11,10 @@ from omegaconf import OmegaConf
 
 from src.config.command import command, options, spelled_out
 from src.config.compose import compose
-from src.config.job import JobFailed, fit_for_sweep
-from src.config.train import TrainConfig
-from src.report.sweep import JobRecord, close_sweep, write_record
+from src.sweep.job import JobFailed, fit_for_sweep
+from src.sweep.table import JobRecord, close_sweep, write_record
 from src.system.errors import UserError
+from src.training.config import TrainConfig
 from tests.helpers.tiny_files import write_store
 
 ROOT = Path(__file__).parents[2]

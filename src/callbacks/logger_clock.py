@@ -1,10 +1,8 @@
-"""The callbacks that show how a run goes, as the configuration asks for them."""
+"""The clock of the loggers: the number of the batch."""
 
 from typing import Any
 
 from lightning import Callback, LightningModule, Trainer
-
-from src.config.train import TrainConfig
 
 
 class LoggerClock(Callback):
@@ -27,22 +25,3 @@ class LoggerClock(Callback):
 def set_step(trainer: Trainer) -> None:
     """Set Lightning's step for loggers by the run's clock."""
     trainer.fit_loop.epoch_loop._batches_that_stepped = max(trainer.fit_loop.total_batch_idx, 0)
-
-
-def build_dashboard(config: TrainConfig) -> list[Callback]:
-    """Clock, speed, panel and curves; nothing but the clock where nothing is logged.
-
-    To be placed behind the callback that saves, which has to be the first.
-    """
-    callbacks: list[Callback] = [LoggerClock()]
-    if config.logger.name == "none":
-        return callbacks
-    from src.callbacks.curves import Curves
-    from src.callbacks.panel import Panel
-    from src.callbacks.performance import Performance
-
-    if config.callbacks.performance:
-        callbacks.append(Performance())
-    if config.callbacks.panel:
-        callbacks.append(Panel(config.run_dir, config.callbacks.panel))
-    return [*callbacks, Curves(config.run_dir)]

@@ -7,8 +7,8 @@ import safetensors.torch
 import torch
 from torchvision.models import get_model, squeezenet1_0, vgg19
 
-import src.model.backbone as backbone_module
-from src.model.backbone import Backbone, vgg_layer
+import src.loss.backbone as backbone_module
+from src.loss.backbone import Backbone, vgg_layer
 from src.system.errors import UserError
 
 

@@ -2,7 +2,7 @@ import torch
 from torch import nn
 
 from src.model.layers import Residual
-from src.model.sync_batchnorm import SyncBatchNorm2d, synchronise
+from src.training.sync_batchnorm import SyncBatchNorm2d, synchronise
 
 
 def test_only_the_layers_change_and_all_of_it_can_be_undone() -> None:

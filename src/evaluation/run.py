@@ -18,14 +18,15 @@ from src.image.pixels import upsample_bicubic
 from src.image.warp import align
 from src.metric.heatmap import angle_error, centroid_error, peak_error
 from src.metric.image import image_metrics
-from src.model.build import from_plain, parameter_count
+from src.model.build import parameter_count
 from src.model.checkpoint import Checkpoint
 from src.model.output import Upscaled
-from src.report.faces import FaceScores
 from src.report.grid import face_grid
+from src.report.scores import FaceScores
 from src.report.table import Protocol
 from src.store.read import FaceStores
 from src.system.errors import UserError
+from src.system.plain import from_plain
 from src.system.progress import FaceProgress
 
 
@@ -103,14 +104,6 @@ def spread(total: int, count: int | None) -> NDArray[np.int64]:
     if count is None or count >= total:
         return np.arange(total)
     return np.linspace(0, total - 1, count).round().astype(np.int64)
-
-
-def pick_device(name: str) -> torch.device:
-    """auto: a GPU where there is one; UserError for a GPU where there is none."""
-    available = torch.cuda.is_available()
-    if name == "cuda" and not available:
-        raise UserError("device=cuda: torch sees no GPU here; use device=cpu")
-    return torch.device("cuda" if available and name != "cpu" else "cpu")
 
 
 def _data_config(checkpoint: Checkpoint) -> tuple[HeatmapConfig, MisalignmentConfig]:

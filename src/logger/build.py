@@ -1,0 +1,62 @@
+"""Where losses, metrics and pictures of a run go; `conf/logger` mirrors this folder.
+
+Lightning is imported when a logger is built: a command's settings are checked before seconds go into imports.
+"""
+
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+from src.logger.config import LoggerConfig, NoLoggerConfig, TensorBoardLoggerConfig, WandbLoggerConfig
+
+if TYPE_CHECKING:
+    import numpy as np
+    from lightning.pytorch.loggers import Logger
+    from numpy.typing import NDArray
+
+
+@runtime_checkable
+class ShowsPanel(Protocol):
+    """A logger that shows pictures of faces."""
+
+    def log_panel(self, sheet: "NDArray[np.uint8]", strips: "list[NDArray[np.uint8]]", iterations: int) -> None:
+        """Show them.
+
+        Args:
+            sheet: (height, width, 3) uint8, all faces in one picture.
+            strips: a picture a face.
+            iterations: batches done.
+        """
+
+
+def build_loggers(config: LoggerConfig, run_dir: str, run_config: dict[str, Any]) -> "list[Logger]":
+    """The loggers of a run; `metrics.csv` is always among them but for `logger=none`.
+
+    All show a run over `iterations`, the number of batches done.
+
+    Args:
+        config: which.
+        run_dir: the run folder, which exists.
+        run_config: the run's configuration as plain values, for the dashboards.
+    """
+    if isinstance(config, NoLoggerConfig):
+        return []
+    from src.logger.metrics_csv import MetricsCsv
+
+    loggers: list[Logger] = [MetricsCsv(run_dir)]
+    if isinstance(config, TensorBoardLoggerConfig):
+        from src.logger.events import Events
+
+        loggers.append(Events(run_dir, run_config))
+    elif isinstance(config, WandbLoggerConfig):
+        from src.logger.wandb_run import WandbRun, wandb_mode
+
+        if wandb_mode(config) != "disabled":
+            loggers.append(WandbRun(config, run_dir, run_config))
+    return loggers
+
+
+def close_loggers(config: LoggerConfig, run_dir: str) -> None:
+    """End what Lightning leaves open, the W&B run: belongs into a `finally`."""
+    if isinstance(config, WandbLoggerConfig):
+        from src.logger.wandb_run import finish_run
+
+        finish_run(config, run_dir)
