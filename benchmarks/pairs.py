@@ -6,8 +6,7 @@ import numpy as np
 import torch
 
 from benchmarks.report import Figure, at_least
-from src.data.batch import HeatmapConfig, make_batch
-from src.data.dataset import FaceBatch
+from src.data.batch import FaceBatch, HeatmapConfig, make_batch
 from src.data.pairs import MisalignmentConfig, draw_misalignment, face_random
 from src.synthetic.draw import render_face
 

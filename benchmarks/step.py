@@ -15,13 +15,14 @@ from src.callbacks.signals import Signals
 from src.config.compose import compose
 from src.data.batch import Pairs
 from src.data.module import FaceData
-from src.loss.terms import discriminator_loss
 from src.system.memory import freed_memory
 from src.system.plain import to_plain
+from src.trainer import machine_of
 from src.training.config import TrainConfig
 from src.training.module import FaceSR
 from src.training.resume import save_config
 from src.training.run import quieten, trainer_of
+from src.training.steps import discriminator_half, generator_half, laid_out
 
 STEPS, ROUNDS = 14, 8
 BATCH = 16
@@ -53,20 +54,16 @@ class StepClock(Callback):
 
 def bare_step(module: FaceSR, optimizers: list[torch.optim.Optimizer], pairs: Pairs) -> None:
     """The same two updates with no framework: the same networks, losses and optimisers."""
-    last = torch.channels_last
     discriminator = module.discriminator
     assert discriminator is not None
-    output = module.generator(pairs.lr.contiguous(memory_format=last))
-    logits = discriminator(torch.cat([pairs.hr, output.image.detach()]).contiguous(memory_format=last))
-    loss = discriminator_loss(*logits.chunk(2))
+    pairs = laid_out(pairs, torch.channels_last)
+    output = module.generator(pairs.lr)
+    loss, _ = discriminator_half(discriminator, pairs.hr, output.image.detach())
     optimizers[1].zero_grad()
     loss.backward()
     optimizers[1].step()
     discriminator.requires_grad_(False)
-    fake_logits = discriminator(output.image)
-    total, _ = module.objective(
-        output, pairs.hr.contiguous(memory_format=last), pairs.heatmaps, pairs.kernels, pairs.matrix, fake_logits, 0
-    )
+    total, _ = generator_half(module.objective, discriminator, output, pairs, epoch=0)
     optimizers[0].zero_grad()
     total.backward()
     optimizers[0].step()
@@ -86,9 +83,9 @@ def run() -> list[Figure]:
             config = compose("train", TrainConfig, [*SETTINGS, *stores, *words])
             torch.manual_seed(0)
             module, clock = FaceSR(config), StepClock()
-            data = FaceData(config.data, config.model.generator.heb.resolution, config.seed)
+            data = FaceData(config.data, config.model.generator.heatmap_side, config.seed)
             save_config(Path(config.run_dir), to_plain(config))
-            trainer, _ = trainer_of(config, Signals(), clock)
+            trainer, _ = trainer_of(config, machine_of(config.trainer), Signals(), clock)
             trainer.fit(module, data)
             # The first two batches wait for the workers to start.
             fetched = trainer.profiler.recorded_durations["[_TrainingEpochLoop].train_dataloader_next"][2:STEPS]  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""`python -m src.evaluate checkpoint=FILE data.test='[DIR,...]' out=DIR`: measure a checkpoint on stores of faces."""
+"""`python -m src.evaluate checkpoint=FILE data.test='[DIR]' out=DIR`: measure methods, write the report."""
 
 import sys
 from pathlib import Path
@@ -8,51 +8,62 @@ from rich.table import Table
 
 from src.config.command import command
 from src.evaluation.config import EvaluateConfig
-from src.evaluation.run import evaluate
+from src.evaluation.run import Evaluation, evaluate
 from src.evaluation.write import check_out, write_results
-from src.model.checkpoint import load_checkpoint
-from src.report.scores import METHODS, Summary, summarise
-from src.report.table import TITLES, cells, gain_words, mean_words, number
+from src.method.load import load_methods
+from src.report.table import component_table, gains, table
 from src.store.read import FaceStores
 from src.system.devices import pick_device
 from src.system.errors import UserError
 
 
-def show(summary: Summary) -> None:
-    """The table on stdout."""
-    console = Console(width=None if sys.stdout.isatty() else 120)
-    table = Table(title=f"{summary.faces:,} faces, per-image means, 16x16 unaligned > 128x128")
-    table.add_column("method")
-    for title in TITLES.values():
-        table.add_column(title, justify="right")
-    for method, words in METHODS.items():
-        table.add_row(words, *cells(summary, method))
-    console.print(table)
-    console.print(gain_words(summary), highlight=False)
-    if summary.peak_px:
-        few = summary.peak_px if len(summary.peak_px) <= 8 else {}
-        each = ", ".join(f"{name} {number(mean, 2)}" for name, mean in few.items())
-        console.print(
-            f"Heatmap peak error: {mean_words(summary.peak_px)} px{f' ({each})' if each else ''}", highlight=False
-        )
-    if summary.angle_error_deg is not None:
-        console.print(f"Angle error of the STN: {number(summary.angle_error_deg, 2)} degrees", highlight=False)
+def show(evaluation: Evaluation) -> None:
+    """The tables on stdout."""
+    console = Console(width=None if sys.stdout.isatty() else 140)
+    rows, protocol = evaluation.rows, evaluation.protocol
+    title = f"{len(rows):,} faces, per-image means, 16x16 to 128x128, protocol {protocol.name}"
+    console.print(_drawn(table(rows, protocol), title, left=1))
+    for sentence in gains(rows, protocol):
+        console.print(sentence, highlight=False)
+    components = component_table(rows, protocol)
+    if components:
+        console.print(_drawn(components, "", left=2))
+
+
+def _drawn(lines: list[list[str]], title: str, left: int) -> Table:
+    drawn = Table(title=title or None)
+    for place, words in enumerate(lines[0]):
+        drawn.add_column(words, justify="left" if place < left else "right")
+    for line in lines[1:]:
+        drawn.add_row(*line)
+    return drawn
+
+
+def out_folder(config: EvaluateConfig) -> Path:
+    """Where the report goes."""
+    if config.out is not None:
+        return Path(config.out)
+    if config.checkpoint is None:
+        raise UserError("'out' has no value: with method= add out=DIR, the report's folder")
+    checkpoint = Path(config.checkpoint)
+    return checkpoint.parent / f"{checkpoint.stem}_evaluation"
 
 
 @command(config_name="evaluate", schema=EvaluateConfig)
 def main(config: EvaluateConfig) -> None:
-    """Evaluate, write the report, print the table."""
-    checkpoint_path = Path(config.checkpoint)
-    out = Path(config.out or checkpoint_path.parent / f"{checkpoint_path.stem}_evaluation")
+    """Evaluate, write the report, print the tables."""
+    out = out_folder(config)
     check_out(out)
     if not config.data.test:
         raise UserError("data.test is empty: name at least one store, as in data.test='[data/lfw/val]'")
     stores = FaceStores(config.data.test)
     device = pick_device(config.device)
-    checkpoint = load_checkpoint(checkpoint_path, config.weights)
-    evaluation = evaluate(checkpoint, stores, device, config.batch_size, config.faces, config.grid_faces)
+    methods = load_methods(config.methods, device, config.weights)
+    evaluation = evaluate(
+        methods, stores, config.protocol, device, config.batch_size, config.faces, config.grid_faces
+    )  # fmt: skip
     written = write_results(out, evaluation)
-    show(summarise(evaluation.rows))
+    show(evaluation)
     for path in written:
         sys.stdout.write(f"{path}\n")
 

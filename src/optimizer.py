@@ -1,8 +1,7 @@
 """Optimisers and the learning rate's schedule; `conf/optimizer` mirrors this file."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from torch import nn
@@ -123,20 +122,11 @@ def base_lr(config: OptimizerConfig, discriminator: bool = False) -> float:
     return config.discriminator_lr if discriminator and config.discriminator_lr is not None else config.lr
 
 
-def parameter_groups(generator: nn.Module) -> list[dict[str, Any]]:
-    """U's weights, then those of its STN's localisation net, if it has one."""
-    stn = getattr(generator, "stn", None)
-    localisation = [] if stn is None else list(stn.parameters())
-    apart = {id(parameter) for parameter in localisation}
-    others = [parameter for parameter in generator.parameters() if id(parameter) not in apart]
-    return [{"params": group} for group in (others, localisation) if group]
-
-
 def set_rate(optimizer: torch.optim.Optimizer, rate: float, localisation: float) -> None:
     """Set the learning rate of an optimiser.
 
     Args:
-        optimizer: of U, in the groups of `parameter_groups`, or of D, in one.
+        optimizer: of U, in the groups of its configuration, or of D, in one.
         rate: of the first group.
         localisation: the second one's, as a share of it.
     """
@@ -155,9 +145,16 @@ def restore_constants(optimizer: torch.optim.Optimizer) -> None:
 
 
 def build_optimizer(
-    config: OptimizerConfig, parameters: Iterable[nn.Parameter] | list[dict[str, Any]], discriminator: bool = False
+    config: OptimizerConfig, groups: list[list[nn.Parameter]], discriminator: bool = False
 ) -> torch.optim.Optimizer:
-    """The optimiser of one network."""
+    """The optimiser of one network.
+
+    Args:
+        config: which, with its constants.
+        groups: the network's weights, one list a group; `set_rate` gives the second one its own rate.
+        discriminator: it is D's, which may have a rate of its own.
+    """
+    parameters = [{"params": group} for group in groups]
     lr = base_lr(config, discriminator)
     if isinstance(config, RMSpropConfig):
         return torch.optim.RMSprop(parameters, lr, config.alpha, config.eps)

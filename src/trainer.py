@@ -88,16 +88,68 @@ class TrainerConfig:
             raise ValueError("precision=16-mixed needs a GPU; on a CPU use bf16-mixed or 32-true")
 
 
-def uses_gpu(config: TrainerConfig) -> bool:
-    """Whether the run lands on a GPU; UserError if one is asked for and there is none."""
+@dataclass(frozen=True)
+class Machine:
+    """What a run computes on, worked out once.
+
+    Attributes:
+        gpu: on GPUs; else on the processor.
+        devices: processes a machine: GPUs, or copies of the run on the processor.
+        precision: in Lightning's words.
+    """
+
+    gpu: bool
+    devices: int
+    precision: Precision
+
+    @property
+    def device(self) -> torch.device:
+        """The device of a run of one process."""
+        return torch.device("cuda" if self.gpu else "cpu")
+
+
+def machine_of(config: TrainerConfig) -> Machine:
+    """What this machine gives to a run.
+
+    Raises:
+        UserError: no GPU or too few of them, a precision that they lack, or another number of processes launched than
+            asked for.
+    """
+    gpu = _gpu(config)
+    precision = _precision(config, gpu)
+    devices = _devices(config, gpu)
+    if config.devices == "all" and not gpu:
+        log.warning("trainer.devices=all: no GPU here, so one process trains on the CPU")
+    return Machine(gpu, devices, precision)
+
+
+def freed_memory_policy(config: TrainerConfig, machine: Machine) -> Freed:
+    """What a run does with the memory that its tensors free: on a CPU it keeps it, or returns it if asked for less."""
+    if machine.gpu:
+        return "usual"
+    if config.checkpoint_activations:
+        return "returned"
+    return "kept" if config.keep_freed_memory else "usual"
+
+
+def launched_processes() -> int | None:
+    """How many processes torchrun or SLURM's srun started of this run; None where this one was started by hand."""
+    from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
+    from lightning.fabric.plugins.environments.torchelastic import TorchElasticEnvironment
+
+    if TorchElasticEnvironment.detect():
+        return int(os.environ["WORLD_SIZE"])
+    return int(os.environ["SLURM_NTASKS"]) if SLURMEnvironment.detect() else None
+
+
+def _gpu(config: TrainerConfig) -> bool:
     available = torch.cuda.is_available()
     if config.accelerator == "gpu" and not available:
         raise UserError("trainer.accelerator=gpu: torch sees no GPU here; use trainer=cpu")
     return available and config.accelerator != "cpu"
 
 
-def uses_precision(config: TrainerConfig, gpu: bool) -> Precision:
-    """The precision of a run in Lightning's words; UserError if the device lacks it."""
+def _precision(config: TrainerConfig, gpu: bool) -> Precision:
     # Without emulation: GPUs from before 2020 compute bfloat16, but slower than float32.
     bfloat16 = not gpu or torch.cuda.is_bf16_supported(including_emulation=False)
     if config.precision == "auto":
@@ -110,8 +162,7 @@ def uses_precision(config: TrainerConfig, gpu: bool) -> Precision:
     return config.precision
 
 
-def uses_devices(config: TrainerConfig, gpu: bool) -> int:
-    """Processes a machine; UserError if there are too few GPUs, or if a launcher started another number of them."""
+def _devices(config: TrainerConfig, gpu: bool) -> int:
     there = torch.cuda.device_count() if gpu else 1
     devices = there if config.devices == "all" else config.devices
     if gpu and devices > there:
@@ -134,31 +185,3 @@ def uses_devices(config: TrainerConfig, gpu: bool) -> int:
             "has the commands"
         )
     return devices
-
-
-def check_devices(config: TrainerConfig) -> None:
-    """UserError if this machine cannot do what is asked for: no GPU or too few, a precision that they lack."""
-    gpu = uses_gpu(config)
-    uses_precision(config, gpu)
-    uses_devices(config, gpu)
-    if config.devices == "all" and not gpu:
-        log.warning("trainer.devices=all: no GPU here, so one process trains on the CPU")
-
-
-def uses_freed_memory(config: TrainerConfig) -> Freed:
-    """What a run does with the memory that its tensors free: on a CPU it keeps it, or returns it if asked for less."""
-    if uses_gpu(config):
-        return "usual"
-    if config.checkpoint_activations:
-        return "returned"
-    return "kept" if config.keep_freed_memory else "usual"
-
-
-def launched_processes() -> int | None:
-    """How many processes torchrun or SLURM's srun started of this run; None where this one was started by hand."""
-    from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
-    from lightning.fabric.plugins.environments.torchelastic import TorchElasticEnvironment
-
-    if TorchElasticEnvironment.detect():
-        return int(os.environ["WORLD_SIZE"])
-    return int(os.environ["SLURM_NTASKS"]) if SLURMEnvironment.detect() else None

@@ -59,7 +59,7 @@ def fit(config: TrainConfig, batches: int) -> Trainer:
     torch.manual_seed(config.seed)
     trainer = Trainer(max_epochs=1, limit_train_batches=batches, limit_val_batches=1, accelerator="cpu", logger=False,
                       enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False)  # fmt: skip
-    trainer.fit(FaceSR(config), FaceData(config.data, config.model.generator.heb.resolution, config.seed))
+    trainer.fit(FaceSR(config), FaceData(config.data, config.model.generator.heatmap_side, config.seed))
     return trainer
 
 

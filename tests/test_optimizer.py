@@ -10,7 +10,6 @@ from src.optimizer import (
     base_lr,
     build_optimizer,
     lr_factor,
-    parameter_groups,
     set_rate,
 )
 
@@ -49,7 +48,7 @@ def test_the_discriminator_may_have_a_rate_of_its_own() -> None:
 
 @pytest.mark.parametrize("generator", [MTUN(), LightMTUN()], ids=["mtun", "light"])
 def test_the_localisation_net_has_a_rate_of_its_own(generator: MTUN | LightMTUN) -> None:
-    optimizer = build_optimizer(RMSpropConfig(), parameter_groups(generator))
+    optimizer = build_optimizer(RMSpropConfig(), generator.config.parameter_groups(generator))
     set_rate(optimizer, 1e-3, 0.1)
     rates = {id(weight): group["lr"] for group in optimizer.param_groups for weight in group["params"]}
     assert len(rates) == len(list(generator.parameters())), "every weight once"
@@ -58,8 +57,10 @@ def test_the_localisation_net_has_a_rate_of_its_own(generator: MTUN | LightMTUN)
 
 
 def test_without_an_stn_all_weights_are_alike() -> None:
-    [group] = parameter_groups(LightMTUN(LightConfig(localisation="none")))
-    assert "lr" not in group
+    config = LightConfig(localisation="none")
+    network = config.build()
+    [group] = config.parameter_groups(network)
+    assert len(group) == len(list(network.parameters()))
 
 
 @pytest.mark.parametrize("share", [0.0, 1.1])

@@ -6,9 +6,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from src.evaluation.run.config import EvaluateConfig
 
 from src.config.command import check_overrides
+from src.evaluation.config import EvaluateConfig
 from src.preparation.config import PrepareConfig
 from src.training.config import TrainConfig
 from src.upscale import parser

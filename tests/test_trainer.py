@@ -1,12 +1,14 @@
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
+from lightning import Trainer
 from lightning.pytorch.strategies import DDPStrategy
 
 from src.config.compose import compose
 from src.system.errors import UserError
-from src.trainer import TrainerConfig, uses_devices, uses_freed_memory, uses_precision
+from src.trainer import Machine, TrainerConfig, freed_memory_policy, machine_of
 from src.training.assembly import build_trainer
 from src.training.config import TrainConfig
 from src.training.execution import Execution, ProcessorSyncBatchNorm
@@ -19,6 +21,16 @@ CPU = TrainerConfig(accelerator="cpu")
 def launched_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("TORCHELASTIC_RUN_ID", "WORLD_SIZE", "SLURM_NTASKS", "NODE_RANK", "OMP_NUM_THREADS"):
         monkeypatch.delenv(name, raising=False)
+
+
+def see_gpus(monkeypatch: pytest.MonkeyPatch, count: int, bfloat16: bool = True) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: count > 0)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: count)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: bfloat16)
+
+
+def built(config: TrainerConfig, run_dir: Path) -> Trainer:
+    return build_trainer(config, machine_of(config), str(run_dir), [], [])
 
 
 @pytest.mark.parametrize(
@@ -35,18 +47,20 @@ def launched_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_precision_follows_the_device(
     precision: str, gpu: bool, bfloat16: bool, expected: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: bfloat16)
-    config = TrainerConfig(precision=precision)  # type: ignore[arg-type]
-    assert uses_precision(config, gpu) == expected
+    see_gpus(monkeypatch, int(gpu), bfloat16)
+    machine = machine_of(TrainerConfig(precision=precision))  # type: ignore[arg-type]
+    assert machine == Machine(gpu, 1, expected)  # type: ignore[arg-type]
+    assert machine.device.type == ("cuda" if gpu else "cpu")
 
 
 def test_a_precision_that_the_device_lacks_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: False)
+    see_gpus(monkeypatch, 1, bfloat16=False)
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "Tesla V100")
     with pytest.raises(UserError, match="Tesla V100 has no bfloat16; use 32-true or 16-mixed"):
-        uses_precision(TrainerConfig(precision="bf16-mixed"), gpu=True)
+        machine_of(TrainerConfig(precision="bf16-mixed"))
+    see_gpus(monkeypatch, 0)
     with pytest.raises(UserError, match="16-mixed needs a GPU"):
-        uses_precision(TrainerConfig(precision="16-mixed"), gpu=False)
+        machine_of(TrainerConfig(precision="16-mixed"))
 
 
 @pytest.mark.parametrize(
@@ -66,16 +80,17 @@ def test_what_excludes_each_other_is_said_when_the_configuration_is_read(overrid
 
 
 def test_more_gpus_than_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    see_gpus(monkeypatch, 2)
     with pytest.raises(UserError, match=r"devices=4: there are 2 GPUs here; set trainer.devices=2"):
-        uses_devices(TrainerConfig(devices=4), gpu=True)
-    assert uses_devices(TrainerConfig(devices="all"), gpu=True) == 2
-    assert uses_devices(TrainerConfig(devices="all"), gpu=False) == 1
-    assert uses_devices(replace(CPU, devices=4), gpu=False) == 4
+        machine_of(TrainerConfig(devices=4))
+    assert machine_of(TrainerConfig(devices="all")).devices == 2
+    see_gpus(monkeypatch, 0)
+    assert machine_of(TrainerConfig(devices="all")).devices == 1
+    assert machine_of(replace(CPU, devices=4)).devices == 4
     with pytest.raises(
         UserError, match=r"devices=4: there is no GPU here; .* trainer\.accelerator=cpu for 4 processes"
     ):
-        uses_devices(TrainerConfig(devices=4), gpu=False)
+        machine_of(TrainerConfig(devices=4))
 
 
 def test_the_launchers_number_of_processes_must_be_the_runs(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -85,26 +100,26 @@ def test_the_launchers_number_of_processes_must_be_the_runs(monkeypatch: pytest.
     with pytest.raises(
         UserError, match=r"4 processes were launched, but trainer\.devices=1 x trainer\.num_nodes=1 is 1"
     ):
-        uses_devices(CPU, gpu=False)
-    assert uses_devices(replace(CPU, devices=2, num_nodes=2), gpu=False) == 2
+        machine_of(CPU)
+    assert machine_of(replace(CPU, devices=2, num_nodes=2)).devices == 2
     monkeypatch.delenv("TORCHELASTIC_RUN_ID")
     monkeypatch.setenv("NODE_RANK", "1")  # which alone would leave two first processes
     with pytest.raises(UserError, match="torchrun or srun"):
-        uses_devices(replace(CPU, devices=2, num_nodes=2), gpu=False)
+        machine_of(replace(CPU, devices=2, num_nodes=2))
     monkeypatch.setenv("SLURM_NTASKS", "8")
     monkeypatch.setenv("SLURM_JOB_NAME", "faces")
     with pytest.raises(UserError, match="8 processes were launched"):
-        uses_devices(replace(CPU, devices=2, num_nodes=2), gpu=False)
+        machine_of(replace(CPU, devices=2, num_nodes=2))
 
 
-def test_several_processes_share_gradients_and_batch_statistics(tmp_path: object) -> None:
-    trainer = build_trainer(replace(CPU, devices=2), str(tmp_path), [], [])
+def test_several_processes_share_gradients_and_batch_statistics(tmp_path: Path) -> None:
+    trainer = built(replace(CPU, devices=2), tmp_path)
     assert isinstance(trainer.strategy, DDPStrategy)
     assert trainer.strategy._ddp_kwargs["find_unused_parameters"]
     assert isinstance(trainer.strategy._layer_sync, ProcessorSyncBatchNorm)
-    apart = build_trainer(replace(CPU, devices=2, sync_batchnorm=False), str(tmp_path), [], [])
+    apart = built(replace(CPU, devices=2, sync_batchnorm=False), tmp_path)
     assert apart.strategy._layer_sync is None
-    alone = build_trainer(CPU, str(tmp_path), [], [])
+    alone = built(CPU, tmp_path)
     assert not isinstance(alone.strategy, DDPStrategy)
     assert any(isinstance(callback, Execution) for callback in alone.callbacks)
 
@@ -116,10 +131,14 @@ def test_the_groups_for_several_devices() -> None:
     assert (slurm.devices, slurm.num_nodes, slurm.sync_batchnorm) == (4, 2, True)
 
 
+def _policy(config: TrainerConfig) -> str:
+    return freed_memory_policy(config, machine_of(config))
+
+
 def test_what_becomes_of_freed_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert uses_freed_memory(CPU) == "kept"
-    assert uses_freed_memory(replace(CPU, keep_freed_memory=False)) == "usual"
-    assert uses_freed_memory(replace(CPU, checkpoint_activations=True)) == "returned"
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    assert uses_freed_memory(CPU) == "kept"
-    assert uses_freed_memory(TrainerConfig(accelerator="gpu")) == "usual"
+    assert _policy(CPU) == "kept"
+    assert _policy(replace(CPU, keep_freed_memory=False)) == "usual"
+    assert _policy(replace(CPU, checkpoint_activations=True)) == "returned"
+    see_gpus(monkeypatch, 1)
+    assert _policy(CPU) == "kept"
+    assert _policy(TrainerConfig(accelerator="gpu")) == "usual"

@@ -10,7 +10,9 @@ from src.image.pixels import to_bytes, to_network
 from src.model.checkpoint import load_checkpoint
 from src.model.hourglass import HEBConfig
 from src.model.light import LightConfig
-from src.upscale import Names, main, to_lr
+from src.photo.inputs import to_lr
+from src.photo.outputs import Names
+from src.upscale import main
 from tests.helpers.tiny_files import checkpoint_content
 
 

@@ -17,6 +17,7 @@ from src.callbacks.signals import Signals, Stopped, largest
 from src.callbacks.state import KEY, begin_epoch_anew, random_states, set_random_state, settle_counters
 from src.callbacks.to_disk import ToDisk
 from src.system.errors import UserError
+from src.system.files import put_in_place, replacing
 
 log = logging.getLogger(__name__)
 
@@ -241,12 +242,7 @@ class Checkpoints(Callback):
             _name_also(written, self.best_path)
         if self.last_path.exists():
             _name_also(self.last_path, self.previous_path)
-        os.replace(written, self.last_path)  # noqa: PTH105 - the atomic rename is the point
-        folder = os.open(self.folder, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        put_in_place(written, self.last_path)
 
     def _stopped(self, trainer: Trainer, signal: int) -> Stopped:
         return Stopped(signal, not trainer.is_global_zero)
@@ -260,10 +256,9 @@ def batches_done(trainer: Trainer) -> int:
 
 def _name_also(file: Path, name: Path) -> None:
     """Give a file a second name, in place of what had it, in one step; a copy where the disk knows no second names."""
-    second = name.with_suffix(".tmp")
-    second.unlink(missing_ok=True)
-    try:
-        os.link(file, second)
-    except OSError:
-        shutil.copyfile(file, second)
-    os.replace(second, name)  # noqa: PTH105 - the atomic rename is the point
+    with replacing(name) as (hidden,):
+        hidden.unlink(missing_ok=True)
+        try:
+            os.link(file, hidden)
+        except OSError:
+            shutil.copyfile(file, hidden)

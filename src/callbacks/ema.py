@@ -29,13 +29,12 @@ class AverageWeights(Callback):
 
     Args:
         decay: of the average, 0 up to 1.
-        maps: component heatmaps M, for the validation.
     """
 
-    def __init__(self, decay: float, maps: int) -> None:
+    def __init__(self, decay: float) -> None:
         self.decay = decay
         self.averaged: AveragedModel | None = None
-        self._means = FaceMeans(maps)
+        self._means = FaceMeans()
         self._loaded: dict[str, Any] | None = None
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:

@@ -1,6 +1,5 @@
 """The same validation faces as a picture at every validation."""
 
-import os
 import shutil
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from src.logger.build import ShowsPanel
 from src.model.output import Upscaled
 from src.report.grid import labelled, overlay
 from src.system.errors import UserError
+from src.system.files import replacing
 
 
 class Panel(Callback):
@@ -47,7 +47,7 @@ class Panel(Callback):
         with torch.no_grad(), trainer.precision_plugin.forward_context():
             output: Upscaled = pl_module(pairs.lr)
         tiles = panel_tiles(pairs, output)
-        components = COMPONENTS[pairs.heatmaps.shape[1]] if output.heatmaps else {}
+        components = COMPONENTS[output.heatmaps[-1].shape[1]] if output.heatmaps else {}
         sheet = Image.fromarray(labelled(tiles, components))
         try:
             _save(sheet, self.run_dir / "panels" / f"panel_{iterations:07}.png", self.run_dir / "panel.png")
@@ -74,7 +74,8 @@ def first_pairs(data: FaceData, count: int, device: torch.device) -> Pairs:
     assert data.val_faces is not None
     keys = [(VALIDATION_EPOCH, index) for index in range(min(count, data.config.overfit or count, len(data.val_faces)))]
     batch = data.val_faces.__getitems__(keys)
-    return make_batch(type(batch)(*(tensor.to(device) for tensor in batch)), data.config.heatmaps, data.resolution)
+    batch = type(batch)(*(tensor.to(device) for tensor in batch))
+    return make_batch(batch, data.config.heatmaps, data.heatmap_side, data.config.misalignment.fill)
 
 
 def panel_tiles(pairs: Pairs, output: Upscaled) -> dict[str, Tensor]:
@@ -93,6 +94,7 @@ def panel_tiles(pairs: Pairs, output: Upscaled) -> dict[str, Tensor]:
     }
     if output.heatmaps:
         tiles["heatmaps"] = overlay(output.image, output.heatmaps[-1])
+    if output.heatmaps and pairs.heatmaps is not None:
         tiles["true heatmaps"] = overlay(pairs.hr, pairs.heatmaps)
     return tiles
 
@@ -100,7 +102,5 @@ def panel_tiles(pairs: Pairs, output: Upscaled) -> dict[str, Tensor]:
 def _save(picture: Image.Image, path: Path, newest: Path) -> None:
     path.parent.mkdir(exist_ok=True)
     picture.save(path)
-    # A viewer that looks at the newest one never sees half a file.
-    temporary = newest.with_suffix(".tmp")
-    shutil.copyfile(path, temporary)
-    os.replace(temporary, newest)  # noqa: PTH105 - the atomic rename is the point
+    with replacing(newest) as (hidden,):  # a viewer that looks at the newest one never sees half a file
+        shutil.copyfile(path, hidden)

@@ -1,28 +1,11 @@
 """The closed schema: which dotted keys a tree of dataclasses has, and what a mistyped one was meant to be."""
 
-import dataclasses
 import difflib
-import types
-import typing
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from src.system.errors import UserError
-
-
-def variants(annotation: Any) -> tuple[type, ...]:
-    """The dataclasses inside an annotation: itself, or the members of a union or of `Annotated[...]`."""
-    if typing.get_origin(annotation) is typing.Annotated:
-        return variants(typing.get_args(annotation)[0])
-    if typing.get_origin(annotation) in (typing.Union, types.UnionType):
-        return tuple(found for member in typing.get_args(annotation) for found in variants(member))
-    return (annotation,) if dataclasses.is_dataclass(annotation) and isinstance(annotation, type) else ()
-
-
-def field_types(schema: type) -> dict[str, Any]:
-    """The annotations of a dataclass's fields, resolved."""
-    hints = typing.get_type_hints(schema, include_extras=True)
-    return {field.name: hints[field.name] for field in dataclasses.fields(schema)}
+from src.system.plain import field_types, variant_for, variants
 
 
 def dotted_keys(schema: type, prefix: str = "") -> Iterator[str]:
@@ -49,17 +32,6 @@ def unknown_key(key: str, schema: type) -> UserError:
     if key in known:
         return UserError(f"'{key}' belongs to another choice of {key.rsplit('.', 1)[0]} than this run's; leave it out")
     return UserError(f"unknown key '{key}': did you mean '{nearest(key, known)}'? (`--cfg job` prints all keys)")
-
-
-def variant_for(annotation: Any, value: Mapping[str, Any]) -> type | None:
-    """The dataclass that a mapping is meant to be: the only one, or the one whose `name` literal matches."""
-    candidates = variants(annotation)
-    if len(candidates) < 2:
-        return candidates[0] if candidates else None
-    for candidate in candidates:
-        if value.get("name") in typing.get_args(field_types(candidate)["name"]):
-            return candidate
-    return None
 
 
 def check_keys(values: Mapping[str, Any], schema: type, root: type | None = None, prefix: str = "") -> None:

@@ -6,8 +6,7 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor
 
-from src.data.dataset import FaceBatch
-from src.data.pairs import make_pair
+from src.data.pairs import Fill, make_pair
 from src.face.heatmaps import component_heatmaps
 from src.face.mirror import mirror_landmarks, mirror_visible
 from src.image.pixels import to_network
@@ -27,6 +26,21 @@ class HeatmapConfig:
             raise ValueError(f"std must be above 0 pixels, not {self.std}")
 
 
+class FaceBatch(NamedTuple):
+    """A batch of B faces as it leaves the workers: small, 8-bit, nothing rendered yet."""
+
+    images: Tensor
+    """(B, 128, 128, 3) uint8 RGB, upright."""
+    landmarks: Tensor
+    """(B, 68, 2) float32 x, y in pixels."""
+    visible: Tensor
+    """(B, 68) bool."""
+    misalignment: Tensor
+    """(B, 4) float32 of `draw_misalignment`."""
+    mirror: Tensor
+    """(B,) bool: show this face mirrored."""
+
+
 class Pairs(NamedTuple):
     """B training pairs, images float32 in [-1, 1]."""
 
@@ -36,23 +50,24 @@ class Pairs(NamedTuple):
     """(B, 3, 128, 128), upright."""
     matrix: Tensor
     """(B, 2, 3): the STN's label, upright output to unaligned input coordinates."""
-    heatmaps: Tensor
-    """(B, M, R, R): the target of Eq. 7.5 in the upright frame."""
-    kernels: Tensor
-    """(B, M) int64: visible kernels in each component."""
+    heatmaps: Tensor | None
+    """(B, M, R, R): the target of Eq. 7.5 in the upright frame; None where no network estimates any."""
+    kernels: Tensor | None
+    """(B, M) int64: visible kernels in each component; None likewise."""
     landmarks: Tensor
     """(B, 68, 2) x, y in pixels of the HR image."""
     visible: Tensor
     """(B, 68) bool."""
 
 
-def make_batch(batch: FaceBatch, heatmaps: HeatmapConfig, resolution: int) -> Pairs:
+def make_batch(batch: FaceBatch, heatmaps: HeatmapConfig, heatmap_side: int | None, fill: Fill = "black") -> Pairs:
     """Mirror, misalign, reduce and render a batch, on its own device.
 
     Args:
         batch: B faces.
         heatmaps: components and kernel width.
-        resolution: R, the side of the heatmaps.
+        heatmap_side: R in pixels; None: no heatmaps are rendered.
+        fill: what the corners hold that the misalignment empties.
     """
     hr, landmarks, visible = to_network(batch.images), batch.landmarks, batch.visible
     side = hr.shape[-1]
@@ -60,6 +75,8 @@ def make_batch(batch: FaceBatch, heatmaps: HeatmapConfig, resolution: int) -> Pa
     hr = torch.where(flip[:, None, None, None], hr.flip(3), hr)
     landmarks = torch.where(flip[:, None, None], mirror_landmarks(landmarks, side), landmarks)
     visible = torch.where(flip[:, None], mirror_visible(visible), visible)
-    lr, matrix = make_pair(hr, batch.misalignment)
-    target, kernels = component_heatmaps(landmarks, visible, heatmaps.maps, resolution, heatmaps.std, side)
+    lr, matrix = make_pair(hr, batch.misalignment, fill=fill)
+    target = kernels = None
+    if heatmap_side is not None:
+        target, kernels = component_heatmaps(landmarks, visible, heatmaps.maps, heatmap_side, heatmaps.std, side)
     return Pairs(lr, hr, matrix, target, kernels, landmarks, visible)

@@ -10,11 +10,12 @@ from src.data.batch import HeatmapConfig
 from src.data.pairs import MisalignmentConfig
 
 
-def _as_list(value: Any) -> Any:
+def as_list(value: Any) -> Any:
+    """One word as a list of one: what stands on a command line without brackets."""
     return [value] if isinstance(value, str) else value
 
 
-Stores = Annotated[tuple[str, ...], BeforeValidator(_as_list)]
+Stores = Annotated[tuple[str, ...], BeforeValidator(as_list)]
 """Folders of stores; one alone may go without the list's brackets."""
 
 

@@ -1,32 +1,17 @@
 """Faces of one or more stores with their random draws, in batches: what the loader's workers do."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 from torch.utils.data import Dataset
 
 from src.data.augment import Photometric, PhotometricConfig
+from src.data.batch import FaceBatch
 from src.data.pairs import MisalignmentConfig, draw_misalignment, face_random
 from src.data.sampler import FaceKey
 from src.store.read import FaceStores
-
-
-class FaceBatch(NamedTuple):
-    """A batch of B faces as it leaves the workers: small, 8-bit, nothing rendered yet."""
-
-    images: Tensor
-    """(B, 128, 128, 3) uint8 RGB, upright."""
-    landmarks: Tensor
-    """(B, 68, 2) float32 x, y in pixels."""
-    visible: Tensor
-    """(B, 68) bool."""
-    misalignment: Tensor
-    """(B, 4) float32 of `draw_misalignment`."""
-    mirror: Tensor
-    """(B,) bool: show this face mirrored."""
 
 
 class FaceDataset(Dataset[FaceBatch]):

@@ -5,28 +5,23 @@ import os
 import signal
 import threading
 import time
-from pathlib import Path
 from typing import Any
 
 import torch
 from lightning import LightningDataModule
-from lightning.fabric.utilities.rank_zero import rank_zero_only
 from torch.utils.data import DataLoader, Sampler
 
 from src.data.balance import large_poses
-from src.data.batch import Pairs, make_batch
+from src.data.batch import FaceBatch, Pairs, make_batch
 from src.data.config import DataConfig
-from src.data.dataset import FaceBatch, FaceDataset, keep
+from src.data.dataset import FaceDataset, keep
 from src.data.pairs import VALIDATION_EPOCH, VALIDATION_SEED
 from src.data.sampler import BalancedSampler, EpochSampler, FaceKey, FixedSampler, OverfitSampler
-from src.store.card import CARD
 from src.store.read import FaceStores
 from src.system.errors import UserError
 from src.system.memory import give_back
 
 log = logging.getLogger(__name__)
-
-PATIENCE = 3600  # seconds for another process to draw the faces that a run asks for
 
 
 class FaceData(LightningDataModule):
@@ -34,45 +29,20 @@ class FaceData(LightningDataModule):
 
     Args:
         config: stores, batches, misalignment, heatmaps, augmentation.
-        resolution: R, the side of the heatmaps that the generator estimates.
+        heatmap_side: R, the side of the heatmaps that the generator estimates; None where it estimates none.
         seed: of the order and the draws.
 
     Raises:
         UserError: in `setup`: a store that is missing or broken, an empty data set, a batch larger than it.
     """
 
-    def __init__(self, config: DataConfig, resolution: int, seed: int) -> None:
+    def __init__(self, config: DataConfig, heatmap_side: int | None, seed: int) -> None:
         super().__init__()
-        self.config, self.resolution, self.seed = config, resolution, seed
+        self.config, self.heatmap_side, self.seed = config, heatmap_side, seed
         self.train_faces: FaceDataset | None = None
         self.val_faces: FaceDataset | None = None
         self.position: tuple[int, int] | None = None
         self.arrived: float | None = None  # when the loader gave the newest batch, by time.perf_counter
-        self.prepared = False
-
-    def prepare_data(self) -> None:
-        """Draw the synthetic faces that are asked for and not there yet: one process does, the others wait."""
-        synthetic = self.config.synthetic
-        if synthetic is None or self.prepared:
-            return
-        self.prepared = True
-        asked = [Path(path) for path in (*self.config.train, *self.config.val)]
-        asked = [path for path in asked if Path(synthetic.out) in path.parents]
-        if asked and getattr(rank_zero_only, "rank", 0) != 0:
-            _wait_for(asked)
-        elif asked:
-            from src.preparation.config import PrepareConfig
-            from src.preparation.run import run_preparation
-            from src.source.config import SyntheticSource
-
-            source = SyntheticSource(name="synthetic", train=synthetic.train, val=synthetic.val, seed=synthetic.seed)
-            try:
-                run_preparation(PrepareConfig(source=source, out=synthetic.out), log.info)
-            except UserError as error:
-                raise UserError(
-                    f"data.synthetic: {error}. From a training: data.synthetic.out=ANOTHER_FOLDER, "
-                    f"or delete {synthetic.out}"
-                ) from None
 
     def setup(self, stage: str) -> None:
         """Open the stores."""
@@ -142,7 +112,7 @@ class FaceData(LightningDataModule):
 
     def on_after_batch_transfer(self, batch: FaceBatch, dataloader_idx: int) -> Pairs:
         """Pairs and heatmaps, on the device that trains."""
-        return make_batch(batch, self.config.heatmaps, self.resolution)
+        return make_batch(batch, self.config.heatmaps, self.heatmap_side, self.config.misalignment.fill)
 
     def _place(self) -> tuple[int, int]:
         return (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
@@ -225,19 +195,6 @@ def leave_signals() -> None:
         os._exit(0)
 
     threading.Thread(target=wait, daemon=True).start()
-
-
-def _wait_for(stores: list[Path]) -> None:
-    """Until another process has published these stores; a store is there whole or not at all."""
-    since = time.monotonic()
-    for path in stores:
-        while not (path / CARD).exists():
-            if time.monotonic() - since > PATIENCE:
-                raise UserError(
-                    f"{path} is not there after an hour of waiting for process 0 to draw it: make data-synthetic "
-                    "first, on every machine where they share no disk"
-                )
-            time.sleep(0.2)
 
 
 def _open(paths: tuple[str, ...], key: str) -> FaceStores:

@@ -1,18 +1,22 @@
 """LR/HR pairs: the known misalignment of the LR branch and the degradation to 16x16, as functions on batches."""
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
 from src.image.pixels import downsample
+from src.image.sides import LR_SIDE
 from src.image.warp import invert, similarity_matrix, warp
 
 VALIDATION_SEED: Final = 0
 VALIDATION_EPOCH: Final = -1
 """Seed and epoch of draws that never change: validation and test faces keep their misalignment for ever."""
+
+
+Fill = Literal["black", "border"]
 
 
 @dataclass(frozen=True)
@@ -26,12 +30,14 @@ class MisalignmentConfig:
     scale_max: float = 1.0
     shift: float = 0.05
     """Share of the side, uniform in [-shift, shift] for x and y."""
+    fill: Fill = "black"
+    """What the corners hold that the misalignment empties: black, as published; border: the picture's border pixels."""
 
     def __post_init__(self) -> None:
         if not 0 < self.scale_min <= self.scale_max:
-            raise ValueError("misalignment.scale_min must be above 0 and at most scale_max")
+            raise ValueError("scale_min must be above 0 and at most scale_max")
         if not (0 <= self.rotation <= 180 and 0 <= self.shift < 0.5):
-            raise ValueError("misalignment.rotation must be 0-180 degrees and misalignment.shift 0-0.5 of the side")
+            raise ValueError("rotation must be 0-180 degrees and shift 0-0.5 of the side")
 
 
 def draw_misalignment(config: MisalignmentConfig, random: np.random.Generator) -> NDArray[np.float32]:
@@ -48,21 +54,22 @@ def face_random(seed: int, epoch: int, row: int) -> np.random.Generator:
     return np.random.default_rng([seed, epoch - VALIDATION_EPOCH, row])
 
 
-def misalign(hr: Tensor, matrix: Tensor) -> Tensor:
-    """The unaligned face at full resolution, its empty corners black.
+def misalign(hr: Tensor, matrix: Tensor, fill: Fill = "black") -> Tensor:
+    """The unaligned face at full resolution.
 
     Args:
         hr: (B, 3, H, W) upright, in [-1, 1].
         matrix: (B, 2, 3) where each upright point goes, normalised coordinates.
+        fill: what the empty corners hold.
 
     Returns:
         (B, 3, H, W) in [-1, 1].
     """
     # Outside the image the sampler reads 0, so the values are shifted to make 0 black.
-    return warp(hr + 1, invert(matrix)) - 1
+    return warp(hr + 1, invert(matrix), outside="zeros" if fill == "black" else "border") - 1
 
 
-def make_pair(hr: Tensor, misalignment: Tensor, lr_side: int = 16) -> tuple[Tensor, Tensor]:
+def make_pair(hr: Tensor, misalignment: Tensor, lr_side: int = LR_SIDE, fill: Fill = "black") -> tuple[Tensor, Tensor]:
     """The LR input of every upright HR face, and the label of the STN.
 
     Rotation, scale and shift act at full resolution on the LR branch only; then anti-aliased bicubic, 8-bit rounding.
@@ -71,9 +78,10 @@ def make_pair(hr: Tensor, misalignment: Tensor, lr_side: int = 16) -> tuple[Tens
         hr: (B, 3, H, W) in [-1, 1].
         misalignment: (B, 4) of `draw_misalignment`.
         lr_side: side of the LR image in pixels.
+        fill: what the empty corners hold.
 
     Returns:
         LR (B, 3, lr_side, lr_side) in [-1, 1], and the true 2x3 matrices (B, 2, 3): upright output to LR coordinates.
     """
     matrix = similarity_matrix(*misalignment.float().unbind(1))
-    return downsample(misalign(hr, matrix), lr_side), matrix
+    return downsample(misalign(hr, matrix, fill), lr_side), matrix

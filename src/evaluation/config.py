@@ -1,10 +1,17 @@
 """What is measured, on what, and where the report goes; the schema of `conf/evaluate.yaml`."""
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
+from typing import Annotated, Literal
 
-from src.data.config import Stores
+from pydantic import BeforeValidator
+
+from src.data.config import Stores, as_list
+from src.data.pairs import VALIDATION_SEED, MisalignmentConfig
+from src.method.load import WORDS
 from src.model.checkpoint import Weights
+
+Methods = Annotated[tuple[str, ...], BeforeValidator(as_list)]
+"""Methods by name or file; one alone may go without the list's brackets."""
 
 
 @dataclass(frozen=True)
@@ -16,14 +23,32 @@ class EvaluateData:
 
 
 @dataclass(frozen=True)
+class ProtocolConfig(MisalignmentConfig):
+    """How the LR inputs are made of the HR faces: the same for all methods, whatever they were trained with."""
+
+    name: str = "published"
+    """What the report calls it."""
+    seed: int = VALIDATION_SEED
+    """Of the draws, 0 or more; a face's misalignment depends on this and on its row in its store alone."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 <= self.seed < 2**32:
+            raise ValueError(f"seed must be 0 or more and below 2^32, not {self.seed}")
+
+
+@dataclass(frozen=True)
 class EvaluateConfig:
     """What `conf/evaluate.yaml` composes to."""
 
-    checkpoint: str
-    """A checkpoint that src.train wrote."""
     data: EvaluateData
+    checkpoint: str | None = None
+    """A checkpoint that src.train wrote: short for method=[bicubic,bicubic_aligned,FILE]."""
+    method: Methods = ()
+    """Methods to compare on the same inputs."""
+    protocol: ProtocolConfig = field(default_factory=ProtocolConfig)
     out: str | None = None
-    """Folder of the report; null: NAME_evaluation beside the checkpoint NAME.ckpt."""
+    """Folder of the report; null: NAME_evaluation beside the only checkpoint NAME.ckpt."""
     batch_size: int = 32
     """Faces at a time, 1 or more; the numbers do not depend on it."""
     weights: Weights = "auto"
@@ -42,3 +67,14 @@ class EvaluateConfig:
             raise ValueError(f"faces must be 1 or more, or null for all, not {self.faces}")
         if not 1 <= self.grid_faces <= 64:
             raise ValueError(f"grid_faces must be 1-64, not {self.grid_faces}")
+        if (self.checkpoint is None) == (not self.method):
+            given = "both" if self.method else "neither"
+            raise ValueError(
+                f"give checkpoint=FILE or method='[FILE,bicubic,...]', not {given}: checkpoint=FILE is short for "
+                "method='[bicubic,bicubic_aligned,FILE]'"
+            )
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """What is compared, by name or file."""
+        return self.method or (*WORDS, str(self.checkpoint))

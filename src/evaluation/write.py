@@ -10,10 +10,11 @@ from src.evaluation.run import Evaluation
 from src.report.scores import faces_csv
 from src.report.table import metrics_json, report_md
 from src.system.errors import UserError
+from src.system.files import replacing
 
 
 def write_results(out: Path, evaluation: Evaluation) -> list[Path]:
-    """Write the four files, each to a temporary name first; all or none of them change.
+    """Write the files of the report; all or none of them change.
 
     Raises:
         UserError: the folder cannot be written, or the disk is full.
@@ -27,18 +28,15 @@ def write_results(out: Path, evaluation: Evaluation) -> list[Path]:
         png = BytesIO()
         Image.fromarray(evaluation.grid).save(png, "PNG")
         files["grid.png"] = png.getvalue()
-    partial = {out / name: out / f".{name}.partial" for name in files}
+    paths = [out / name for name in files]
     try:
         out.mkdir(parents=True, exist_ok=True)
-        for path, temporary in partial.items():
-            temporary.write_bytes(files[path.name])
-        for path, temporary in partial.items():
-            os.replace(temporary, path)  # noqa: PTH105 - the atomic rename is the point
+        with replacing(*paths) as hidden:
+            for path, content in zip(hidden, files.values(), strict=True):
+                path.write_bytes(content)
     except OSError as error:
-        for temporary in partial.values():
-            temporary.unlink(missing_ok=True)
         raise UserError(f"{out} cannot be written: {error.strerror or error}; choose another out=") from None
-    return list(partial)
+    return paths
 
 
 def check_out(out: Path) -> None:

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from src.face.points import COMPONENTS, POINTS
+from src.image.sides import SIDE
 
 
 @functools.cache
@@ -19,7 +20,7 @@ def membership(maps: int, device: torch.device) -> Tensor:
 
 
 def component_heatmaps(
-    landmarks: Tensor, visible: Tensor, maps: int, side: int, std: float, image_side: int = 128
+    landmarks: Tensor, visible: Tensor, maps: int, side: int, std: float, image_side: int = SIDE
 ) -> tuple[Tensor, Tensor]:
     """The target of Eq. 7.5: one isotropic Gaussian kernel a visible landmark, peak 1, merged by maximum.
 

@@ -39,8 +39,8 @@ def angle_of(matrix: Tensor) -> Tensor:
     return torch.atan2(matrix[..., 1, 0], matrix[..., 0, 0])
 
 
-def warp(images: Tensor, matrix: Tensor, mode: str = "bilinear") -> Tensor:
-    """Sample images through matrices that map output to input coordinates; what lies outside is 0.
+def warp(images: Tensor, matrix: Tensor, mode: str = "bilinear", outside: str = "zeros") -> Tensor:
+    """Sample images through matrices that map output to input coordinates.
 
     The grid and the sampling are computed in float32 whatever the images' type: bfloat16 has 8 bits of mantissa,
     too few for coordinates of 128 pixels.
@@ -49,13 +49,14 @@ def warp(images: Tensor, matrix: Tensor, mode: str = "bilinear") -> Tensor:
         images: (B, C, H, W).
         matrix: (B, 2, 3).
         mode: "bilinear" or "bicubic".
+        outside: what lies beyond the images: "zeros", or "border" for their border pixels.
 
     Returns:
         (B, C, H, W) in the type of `images`.
     """
     with torch.autocast(images.device.type, enabled=False):
         grid = F.affine_grid(matrix.float(), list(images.shape), align_corners=False)
-        return F.grid_sample(images.float(), grid, mode, "zeros", align_corners=False).to(images.dtype)
+        return F.grid_sample(images.float(), grid, mode, outside, align_corners=False).to(images.dtype)
 
 
 def align(images: Tensor, matrix: Tensor) -> Tensor:

@@ -38,7 +38,7 @@ from src.landmarks.landmarker import Landmarks, Query
 from src.landmarks.load import load_into
 from src.landmarks.weights import URLS, library_file, library_weights
 from src.store.card import Settings
-from src.system.errors import UserError
+from src.system.devices import pick_device
 
 # The library's numbers.
 STACKS: Final = 4
@@ -70,7 +70,7 @@ class FaceAlignmentLandmarker:
             UserError: no such device; a file is missing, damaged or ambiguous.
         """
         self.config = config
-        self.device = _device(config.device)
+        self.device = pick_device(config.device, "landmarks.device=")
         self.precision = _precision(config.precision, self.device)
         self.batch = config.batch or (32 if self.device.type == "cuda" else 4)
         kinds = ("2DFAN4",) if config.type == "2d" else ("3DFAN4", "depth")
@@ -259,13 +259,6 @@ def _untuned_cudnn() -> Iterator[None]:
         yield
     finally:
         cudnn.benchmark, cudnn.deterministic = before
-
-
-def _device(wanted: str) -> torch.device:
-    there = torch.cuda.is_available()
-    if wanted == "cuda" and not there:
-        raise UserError("landmarks.device=cuda, but torch sees no GPU: set landmarks.device=cpu or auto")
-    return torch.device("cuda" if there and wanted != "cpu" else "cpu")
 
 
 def _precision(wanted: str, device: torch.device) -> str:

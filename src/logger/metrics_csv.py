@@ -1,7 +1,6 @@
 """`metrics.csv`: every logged number of a run, a row a step, whatever other logger there is."""
 
 import csv
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from lightning.pytorch.loggers import Logger
 from lightning.pytorch.utilities import rank_zero_only
 
 from src.system.errors import UserError
+from src.system.files import replacing
 
 FILE = "metrics.csv"
 INDEX = ("iterations", "step", "epoch")
@@ -104,13 +104,10 @@ class MetricsCsv(Logger):
         self._rewrite(rows, [*INDEX, *columns])
 
     def _rewrite(self, rows: list[dict[str, str]], columns: list[str]) -> None:
-        # To a temporary name first: a kill leaves the old file or the new one.
-        temporary = self.path.with_suffix(".tmp")
-        with temporary.open("w", newline="") as file:
+        with replacing(self.path) as (hidden,), hidden.open("w", newline="") as file:
             writer = csv.DictWriter(file, columns)
             writer.writeheader()
             writer.writerows(rows)
-        os.replace(temporary, self.path)  # noqa: PTH105 - the atomic rename is the point
         self._columns = columns
 
 

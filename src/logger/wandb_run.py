@@ -18,6 +18,7 @@ from lightning.pytorch.utilities import rank_zero_only
 from numpy.typing import NDArray
 
 from src.logger.config import FINISH_SECONDS, WandbLoggerConfig
+from src.system.processes import first_process
 from src.system.revision import revision
 
 log = logging.getLogger(__name__)
@@ -49,7 +50,7 @@ class WandbRun(WandbLogger):
     """
 
     def __init__(self, config: WandbLoggerConfig, run_dir: str, run_config: dict[str, Any]) -> None:
-        run = start_run(config, run_dir, run_config) if getattr(rank_zero_only, "rank", 0) == 0 else None
+        run = start_run(config, run_dir, run_config) if first_process() else None
         super().__init__(save_dir=run_dir, project=config.project, experiment=run)
 
     @rank_zero_only

@@ -2,6 +2,7 @@
 
 from torch import Tensor, nn
 
+from src.data.batch import Pairs
 from src.loss.backbone import Backbone
 from src.loss.config import AdversarialLossConfig, LossConfig
 from src.loss.terms import (
@@ -39,10 +40,7 @@ class Objective(nn.Module):
     def forward(
         self,
         output: Upscaled,
-        hr: Tensor,
-        heatmaps: Tensor,
-        kernels: Tensor,
-        matrix: Tensor,
+        pairs: Pairs,
         fake_logits: Tensor | None,
         epoch: int = 0,
     ) -> tuple[Tensor, dict[str, Tensor]]:
@@ -50,10 +48,7 @@ class Objective(nn.Module):
 
         Args:
             output: of the generator.
-            hr: (B, 3, 128, 128) in [-1, 1].
-            heatmaps: (B, M, R, R) the target of Eq. 7.5.
-            kernels: (B, M) visible kernels.
-            matrix: (B, 2, 3) the true transform.
+            pairs: the batch that it is of.
             fake_logits: (B,) D's logits of the output; None leaves the adversarial term out.
             epoch: for the adversarial weight's decay.
 
@@ -61,22 +56,25 @@ class Objective(nn.Module):
             LT, a scalar, and the terms by name, scalars.
         """
         config = self.config
-        terms, weights = {"pixel": pixel_loss(output.image, hr)}, {"pixel": config.pixel}
+        terms, weights = {"pixel": pixel_loss(output.image, pairs.hr)}, {"pixel": config.pixel}
         if self.backbone is not None:
-            terms["feature"] = feature_loss(self.backbone(output.image), self.backbone(hr), config.feature.relative)
+            features = self.backbone(output.image), self.backbone(pairs.hr)
+            terms["feature"] = feature_loss(*features, config.feature.relative)
             weights["feature"] = config.feature.weight
         if fake_logits is not None and config.adversarial.weight > 0:
             terms["adversarial"] = adversarial_loss(fake_logits)
             weights["adversarial"] = adversarial_weight(config.adversarial, epoch)
         if output.heatmaps and config.structure.weight > 0:
+            assert pairs.heatmaps is not None
+            assert pairs.kernels is not None
             terms["structure"] = (
-                structure_loss(output.heatmaps, heatmaps, kernels)
+                structure_loss(output.heatmaps, pairs.heatmaps, pairs.kernels)
                 if config.structure.normalise == "kernels"
-                else structure_loss_mean(output.heatmaps, heatmaps)
+                else structure_loss_mean(output.heatmaps, pairs.heatmaps)
             )
             weights["structure"] = config.structure.weight
         if output.matrix is not None and config.alignment > 0:
-            terms["alignment"] = alignment_loss(output.matrix, matrix)
+            terms["alignment"] = alignment_loss(output.matrix, pairs.matrix)
             weights["alignment"] = config.alignment
-        total = sum((weights[name] * term for name, term in terms.items()), hr.new_zeros(()))
+        total = sum((weights[name] * term for name, term in terms.items()), pairs.hr.new_zeros(()))
         return total, terms

@@ -1,4 +1,4 @@
-"""How well estimated heatmaps and transforms fit: distances in pixels of the HR image, angles in degrees.
+"""How well estimated heatmaps fit: distances in pixels of the HR image.
 
 A component without a visible landmark has no true place: its error is NaN, and means leave it out.
 """
@@ -8,8 +8,10 @@ from typing import Final
 import torch
 from torch import Tensor
 
+from src.face.heatmaps import component_heatmaps
 from src.face.points import COMPONENTS
-from src.image.warp import angle_of
+from src.image.sides import SIDE
+from src.metric.metric import Judged, Metric
 
 FLOOR: Final = 1e-4  # of the peak: the lowest value that the sub-pixel fit looks at
 ROUND: Final = 0.7  # the flatter of a lone kernel's two curvatures is at least so much of the sharper one
@@ -49,14 +51,13 @@ def peaks(heatmaps: Tensor) -> Tensor:
     return torch.stack([x, y], -1) + shift
 
 
-def peak_error(heatmaps: Tensor, landmarks: Tensor, visible: Tensor, maps: int, image_side: int = 128) -> Tensor:
+def peak_error(heatmaps: Tensor, landmarks: Tensor, visible: Tensor, image_side: int = SIDE) -> Tensor:
     """Distance from each map's peak to the nearest visible landmark of its component.
 
     Args:
-        heatmaps: (B, M, R, R), estimated.
+        heatmaps: (B, M, R, R), estimated; M is one of the component schemes 4, 5 or 68.
         landmarks: (B, 68, 2) x, y in pixels of the upright HR image, pixel centres at integers.
         visible: (B, 68) bool.
-        maps: M, one of the component schemes 4, 5 or 68.
         image_side: the HR image's side in pixels.
 
     Returns:
@@ -64,7 +65,7 @@ def peak_error(heatmaps: Tensor, landmarks: Tensor, visible: Tensor, maps: int, 
     """
     places = _to_image(peaks(heatmaps), heatmaps.shape[-1], image_side)  # (B, M, 2)
     errors = []
-    for place, points in zip(places.unbind(1), COMPONENTS[maps].values(), strict=True):
+    for place, points in zip(places.unbind(1), COMPONENTS[heatmaps.shape[1]].values(), strict=True):
         members = list(points)
         distance = (landmarks[:, members].float() - place[:, None]).norm(dim=-1)  # (B, points)
         nearest = distance.masked_fill(~visible[:, members], float("inf")).amin(1)
@@ -72,7 +73,7 @@ def peak_error(heatmaps: Tensor, landmarks: Tensor, visible: Tensor, maps: int, 
     return torch.stack(errors, 1)
 
 
-def centroid_error(heatmaps: Tensor, target: Tensor, image_side: int = 128) -> Tensor:
+def centroid_error(heatmaps: Tensor, target: Tensor, image_side: int = SIDE) -> Tensor:
     """Distance between the centres of mass of estimated and true maps; negative estimates count as 0.
 
     Args:
@@ -88,12 +89,6 @@ def centroid_error(heatmaps: Tensor, target: Tensor, image_side: int = 128) -> T
     return distance.masked_fill(target.flatten(2).amax(-1) <= 0, float("nan"))
 
 
-def angle_error(matrix: Tensor, true_matrix: Tensor) -> Tensor:
-    """How far the estimated rotation angle is from the true one, degrees in [0, 180]: (B, 2, 3) twice -> (B,)."""
-    difference = torch.rad2deg(angle_of(matrix.detach().float()) - angle_of(true_matrix.float()))
-    return ((difference + 180) % 360 - 180).abs()
-
-
 def _to_image(places: Tensor, side: int, image_side: int) -> Tensor:
     """Pixels of a map to pixels of the image; both have their centres at integers."""
     return (places + 0.5) * (image_side / side) - 0.5
@@ -107,3 +102,50 @@ def _centroids(heatmaps: Tensor) -> Tensor:
     x, y = (mass.sum(2) * grid).sum(-1) / total, (mass.sum(3) * grid).sum(-1) / total
     middle = (mass.shape[-1] - 1) / 2
     return torch.stack([x, y], -1).where(total[..., None] > 0, torch.full_like(x, middle)[..., None])
+
+
+def _peak_error(judged: Judged) -> Tensor | None:
+    if not judged.output.heatmaps:
+        return None
+    pairs = judged.pairs
+    return peak_error(judged.output.heatmaps[-1], pairs.landmarks, pairs.visible, pairs.hr.shape[-1])
+
+
+def _centroid_error(judged: Judged) -> Tensor | None:
+    if not judged.output.heatmaps:
+        return None
+    pairs, maps = judged.pairs, judged.output.heatmaps[-1]
+    side = pairs.hr.shape[-1]
+    target, _ = component_heatmaps(
+        pairs.landmarks, pairs.visible, maps.shape[1], maps.shape[-1], judged.kernel_std, side
+    )
+    return centroid_error(maps, target, side)
+
+
+METRICS: Final = (
+    Metric(
+        "heatmap_peak_px",
+        "heatmap peak error",
+        "px",
+        2,
+        "Heatmap peak error: from the highest point of the last stack's map (sub-pixel) to the nearest visible "
+        "landmark of the component, in pixels of the 128x128 image. A face that hides a component is left out of its "
+        "mean.",
+        _peak_error,
+        by_component=True,
+        higher_is_better=False,
+        in_validation=True,
+        place=60,
+    ),
+    Metric(
+        "heatmap_centroid_px",
+        "heatmap centroid error",
+        "px",
+        2,
+        "Heatmap centroid error: between the centres of mass of the last stack's map and of its target, likewise.",
+        _centroid_error,
+        by_component=True,
+        higher_is_better=False,
+        place=61,
+    ),
+)

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from src.image.pixels import quantise
+from src.metric.metric import Judged, Metric
 
 PSNR_CAP: Final = 100.0
 """dB. Identical images have no finite PSNR and would make a mean infinite. Our choice: 100, above the 95.1 dB of
@@ -105,3 +106,36 @@ def _windows(side: int, device: torch.device) -> Tensor:
     return band.scatter_(
         1, starts + torch.arange(WINDOW, device=device), (weights / weights.sum()).expand(len(band), -1)
     )
+
+
+def _image_scores(judged: Judged) -> dict[str, Tensor]:
+    return image_metrics(judged.output.image, judged.pairs.hr)
+
+
+def _of_image(key: str, title: str, unit: str, decimals: int, protocol: str, place: int) -> Metric:
+    return Metric(
+        key,
+        title,
+        unit,
+        decimals,
+        protocol,
+        lambda judged: judged.once(_image_scores)[key],
+        in_validation=True,
+        place=place,
+    )
+
+
+_FILES = "Every image is clamped and rounded to 8 bits, then compared over its whole 128x128 pixels, no border cropped."
+_PSNR = f"PSNR: data range 1, over the three channels of RGB; capped at {PSNR_CAP:g} dB (identical images)."
+_SSIM = (
+    "SSIM: Wang et al. 2004, Gaussian window 11x11, standard deviation 1.5, K1 0.01, K2 0.03, whole windows only; "
+    "RGB is the mean of the three channels."
+)
+_LUMA = "Y: BT.601 in studio range (16-235), as MATLAB's rgb2ycbcr, not rounded."
+
+METRICS: Final = (
+    _of_image("psnr_rgb", "PSNR RGB", "dB", 2, f"{_FILES} {_PSNR}", 0),
+    _of_image("ssim_rgb", "SSIM RGB", "", 4, _SSIM, 1),
+    _of_image("psnr_y", "PSNR Y", "dB", 2, _LUMA, 2),
+    _of_image("ssim_y", "SSIM Y", "", 4, "SSIM Y: that of the Y channel alone.", 3),
+)

@@ -14,7 +14,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from src.model.build import GeneratorConfig, build_generator, generator_config
+from src.model.config import GeneratorConfig, generator_config
 from src.system.errors import UserError
 
 GENERATOR = "generator."  # prefix of the generator's tensors in `state_dict`
@@ -135,7 +135,7 @@ def _built(path: Path, values: Mapping[str, Any]) -> tuple[GeneratorConfig, nn.M
     try:
         config = generator_config(values)
         with torch.device("meta"):  # the weights come from the file: none are drawn, no random number is used up
-            return config, build_generator(config)
+            return config, config.build()
     except UserError as error:
         raise UserError(f"{path}: {error}") from None
     except Exception as error:  # values of the wrong kind surface in the layers' constructors

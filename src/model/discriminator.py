@@ -22,6 +22,10 @@ class DiscriminatorConfig:
         if not (0 <= self.spatial_dropout < 1 and 0 <= self.dropout < 1):
             raise ValueError("spatial_dropout and dropout must be in [0, 1)")
 
+    def build(self) -> "Discriminator":
+        """The network."""
+        return Discriminator(self)
+
 
 class Discriminator(nn.Module):
     """Four stages of conv k5, max-pool 2, ReLU, spatial dropout; then FC, ReLU, dropout, FC 1."""

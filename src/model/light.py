@@ -18,6 +18,7 @@ from src.image.warp import warp
 from src.model.hourglass import HeatmapEstimation, HEBConfig
 from src.model.layers import Residual, conv_bn_relu
 from src.model.output import Upscaled
+from src.model.parameters import groups_without
 from src.model.recompute import recompute
 from src.model.stn import SpatialTransformer
 
@@ -44,6 +45,30 @@ class LightConfig:
     def __post_init__(self) -> None:
         if self.heb.enabled and self.heb.resolution != 32:
             raise ValueError("model.generator.heb.resolution must be 32 in the light generator: its features are 32x32")
+
+    @property
+    def title(self) -> str:
+        """Its words in tables."""
+        return "MTUN-light"
+
+    @property
+    def heatmap_side(self) -> int | None:
+        """R, or None without the heatmap branch."""
+        return self.heb.resolution if self.heb.enabled else None
+
+    @property
+    def aligns(self) -> bool:
+        """Whether there is an STN."""
+        return self.localisation != "none"
+
+    def build(self) -> "LightMTUN":
+        """The network."""
+        return LightMTUN(self)
+
+    def parameter_groups(self, generator: nn.Module) -> list[list[nn.Parameter]]:
+        """The weights outside the STN, then those of the STN."""
+        assert isinstance(generator, LightMTUN)
+        return groups_without(generator, generator.stn)
 
 
 class LightMTUN(nn.Module):

@@ -16,6 +16,7 @@ from src.image.warp import warp
 from src.model.hourglass import HeatmapEstimation, HEBConfig
 from src.model.layers import Residual, Upsample, conv_bn_relu, down_bn_lrelu, up_bn_relu
 from src.model.output import Upscaled
+from src.model.parameters import groups_without
 from src.model.recompute import recompute
 from src.model.stn import Localisation, SpatialTransformer
 
@@ -45,7 +46,31 @@ class MTUNConfig:
     skip: bool = True
     """False: the tail sees the fused path alone (ablation)."""
     residual: Literal["source", "published"] = "source"
-    """Width inside the one block that narrows (tail, 64 > 32): its inputs (source) or its outputs (published)."""
+    """Width inside the one block that narrows (tail, 64 to 32): its inputs (source) or its outputs (published)."""
+
+    @property
+    def title(self) -> str:
+        """Its words in tables."""
+        return "MTUN"
+
+    @property
+    def heatmap_side(self) -> int | None:
+        """R, or None without the heatmap branch."""
+        return self.heb.resolution if self.heb.enabled else None
+
+    @property
+    def aligns(self) -> bool:
+        """Whether there is an STN."""
+        return self.localisation != "none"
+
+    def build(self) -> "MTUN":
+        """The network."""
+        return MTUN(self)
+
+    def parameter_groups(self, generator: nn.Module) -> list[list[nn.Parameter]]:
+        """The weights outside the STN, then those of the STN."""
+        assert isinstance(generator, MTUN)
+        return groups_without(generator, generator.stn)
 
 
 class Autoencoder(nn.Module):

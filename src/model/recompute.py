@@ -47,3 +47,10 @@ def statistics_left_alone(network: nn.Module) -> Iterator[None]:
     finally:
         for norm, buffers in zip(norms, kept, strict=True):
             norm._buffers.update(buffers)
+
+
+def checkpoint_activations(network: nn.Module, on: bool = True) -> None:
+    """Let every part of a network that can, those with that attribute, keep less for its backward pass."""
+    for module in network.modules():
+        if hasattr(module, "checkpoint_activations"):
+            vars(module)["checkpoint_activations"] = on

@@ -23,6 +23,7 @@ from src.store.face import Face, FaceRow
 from src.store.manifest import read_reasons, read_rows, write_header, write_reasons, write_row
 from src.store.write import clear_leftovers, leftovers
 from src.system.errors import BadFace, UserError
+from src.system.files import replacing, sync
 
 PART = 4 * CHUNK  # jobs; whatever the number of workers and shards, so that these change no byte
 SETTINGS, LOCK = "settings.json", "lock"
@@ -112,15 +113,10 @@ class Parts:
             for name, (dtype, shape) in ARRAYS.items()
         }
         path = self._path(part)
-        temporary = path.with_name(f".{path.name}.{os.getpid()}")
-        try:
-            with temporary.open("wb") as file:
+        with replacing(path, own_name=True) as (hidden,):
+            with hidden.open("wb") as file:
                 np.savez(file, rows=_text(rows), reasons=_text(reasons), **arrays)  # type: ignore[arg-type]
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.rename(path)
-        finally:
-            temporary.unlink(missing_ok=True)
+            sync(hidden)
 
     def read(self, part: int) -> tuple[list[Face], list[BadFace]]:
         """A part's faces and rejects; DamagedPart, and the part is gone, where its checksums don't hold."""
@@ -211,9 +207,8 @@ class Parts:
             for stale in self.folder.glob("*.npz"):
                 stale.unlink()
         if begun != self.settings:
-            temporary = path.with_name(f".{path.name}.{os.getpid()}")
-            temporary.write_text(json.dumps(self.settings, indent=2, sort_keys=True), encoding="utf-8")
-            temporary.rename(path)
+            with replacing(path, own_name=True) as (hidden,):
+                hidden.write_text(json.dumps(self.settings, indent=2, sort_keys=True), encoding="utf-8")
 
     def _release(self) -> None:
         for handle in self._locks:

@@ -22,6 +22,7 @@ from src.store.manifest import read_rejected, write_rejected
 from src.store.read import SPLITS, FaceStore
 from src.store.write import StoreWriter, disk_errors, full_disk
 from src.system.errors import BadFace, UserError
+from src.system.files import replacing
 from src.system.progress import FaceProgress
 
 REJECTED, CONTACT = "rejected.csv", "contact.png"
@@ -285,9 +286,8 @@ def _list_rejected(out: Path, plans: Sequence[_Plan]) -> list[tuple[str, BadFace
         return read_rejected(out / REJECTED)
     splits = [name for name in SPLITS if (out / name / CARD).exists()]
     rejected = [entry for name in splits for entry in read_rejected(out / name / REJECTED)]
-    temporary = out / f".{REJECTED}.new"  # one name: what a kill leaves is taken up by the next run
-    write_rejected(temporary, rejected)
-    temporary.replace(out / REJECTED)
+    with replacing(out / REJECTED) as (hidden,):
+        write_rejected(hidden, rejected)
     made = {plan.split.name for plan in plans}
     return [(split, bad) for split, bad in rejected if split in made]
 

@@ -1,17 +1,18 @@
 """The curves of a run as one picture, from its `metrics.csv`."""
 
 import csv
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from src.system.files import replacing
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-POINTS: Final = 400
+CURVE_POINTS: Final = 400
 """A curve of more points is drawn by the means of so many stretches."""
 
 
@@ -64,7 +65,7 @@ def read_curves(path: Path) -> dict[str, Curve]:
     return {name: (np.array(xs), np.array(ys)) for name, (xs, ys) in values.items() if xs}
 
 
-def thinned(curve: Curve, points: int = POINTS) -> Curve:
+def thinned(curve: Curve, points: int = CURVE_POINTS) -> Curve:
     """The curve by the means of at most so many stretches; as it is where it has no more points."""
     xs, ys = curve
     if len(xs) <= points:
@@ -111,10 +112,9 @@ def draw_curves(metrics: Path, out: Path) -> None:
     )
     for place, (group, curves) in enumerate(plots.items(), 1):
         _plot(figure.add_subplot(rows, columns, place), group, curves)
-    temporary = out.with_suffix(".tmp")
     FigureCanvasAgg(figure)
-    figure.savefig(temporary, format="png")
-    os.replace(temporary, out)  # noqa: PTH105 - the atomic rename is the point
+    with replacing(out) as (hidden,):
+        figure.savefig(hidden, format="png")
 
 
 def _plot(axes: "Axes", group: Group, curves: dict[str, Curve]) -> None:

@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 from src.face.points import COMPONENT_COLOURS, COMPONENTS, component_colours
-from src.image.pixels import to_bytes, upsample_bicubic
+from src.image.pixels import to_bytes
 
 GAP: Final = 4
 HEADER: Final = 22
@@ -41,29 +41,28 @@ def overlay(images: Tensor, heatmaps: Tensor) -> Tensor:
 
 
 def face_grid(
-    lr: Tensor, sr: Tensor, hr: Tensor, heatmaps: Tensor | None = None, aligned: Tensor | None = None
+    lr: Tensor, hr: Tensor, images: Mapping[str, Tensor], heatmaps: Mapping[str, Tensor] | None = None
 ) -> NDArray[np.uint8]:
-    """A row a face: LR, bicubic, bicubic aligned (where given), SR, estimated heatmaps (where given), HR.
+    """A row a face: LR, what each method made of it, its estimated heatmaps behind it where it has some, HR.
 
     Args:
-        lr: (B, 3, 16, 16) in [-1, 1], as the network sees it.
-        sr: (B, 3, H, H), about [-1, 1].
+        lr: (B, 3, 16, 16) in [-1, 1], as the methods see it.
         hr: (B, 3, H, H) in [-1, 1].
-        heatmaps: (B, M, R, R) of the last stack.
-        aligned: (B, 3, H, H), the bicubic of the input aligned by the known transform.
+        images: method -> (B, 3, H, H), about [-1, 1].
+        heatmaps: method -> (B, M, R, R) of the last stack, for those that have any.
 
     Returns:
         (height, width, 3) uint8, labelled columns of H-pixel tiles.
     """
-    side = hr.shape[-1]
-    tiles = {"LR input": F.interpolate(lr.float(), (side, side)), "bicubic": upsample_bicubic(lr.float(), side)}
-    if aligned is not None:
-        tiles["bicubic, aligned"] = aligned
-    tiles["SR"] = sr
-    if heatmaps is not None:
-        tiles["heatmaps"] = overlay(sr, heatmaps)
+    side, heatmaps = hr.shape[-1], heatmaps or {}
+    tiles = {"LR input": F.interpolate(lr.float(), (side, side))}
+    for method, image in images.items():
+        tiles[method] = image
+        if method in heatmaps:
+            tiles[f"{method}: heatmaps" if len(heatmaps) > 1 else "heatmaps"] = overlay(image, heatmaps[method])
     tiles["HR"] = hr
-    return labelled(tiles, COMPONENTS[heatmaps.shape[1]] if heatmaps is not None else {})
+    components = {name: None for maps in heatmaps.values() for name in COMPONENTS[maps.shape[1]]}
+    return labelled(tiles, components)
 
 
 def labelled(tiles: Mapping[str, Tensor], components: Mapping[str, object] | None = None) -> NDArray[np.uint8]:
@@ -85,6 +84,8 @@ def labelled(tiles: Mapping[str, Tensor], components: Mapping[str, object] | Non
     draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(FONT_SIZE)
     for column, (label, images) in enumerate(pictures.items()):
         left = GAP + column * step
+        while font.getlength(label) > side and len(label) > 1:
+            label = f"{label.rstrip('…')[:-1]}…"
         draw.text((left + side / 2, HEADER / 2), label, INK, font, anchor="mm")
         for row, image in enumerate(images):
             sheet.paste(Image.fromarray(image), (left, HEADER + row * step))

@@ -3,19 +3,24 @@
 import csv
 import math
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from io import StringIO
-from typing import Final
 
-from src.metric.image import IMAGE_METRICS
+from src.metric.metric import Metric
 
-METHODS: Final = {
-    "bicubic": "bicubic of the unaligned input",
-    "bicubic_aligned": "bicubic of the input aligned by the known transform",
-    "mtun": "MTUN",
-}
-"""The compared methods by key, with the words of the table."""
+
+@dataclass(frozen=True)
+class MethodScores:
+    """What the metrics say of one face by one method; a metric that does not apply to the method is in neither.
+
+    Attributes:
+        whole: metric -> its figure.
+        components: metric by component -> component -> its figure, NaN where the component is hidden.
+    """
+
+    whole: dict[str, float] = field(default_factory=dict)
+    components: dict[str, dict[str, float]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -31,10 +36,7 @@ class FaceScores:
         scale: its scale.
         shift_x_px: its shifts in pixels of the HR image.
         shift_y_px: likewise.
-        images: method -> metric -> value, keys of `METHODS` and `IMAGE_METRICS`.
-        peak_px: component -> `peak_error`; NaN where the component is hidden; empty without heatmaps.
-        centroid_px: component -> `centroid_error`, likewise.
-        angle_error_deg: of the STN; None without one.
+        methods: the scores by the method's name, in the order of the table.
     """
 
     store: str
@@ -45,10 +47,7 @@ class FaceScores:
     scale: float
     shift_x_px: float
     shift_y_px: float
-    images: dict[str, dict[str, float]]
-    peak_px: dict[str, float] = field(default_factory=dict)
-    centroid_px: dict[str, float] = field(default_factory=dict)
-    angle_error_deg: float | None = None
+    methods: dict[str, MethodScores]
 
 
 @dataclass(frozen=True)
@@ -61,32 +60,35 @@ class Mean:
 
 
 @dataclass(frozen=True)
+class MethodMeans:
+    """The means over some faces of one method's scores, as `MethodScores` has them."""
+
+    whole: dict[str, Mean]
+    components: dict[str, dict[str, Mean]]
+
+
+@dataclass(frozen=True)
 class Summary:
     """The means over some faces.
 
     Attributes:
         faces: how many.
-        images: method -> metric -> the mean of the faces' values.
-        peak_px: component -> mean over the faces that show it.
-        centroid_px: likewise.
-        angle_error_deg: None without an STN.
+        methods: the means by the method's name.
     """
 
     faces: int
-    images: dict[str, dict[str, Mean]]
-    peak_px: dict[str, Mean]
-    centroid_px: dict[str, Mean]
-    angle_error_deg: Mean | None
+    methods: dict[str, MethodMeans]
 
-    @property
-    def better_bicubic(self) -> str:
-        """The bicubic row with the higher PSNR on RGB: what the gain is counted from."""
-        rows = [method for method in METHODS if method != "mtun"]
-        return max(rows, key=lambda method: self.images[method]["psnr_rgb"].mean or -math.inf)
+    def best(self, methods: Iterable[str], metric: str = "psnr_rgb") -> str | None:
+        """Which of these methods has the highest mean; None where there is none with a mean."""
+        means = {name: self.mean(name, metric) for name in methods}
+        known = {name: mean for name, mean in means.items() if mean is not None}
+        return max(known, key=lambda name: known[name]) if known else None
 
-    def gain(self, metric: str) -> float:
-        """By how much MTUN's mean is above that of `better_bicubic`."""
-        return (self.images["mtun"][metric].mean or 0) - (self.images[self.better_bicubic][metric].mean or 0)
+    def mean(self, method: str, metric: str) -> float | None:
+        """A method's mean of a metric with one figure a face; None where nothing was measured."""
+        found = self.methods[method].whole.get(metric)
+        return None if found is None else found.mean
 
 
 def mean_of(values: Iterable[float]) -> Mean:
@@ -101,40 +103,47 @@ def summarise(rows: Sequence[FaceScores]) -> Summary:
     """Per-image means over the faces; ValueError for no face."""
     if not rows:
         raise ValueError("no face was evaluated")
-    images = {
-        method: {metric: mean_of(row.images[method][metric] for row in rows) for metric in IMAGE_METRICS}
-        for method in METHODS
-    }
-    peak = {name: mean_of(row.peak_px[name] for row in rows) for name in rows[0].peak_px}
-    centroid = {name: mean_of(row.centroid_px[name] for row in rows) for name in rows[0].centroid_px}
-    angles = [row.angle_error_deg for row in rows if row.angle_error_deg is not None]
-    return Summary(len(rows), images, peak, centroid, mean_of(angles) if angles else None)
+    return Summary(len(rows), {name: _means([row.methods[name] for row in rows]) for name in rows[0].methods})
+
+
+def _means(scores: Sequence[MethodScores]) -> MethodMeans:
+    first = scores[0]
+    return MethodMeans(
+        {key: mean_of(one.whole[key] for one in scores) for key in first.whole},
+        {
+            key: {name: mean_of(one.components[key][name] for one in scores) for name in components}
+            for key, components in first.components.items()
+        },
+    )
+
+
+def columns_of(metrics: Iterable[Metric], rows: Sequence[FaceScores]) -> list[Metric]:
+    """The metrics with one figure a face that any method of these rows has, in their order."""
+    measured = {key for scores in rows[0].methods.values() for key in scores.whole}
+    return [metric for metric in metrics if metric.key in measured]
 
 
 def faces_csv(rows: Sequence[FaceScores]) -> str:
-    """`metrics.csv`: a line a face; a hidden component's cells are empty."""
+    """`metrics.csv`: a line a face, columns METHOD_METRIC and METHOD_METRIC_COMPONENT, a hidden component's empty."""
     text = StringIO()
-    cells = [_cells(row) for row in rows]
+    cells = [dict(_cells(row)) for row in rows]
     writer = csv.DictWriter(text, list(cells[0]) if cells else [], lineterminator="\n")
     writer.writeheader()
     writer.writerows(cells)
     return text.getvalue()
 
 
-def _cells(row: FaceScores) -> dict[str, str | int]:
-    numbers: dict[str, float | None] = {
-        "angle_deg": row.angle_deg,
-        "scale": row.scale,
-        "shift_x_px": row.shift_x_px,
-        "shift_y_px": row.shift_y_px,
-    }
-    for method, metrics in row.images.items():
-        numbers |= {f"{method}_{metric}": value for metric, value in metrics.items()}
-    numbers |= {f"peak_px_{name}": value for name, value in row.peak_px.items()}
-    numbers |= {f"centroid_px_{name}": value for name, value in row.centroid_px.items()}
-    if row.angle_error_deg is not None:
-        numbers["angle_error_deg"] = row.angle_error_deg
-    traced: dict[str, str | int] = {"store": row.store, "row": row.row, "file": row.file, "identity": row.identity}
-    return traced | {
-        name: "" if value is None or math.isnan(value) else f"{value:.6g}" for name, value in numbers.items()
-    }
+def _cells(row: FaceScores) -> Iterator[tuple[str, str | int]]:
+    yield from (("store", row.store), ("row", row.row), ("file", row.file), ("identity", row.identity))
+    for name in ("angle_deg", "scale", "shift_x_px", "shift_y_px"):
+        yield name, _number(getattr(row, name))
+    for method, scores in row.methods.items():
+        for key, value in scores.whole.items():
+            yield f"{method}_{key}", _number(value)
+        for key, components in scores.components.items():
+            for component, value in components.items():
+                yield f"{method}_{key}_{component}", _number(value)
+
+
+def _number(value: float) -> str:
+    return "" if math.isnan(value) else f"{value:.6g}"

@@ -19,6 +19,7 @@ from src.store.card import ARRAYS, MANIFEST, Card, Settings, StoredFile, StoreEr
 from src.store.face import Face
 from src.store.manifest import write_header, write_row
 from src.system.errors import UserError
+from src.system.files import sync
 
 FULL_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
@@ -109,8 +110,8 @@ class StoreWriter:
     def publish(self) -> None:
         """Rename the sealed store into its place."""
         for path in self.folder.iterdir():
-            _sync(path)
-        _sync(self.folder)
+            sync(path)
+        sync(self.folder)
         old = _set_aside(self.final)
         if self.overwrite and self.final.exists():
             shutil.rmtree(old, ignore_errors=True)
@@ -120,7 +121,7 @@ class StoreWriter:
         except OSError:
             recover(self.final)
             raise
-        _sync(self.final.parent)
+        sync(self.final.parent)
         shutil.rmtree(old, ignore_errors=True)
         self._release()
 
@@ -201,11 +202,3 @@ def stored_file(path: Path) -> StoredFile:
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     return StoredFile(path.stat().st_size, digest)
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

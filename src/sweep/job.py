@@ -13,6 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from src.sweep.table import JobRecord, write_record
 from src.system.errors import UserError
+from src.system.processes import first_of_its_launch
 
 # The sweep's folder, from the callback below to the command and its jobs; Hydra tells it to no one else.
 FOLDER = "MTUN_SWEEP_FOLDER"
@@ -105,7 +106,7 @@ def run_as_job(
     # Outside of the except clauses: the exception, and with it every tensor of its frames, is let go.
     record("failed", line)
     print(f"error: job {number}: {line}", file=sys.stderr, flush=True)
-    if sweeper == "basic" and has_table and os.environ.get("SLURM_PROCID", "0") == "0":
+    if sweeper == "basic" and has_table and first_of_its_launch():
         # The job's other processes have to end badly, or the first one waits for them.
         return None  # with hydra.sweeper.max_batch_size it would start no further batch; the record tells enough
     raise JobFailed(line)

@@ -4,7 +4,6 @@ import csv
 import io
 import json
 import math
-import os
 import sys
 from collections import Counter
 from dataclasses import asdict, dataclass
@@ -12,6 +11,8 @@ from pathlib import Path
 from typing import Final, Literal
 
 from src.system.errors import UserError
+from src.system.files import write_whole
+from src.system.processes import first_of_its_launch
 
 RECORD: Final = "job.json"
 SCORE: Final = "val/psnr_rgb"
@@ -21,7 +22,7 @@ COLUMNS: Final = ("job", "overrides", SCORE, "val/ssim_rgb", "iterations", "stat
 
 @dataclass(frozen=True)
 class JobRecord:
-    """What a job of a sweep leaves in its folder as `job.json`; `src/config/job.py` writes it."""
+    """What a job of a sweep leaves in its folder as `job.json`; `src/sweep/job.py` writes it."""
 
     number: int
     """0, 1, ... in the sweep's order."""
@@ -36,11 +37,9 @@ class JobRecord:
 
 def write_record(folder: Path, record: JobRecord) -> None:
     """Write or replace `job.json`; of several processes of a job only the first one does."""
-    if os.environ.get("SLURM_PROCID", "0") != "0":
+    if not first_of_its_launch():
         return
-    temporary = folder / f"{RECORD}.tmp"
-    temporary.write_text(json.dumps(asdict(record), indent=2) + "\n")
-    temporary.replace(folder / RECORD)
+    write_whole(folder / RECORD, json.dumps(asdict(record), indent=2) + "\n")
 
 
 def read_record(path: Path) -> JobRecord:

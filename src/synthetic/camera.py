@@ -1,3 +1,5 @@
+"""The photograph of a drawn head: its out-of-focus background, and linear light developed to 8-bit pixels."""
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray

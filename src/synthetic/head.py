@@ -1,3 +1,5 @@
+"""The head as a surface: its cross-sections, the edge of the jaw, and the mesh of skin over it."""
+
 import math
 
 import numpy as np

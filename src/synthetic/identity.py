@@ -1,3 +1,5 @@
+"""Drawing one random person: the shape of the head, its looks, hair, glasses and light."""
+
 import numpy as np
 
 from src.synthetic.parameters import Colour, Glasses, Hair, Identity, Light, Look, Shape

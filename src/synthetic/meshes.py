@@ -1,3 +1,5 @@
+"""The meshes around the head: ears, neck and shoulders, hair, glasses."""
+
 import math
 
 import numpy as np

@@ -1,3 +1,5 @@
+"""All that describes a drawn person, as named tuples that compiled functions take."""
+
 from typing import Any, NamedTuple, TypeVar, cast
 
 import numpy as np

@@ -1,3 +1,5 @@
+"""Triangles to pixels: a canvas with depth, filled with the nearest surface."""
+
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray

@@ -1,3 +1,5 @@
+"""The relief of the features: how far nose, eyes and mouth stand out from the plain head."""
+
 import math
 
 from numba import njit

@@ -1,3 +1,5 @@
+"""From a seed and an index to a drawn face with its 68 landmarks and their exact visibility."""
+
 from dataclasses import dataclass
 
 import cv2

@@ -1,3 +1,5 @@
+"""Light on the surfaces: diffuse light, gloss, and the sheen of hair."""
+
 import math
 
 import numpy as np

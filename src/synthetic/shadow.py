@@ -1,3 +1,5 @@
+"""Where light does not reach: shadows in folds, and those that the key light casts."""
+
 import math
 
 import cv2

@@ -1,3 +1,5 @@
+"""The 68 landmarks of a drawn head in three dimensions, with the normals of the skin there."""
+
 import math
 
 import numpy as np

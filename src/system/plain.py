@@ -1,6 +1,7 @@
 """Dataclasses to nested dicts and lists and back: what a checkpoint may hold."""
 
 import dataclasses
+import types
 import typing
 from collections.abc import Mapping
 from typing import Any, TypeVar
@@ -21,14 +22,49 @@ def _plain(value: Any) -> Any:
     return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
 
 
+def variants(annotation: Any) -> tuple[type, ...]:
+    """The dataclasses inside an annotation: itself, or the members of a union or of `Annotated[...]`."""
+    if typing.get_origin(annotation) is typing.Annotated:
+        return variants(typing.get_args(annotation)[0])
+    if typing.get_origin(annotation) in (typing.Union, types.UnionType):
+        return tuple(found for member in typing.get_args(annotation) for found in variants(member))
+    return (annotation,) if dataclasses.is_dataclass(annotation) and isinstance(annotation, type) else ()
+
+
+def field_types(schema: type) -> dict[str, Any]:
+    """The annotations of a dataclass's fields, resolved."""
+    hints = typing.get_type_hints(schema, include_extras=True)
+    return {field.name: hints[field.name] for field in dataclasses.fields(schema)}
+
+
+def variant_for(annotation: Any, value: Mapping[str, Any]) -> type | None:
+    """The dataclass that a mapping is meant to be: the only one, or the one whose `name` literal matches."""
+    candidates = variants(annotation)
+    if len(candidates) < 2:
+        return candidates[0] if candidates else None
+    for candidate in candidates:
+        if value.get("name") in typing.get_args(field_types(candidate)["name"]):
+            return candidate
+    return None
+
+
 def from_plain(schema: type[Dataclass], values: Mapping[str, Any]) -> Dataclass:
-    """A dataclass out of nested dicts and lists (lists become tuples); UserError for a key it does not have."""
-    hints = typing.get_type_hints(schema)
+    """A dataclass out of nested dicts and lists (lists become tuples).
+
+    A field whose type is a union of dataclasses becomes the one that the values' `name` asks for.
+
+    Raises:
+        UserError: a key that the dataclass does not have, or a `name` that none of a union has.
+    """
+    hints = field_types(schema)
     arguments: dict[str, Any] = {}
     for key, value in values.items():
         if key not in hints:
             raise UserError(f"{schema.__name__} has no key '{key}': written by another version of this project")
-        if isinstance(value, Mapping):
-            value = from_plain(hints[key], value)
+        if isinstance(value, Mapping) and variants(hints[key]):
+            chosen = variant_for(hints[key], value)
+            if chosen is None:
+                raise UserError(f"{schema.__name__}.{key} has no choice {value.get('name')!r} in this version")
+            value = from_plain(chosen, value)
         arguments[key] = tuple(value) if isinstance(value, list) else value
     return schema(**arguments)

@@ -17,18 +17,30 @@ from src.callbacks.nan import NotFinite
 from src.callbacks.panel import Panel
 from src.callbacks.performance import Performance
 from src.callbacks.profile import Profile
-from src.trainer import TrainerConfig, uses_devices, uses_gpu, uses_precision
+from src.trainer import Machine, TrainerConfig
 from src.training.config import TrainConfig
 from src.training.execution import Execution, ProcessorSyncBatchNorm
 
 
 def build_trainer(
-    config: TrainerConfig, run_dir: str, loggers: list[Logger], callbacks: list[Callback], **options: Any
+    config: TrainerConfig,
+    machine: Machine,
+    run_dir: str,
+    loggers: list[Logger],
+    callbacks: list[Callback],
+    **options: Any,
 ) -> Trainer:
-    """The trainer of a run."""
-    gpu = uses_gpu(config)
-    devices = uses_devices(config, gpu)
-    several = devices * config.num_nodes > 1
+    """The trainer of a run.
+
+    Args:
+        config: how long and how it trains.
+        machine: what on.
+        run_dir: the run folder.
+        loggers: where figures go.
+        callbacks: those that the run brings; those that `config` asks for come behind them.
+        options: further arguments of Lightning's trainer.
+    """
+    several = machine.devices * config.num_nodes > 1
     if config.threads is not None:
         torch.set_num_threads(config.threads)
     if config.threads is not None and several:
@@ -45,14 +57,14 @@ def build_trainer(
     sync = several and config.sync_batchnorm
     return Trainer(
         default_root_dir=run_dir,
-        accelerator="gpu" if gpu else "cpu",
-        devices=devices,
+        accelerator="gpu" if machine.gpu else "cpu",
+        devices=machine.devices,
         num_nodes=config.num_nodes,
         # D's and U's steps each leave the other network without gradients.
         strategy="ddp_find_unused_parameters_true" if several else "auto",
-        sync_batchnorm=sync and gpu,
-        plugins=[*_cluster(), *([ProcessorSyncBatchNorm()] if sync and not gpu else [])],
-        precision=uses_precision(config, gpu),
+        sync_batchnorm=sync and machine.gpu,
+        plugins=[*_cluster(), *([ProcessorSyncBatchNorm()] if sync and not machine.gpu else [])],
+        precision=machine.precision,
         max_epochs=config.max_epochs,
         max_time=config.max_time,
         limit_train_batches=config.limit_train_batches,

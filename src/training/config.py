@@ -9,9 +9,8 @@ from src.callbacks.config import CallbacksConfig
 from src.data.config import DataConfig
 from src.logger.config import LoggerConfig
 from src.loss.config import LossConfig
+from src.model.config import GeneratorConfig
 from src.model.discriminator import DiscriminatorConfig
-from src.model.light import LightConfig
-from src.model.mtun import MTUNConfig
 from src.optimizer import AdamConfig, RMSpropConfig
 from src.trainer import TrainerConfig
 from src.training.guard import GuardConfig
@@ -21,7 +20,7 @@ from src.training.guard import GuardConfig
 class ModelConfig:
     """The two networks."""
 
-    generator: Annotated[MTUNConfig | LightConfig, Discriminator("name")]
+    generator: Annotated[GeneratorConfig, Discriminator("name")]
     discriminator: DiscriminatorConfig
 
 
@@ -70,12 +69,13 @@ class TrainConfig:
     def __post_init__(self) -> None:
         if not 0 <= self.seed < 2**32:
             raise ValueError(f"seed must be 0 or more and below 2^32, not {self.seed}")
-        if self.model.generator.heatmaps != self.data.heatmaps.maps:
+        generator = self.model.generator
+        if generator.heatmap_side is not None and generator.heatmaps != self.data.heatmaps.maps:
             raise ValueError(
-                f"model.generator.heatmaps is {self.model.generator.heatmaps} but data.heatmaps.maps is "
+                f"model.generator.heatmaps is {generator.heatmaps} but data.heatmaps.maps is "
                 f"{self.data.heatmaps.maps}: set the latter only, the former follows it"
             )
         if self.callbacks.monitor.startswith("val_ema/") and not self.ema.enabled:
             raise ValueError(f"callbacks.monitor={self.callbacks.monitor} needs ema.enabled=true")
-        if self.loss.alignment > 0 and self.model.generator.localisation == "none":
+        if self.loss.alignment > 0 and not generator.aligns:
             raise ValueError("loss.alignment needs an STN: set loss.alignment=0 with model.generator.localisation=none")

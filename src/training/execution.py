@@ -6,7 +6,7 @@ from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.plugins.layer_sync import LayerSync
 from torch import nn
 
-from src.model.build import checkpoint_activations
+from src.model.recompute import checkpoint_activations
 from src.training.sync_batchnorm import synchronise
 
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from src.system.errors import UserError
+from src.system.processes import first_process
 
 log = logging.getLogger(__name__)
 
@@ -160,5 +161,5 @@ class Guard:
 
 
 def _warn(message: str) -> None:
-    if not torch.distributed.is_initialized() or torch.distributed.get_rank() == 0:
+    if first_process():
         log.warning(message)

@@ -12,15 +12,21 @@ from src.callbacks.ema import AverageWeights
 from src.callbacks.face_means import FaceMeans
 from src.data.batch import Pairs
 from src.loss.objective import Objective
-from src.loss.terms import discriminator_loss
-from src.model.build import build_discriminator, build_generator
 from src.model.output import Upscaled
-from src.optimizer import base_lr, build_optimizer, lr_factor, parameter_groups, restore_constants, set_rate
+from src.optimizer import base_lr, build_optimizer, lr_factor, restore_constants, set_rate
 from src.system.plain import to_plain
 from src.training.clock import progress
 from src.training.config import TrainConfig
 from src.training.guard import TOTAL, Guard, gradient_name, not_finite
-from src.training.steps import Statistics, gradient_norm, group_size, updates_done
+from src.training.steps import (
+    Statistics,
+    discriminator_half,
+    generator_half,
+    gradient_norm,
+    group_size,
+    laid_out,
+    updates_done,
+)
 
 
 class FaceSR(LightningModule):
@@ -38,14 +44,15 @@ class FaceSR(LightningModule):
         super().__init__()
         self.automatic_optimization = False
         self.config = config
-        self.generator = build_generator(config.model.generator)
+        self.generator = config.model.generator.build()
         adversarial = config.loss.adversarial.weight > 0
-        self.discriminator = build_discriminator(config.model.discriminator) if adversarial else None
+        self.discriminator = config.model.discriminator.build() if adversarial else None
         # In a list: not a submodule, so neither in the state dict nor in DDP's buckets.
         self._objective = [Objective(config.loss)]
         self.guard = Guard(config.guard)
-        self._faces = FaceMeans(config.data.heatmaps.maps)
-        self._averaging = AverageWeights(config.ema.decay, config.data.heatmaps.maps) if config.ema.enabled else None
+        self._layout = torch.channels_last if config.trainer.channels_last else torch.contiguous_format
+        self._faces = FaceMeans()
+        self._averaging = AverageWeights(config.ema.decay) if config.ema.enabled else None
         self._group: list[Pairs] = []  # batches since the last update
         self._group_size = 1
         self._means: dict[str, dict[str, Tensor]] = {}  # of a group, by network: the losses and D's accuracies
@@ -62,15 +69,15 @@ class FaceSR(LightningModule):
     def setup(self, stage: str) -> None:
         """Take the frozen network along to the device, before DDP and the optimisers see the parameters."""
         self._objective[0] = self.objective.to(self.device)
-        if self.config.trainer.channels_last:
-            self.to(memory_format=torch.channels_last)
-            self.objective.to(memory_format=torch.channels_last)
+        self.to(memory_format=self._layout)
+        self.objective.to(memory_format=self._layout)
 
     def configure_optimizers(self) -> list[torch.optim.Optimizer]:
         """U's optimiser, then D's."""
-        optimizers = [build_optimizer(self.config.optimizer, parameter_groups(self.generator))]
+        groups = self.config.model.generator.parameter_groups(self.generator)
+        optimizers = [build_optimizer(self.config.optimizer, groups)]
         if self.discriminator is not None:
-            optimizers.append(build_optimizer(self.config.optimizer, self.discriminator.parameters(), True))
+            optimizers.append(build_optimizer(self.config.optimizer, [list(self.discriminator.parameters())], True))
         return optimizers
 
     def configure_callbacks(self) -> list[Callback]:
@@ -79,7 +86,7 @@ class FaceSR(LightningModule):
 
     def forward(self, lr: Tensor) -> Upscaled:
         """The generator's output, see `Upscaled`."""
-        output: Upscaled = self.generator(self._laid_out(lr))
+        output: Upscaled = self.generator(lr.contiguous(memory_format=self._layout))
         return output
 
     def on_train_start(self) -> None:
@@ -96,6 +103,7 @@ class FaceSR(LightningModule):
         """A batch of a group; the group's last one brings the update of D, then that of U."""
         if not self._group:
             self._start_group(batch_idx)
+        pairs = laid_out(pairs, self._layout)
         self._group.append(pairs)
         last = len(self._group) == self._group_size
         if self.discriminator is None:
@@ -167,29 +175,13 @@ class FaceSR(LightningModule):
     def _discriminator_backward(self, pairs: Pairs, fakes: Tensor, sync: bool) -> None:
         """Gradients of -LD, Eq. 7.3, on a batch's reals and fakes."""
         assert self.discriminator is not None
-        # One pass over reals and fakes: without batch normalisation it equals two.
-        logits = self.discriminator(self._laid_out(torch.cat([pairs.hr, fakes.to(pairs.hr.dtype)])))
-        real, fake = logits.chunk(2)
-        loss = discriminator_loss(real, fake)
-        self._add("discriminator", {
-            "gan/loss_discriminator": loss,
-            "gan/accuracy_real": (real > 0).float().mean(),
-            "gan/accuracy_fake": (fake < 0).float().mean(),
-        })  # fmt: skip
+        loss, accuracies = discriminator_half(self.discriminator, pairs.hr, fakes)
+        self._add("discriminator", {"gan/loss_discriminator": loss, **accuracies})
         self._backward(loss, sync)
 
     def _generator_backward(self, pairs: Pairs, output: Upscaled, sync: bool) -> None:
         """Gradients of LT, Eq. 7.6, on a batch, through a D that stays as it is."""
-        fake_logits = None if self.discriminator is None else self.discriminator(output.image)
-        total, terms = self.objective(
-            output,
-            self._laid_out(pairs.hr),
-            pairs.heatmaps,
-            pairs.kernels,
-            pairs.matrix,
-            fake_logits,
-            self.current_epoch,
-        )
+        total, terms = generator_half(self.objective, self.discriminator, output, pairs, self.current_epoch)
         self._add("generator", {**{f"loss/{name}": term for name, term in terms.items()}, TOTAL: total})
         self._backward(total, sync)
 
@@ -238,9 +230,6 @@ class FaceSR(LightningModule):
         self._report = dict(checkpoint.get("report", {}))
         if "guard" in checkpoint:
             self.guard.load_state_dict(checkpoint["guard"])
-
-    def _laid_out(self, images: Tensor) -> Tensor:
-        return images.contiguous(memory_format=torch.channels_last) if self.config.trainer.channels_last else images
 
     def _networks(self) -> dict[str, torch.nn.Module]:
         """U, then D where there is one, by the names that the log gives them."""

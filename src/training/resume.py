@@ -10,7 +10,10 @@ from omegaconf import OmegaConf
 
 from src.model.checkpoint import Damaged, read_content
 from src.system.errors import UserError
+from src.system.files import write_whole
+from src.system.plain import from_plain, to_plain
 from src.system.processes import first_process
+from src.training.config import TrainConfig
 
 CONFIG = "config.yaml"
 FREE = ("run_dir", "resume", "trainer", "logger", "callbacks", "guard", "data.workers")
@@ -99,9 +102,7 @@ def save_config(run_dir: Path, config: dict[str, Any]) -> None:
         return
     try:
         run_dir.mkdir(parents=True, exist_ok=True)
-        temporary = run_dir / "config.tmp"
-        OmegaConf.save(OmegaConf.create(config), temporary)
-        temporary.replace(run_dir / CONFIG)
+        write_whole(run_dir / CONFIG, OmegaConf.to_yaml(OmegaConf.create(config)))
     except OSError as error:
         raise UserError(f"run_dir={run_dir} cannot be written ({error}); free some space, or name another") from error
 
@@ -180,7 +181,19 @@ def _whole(path: Path) -> dict[str, Any]:
     missing = [key for key in NEEDED if key not in content]
     if missing or not isinstance(content["hyper_parameters"], Mapping):
         raise UserError(f"{path} is not from a training ({', '.join(missing) or 'no configuration'}: not in it)")
-    return content
+    return {**content, "hyper_parameters": _completed(content["hyper_parameters"])}
+
+
+def _completed(values: Mapping[str, Any]) -> dict[str, Any]:
+    """A checkpoint's configuration with the keys that have come since, at their defaults.
+
+    A new key's default is what the code did before it; a configuration that no longer fits is left as it is, so that
+    the keys in which it differs are named.
+    """
+    try:
+        return to_plain(from_plain(TrainConfig, values))
+    except (UserError, AttributeError, TypeError, ValueError):
+        return dict(values)
 
 
 def _require_same(

@@ -18,15 +18,16 @@ from src.callbacks.signals import Signals, Stopped, requeue
 from src.data.module import FaceData
 from src.logger.build import build_loggers, close_loggers
 from src.logger.config import FINISH_SECONDS
-from src.model.build import parameter_count
+from src.model.parameters import parameter_count
 from src.system.errors import UserError
 from src.system.memory import freed_memory
 from src.system.plain import to_plain
 from src.system.processes import first_process, process_number
 from src.system.revision import revision
-from src.trainer import check_devices, uses_freed_memory
+from src.trainer import Machine, freed_memory_policy, machine_of
 from src.training.assembly import build_dashboard, build_trainer
 from src.training.config import TrainConfig
+from src.training.drawn_faces import draw_missing_faces
 from src.training.module import FaceSR
 from src.training.resume import save_config, start_from
 from src.training.tuning import tuned, tuned_before
@@ -56,9 +57,9 @@ def train(config: TrainConfig) -> Path:
         stopped_by = 0
         try:
             # Device and data first: what is wrong with them is told before weights are fetched or anything is written.
-            check_devices(config.trainer)
-            with freed_memory(uses_freed_memory(config.trainer)):
-                return _fit(config, run_dir, signals)
+            machine = machine_of(config.trainer)
+            with freed_memory(freed_memory_policy(config.trainer, machine)):
+                return _fit(config, machine, run_dir, signals)
         except Stopped as stopped:
             stopped_by = stopped.number
             raise
@@ -80,18 +81,19 @@ def train(config: TrainConfig) -> Path:
             _log_to(None)
 
 
-def _fit(config: TrainConfig, run_dir: Path, signals: Signals) -> Path:
-    data = FaceData(config.data, config.model.generator.heb.resolution, config.seed)
-    data.prepare_data()
+def _fit(config: TrainConfig, machine: Machine, run_dir: Path, signals: Signals) -> Path:
+    data = FaceData(config.data, config.model.generator.heatmap_side, config.seed)
+    draw_missing_faces(config.data)
     data.setup("fit")
     start = start_from(run_dir, to_plain(config))
     if config.trainer.tune:
-        config = tuned_before(config, start.config) if start.here else tuned(config)
+        config = tuned_before(config, start.config) if start.here else tuned(config, machine)
+        machine = machine_of(config.trainer)
     module = FaceSR(config)
     save_config(run_dir, to_plain(config))
     if first_process():
         _log_to(run_dir / "train.log")
-    trainer, checkpoints = trainer_of(config, signals)
+    trainer, checkpoints = trainer_of(config, machine, signals)
     counts = [f"U {parameter_count(module.generator) / 1e6:.2f} M"]
     if module.discriminator is not None:
         counts.append(f"D {parameter_count(module.discriminator) / 1e6:.2f} M")
@@ -135,11 +137,12 @@ def _fit(config: TrainConfig, run_dir: Path, signals: Signals) -> Path:
     return checkpoints.last_path
 
 
-def trainer_of(config: TrainConfig, signals: Signals, *more: Callback) -> tuple[Trainer, Checkpoints]:
+def trainer_of(config: TrainConfig, machine: Machine, signals: Signals, *more: Callback) -> tuple[Trainer, Checkpoints]:
     """Lightning's trainer with all that goes on around the steps of a run, and its callback that saves.
 
     Args:
         config: of the run, whose folder exists.
+        machine: what it trains on.
         signals: that end it.
         more: callbacks, behind the run's own.
     """
@@ -153,7 +156,7 @@ def trainer_of(config: TrainConfig, signals: Signals, *more: Callback) -> tuple[
     )
     loggers = build_loggers(config.logger, config.run_dir, to_plain(config))
     callbacks = [checkpoints, *build_progress(config.callbacks), *build_dashboard(config), *more]
-    return build_trainer(config.trainer, config.run_dir, loggers, callbacks), checkpoints
+    return build_trainer(config.trainer, machine, config.run_dir, loggers, callbacks), checkpoints
 
 
 def _log_to(path: Path | None) -> None:

@@ -1,7 +1,57 @@
-"""The arithmetic of an update: gradients' norm, groups of batches, batch statistics that can be put back."""
+"""The two halves of a training step, and the arithmetic of an update around them."""
 
 import torch
 from torch import Tensor, nn
+
+from src.data.batch import Pairs
+from src.loss.objective import Objective
+from src.loss.terms import discriminator_loss
+from src.model.output import Upscaled
+
+
+def laid_out(pairs: Pairs, layout: torch.memory_format) -> Pairs:
+    """The same pairs, their images laid out in memory as the networks' weights are."""
+    return pairs._replace(lr=pairs.lr.contiguous(memory_format=layout), hr=pairs.hr.contiguous(memory_format=layout))
+
+
+def discriminator_half(discriminator: nn.Module, hr: Tensor, fakes: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+    """D's half of a step: -LD of Eq. 7.3, to be minimised, and its accuracies.
+
+    Args:
+        discriminator: D.
+        hr: (B, 3, 128, 128) in [-1, 1], the reals.
+        fakes: (B, 3, 128, 128), of the generator and detached from it, in any precision.
+
+    Returns:
+        The loss, a scalar; and the shares of reals and of fakes that D tells right, by the names of the log.
+    """
+    # One pass over reals and fakes: without batch normalisation it equals two.
+    real, fake = discriminator(torch.cat([hr, fakes.to(hr.dtype)])).chunk(2)
+    accuracies = {
+        "gan/accuracy_real": (real > 0).float().mean(),
+        "gan/accuracy_fake": (fake < 0).float().mean(),
+    }
+    return discriminator_loss(real, fake), accuracies
+
+
+def generator_half(
+    objective: Objective, discriminator: nn.Module | None, output: Upscaled, pairs: Pairs, epoch: int
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """U's half of a step: LT of Eq. 7.6 through a D that stays as it is.
+
+    Args:
+        objective: LT.
+        discriminator: the updated D, whose weights take no gradients; None without the adversarial term.
+        output: of the generator, with its graph.
+        pairs: the batch that it is of.
+        epoch: for the adversarial weight's decay.
+
+    Returns:
+        LT, a scalar, and its terms before their weights.
+    """
+    fake_logits = None if discriminator is None else discriminator(output.image)
+    total, terms = objective(output, pairs, fake_logits, epoch)
+    return total, terms
 
 
 def gradient_norm(network: nn.Module) -> Tensor:

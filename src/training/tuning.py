@@ -8,13 +8,17 @@ from typing import Any
 
 import torch
 
+from src.data.batch import Pairs
+from src.face.points import POINTS
+from src.image.sides import LR_SIDE, SIDE
 from src.loss.objective import Objective
-from src.loss.terms import discriminator_loss
-from src.model.build import build_discriminator, build_generator, checkpoint_activations
+from src.model.config import AnyGeneratorConfig
+from src.model.recompute import checkpoint_activations
 from src.optimizer import build_optimizer
 from src.system.errors import UserError
-from src.trainer import Precision, uses_gpu, uses_precision
+from src.trainer import Machine, Precision
 from src.training.config import TrainConfig
+from src.training.steps import discriminator_half, generator_half, laid_out
 
 ROUNDS = 3
 
@@ -42,16 +46,30 @@ def fast_bfloat16(gpu: bool) -> bool:
     return any(able.get(name, False) for name in ("avx512_bf16", "amx_bf16", "bf16"))
 
 
-def settings(config: TrainConfig, gpu: bool) -> list[Setting]:
+def settings(config: TrainConfig, machine: Machine) -> list[Setting]:
     """What is tried: both layouts, in float32 and, where the device is made for it, in bfloat16.
 
     A precision that the configuration names is kept, and `trainer.compile` too: it takes minutes to find out.
     """
     trainer = config.trainer
-    precisions: list[Precision] = ["32-true", *(["bf16-mixed"] if fast_bfloat16(gpu) else [])]  # type: ignore[list-item]
+    precisions: list[Precision] = ["32-true", *(["bf16-mixed"] if fast_bfloat16(machine.gpu) else [])]  # type: ignore[list-item]
     if trainer.precision != "auto":
-        precisions = [uses_precision(trainer, gpu)]
+        precisions = [machine.precision]
     return [Setting(precision, last, trainer.compile) for precision in precisions for last in (False, True)]
+
+
+def made_up_pairs(generator: AnyGeneratorConfig, faces: int, device: torch.device) -> Pairs:
+    """A batch of random numbers in the shapes that a generator trains on."""
+    maps, side = generator.heatmaps, generator.heatmap_side
+    return Pairs(
+        lr=torch.rand(faces, 3, LR_SIDE, LR_SIDE, device=device) * 2 - 1,
+        hr=torch.rand(faces, 3, SIDE, SIDE, device=device) * 2 - 1,
+        matrix=torch.eye(2, 3, device=device).expand(faces, 2, 3),
+        heatmaps=None if side is None else torch.rand(faces, maps, side, side, device=device),
+        kernels=None if side is None else torch.ones(faces, maps, dtype=torch.int64, device=device),
+        landmarks=torch.zeros(faces, POINTS, 2, device=device),
+        visible=torch.ones(faces, POINTS, dtype=torch.bool, device=device),
+    )
 
 
 class FullStep:
@@ -70,47 +88,39 @@ class FullStep:
         self.setting, self.device = setting, device
         self.faces = faces = batch_size or config.data.batch_size
         layout = torch.channels_last if setting.channels_last else torch.contiguous_format
-        self.generator = build_generator(config.model.generator).to(device).to(memory_format=layout)
+        self.generator = config.model.generator.build().to(device).to(memory_format=layout)
         checkpoint_activations(self.generator, config.trainer.checkpoint_activations)
         self.objective = Objective(config.loss).to(device).to(memory_format=layout)
         checkpoint_activations(self.objective, config.trainer.checkpoint_activations)
-        self.optimizer = build_optimizer(config.optimizer, self.generator.parameters())
+        groups = config.model.generator.parameter_groups(self.generator)
+        self.optimizer = build_optimizer(config.optimizer, groups)
         self.discriminator = None
         if config.loss.adversarial.weight > 0:
-            self.discriminator = build_discriminator(config.model.discriminator).to(device)
+            self.discriminator = config.model.discriminator.build().to(device)
             self.discriminator.to(memory_format=layout)
-            self.d_optimizer = build_optimizer(config.optimizer, self.discriminator.parameters(), True)
+            self.d_optimizer = build_optimizer(config.optimizer, [list(self.discriminator.parameters())], True)
         if setting.compile:
             self.generator.compile()
             if self.discriminator is not None:
                 self.discriminator.compile()
-        maps, side = config.model.generator.heatmaps, config.model.generator.heb.resolution
-        self.lr = (torch.rand(faces, 3, 16, 16, device=device) * 2 - 1).to(memory_format=layout)
-        self.hr = (torch.rand(faces, 3, 128, 128, device=device) * 2 - 1).to(memory_format=layout)
-        self.heatmaps = torch.rand(faces, maps, side, side, device=device)
-        self.kernels = torch.ones(faces, maps, dtype=torch.int64, device=device)
-        self.matrix = torch.eye(2, 3, device=device).expand(faces, 2, 3)
-        self.layout = layout
+        self.pairs = laid_out(made_up_pairs(config.model.generator, faces, device), layout)
 
     def __call__(self) -> None:
         """Both updates; on a GPU it comes back before they are done."""
         precision = torch.float16 if self.setting.precision == "16-mixed" else torch.bfloat16
         mixed = self.setting.precision != "32-true"
-        discriminator, fake_logits = self.discriminator, None
+        discriminator = self.discriminator
         with torch.autocast(self.device.type, precision, enabled=mixed):
-            output = self.generator(self.lr)
+            output = self.generator(self.pairs.lr)
             if discriminator is not None:
-                both = torch.cat([self.hr, output.image.detach().to(self.hr.dtype)]).to(memory_format=self.layout)
-                loss = discriminator_loss(*discriminator(both).chunk(2))
+                loss, _ = discriminator_half(discriminator, self.pairs.hr, output.image.detach())
         if discriminator is not None:
             self.d_optimizer.zero_grad()
             loss.backward()
             self.d_optimizer.step()
             discriminator.requires_grad_(False)
         with torch.autocast(self.device.type, precision, enabled=mixed):
-            if discriminator is not None:
-                fake_logits = discriminator(output.image)
-            total, _ = self.objective(output, self.hr, self.heatmaps, self.kernels, self.matrix, fake_logits, 0)
+            total, _ = generator_half(self.objective, discriminator, output, self.pairs, epoch=0)
         self.optimizer.zero_grad()
         total.backward()
         self.optimizer.step()
@@ -137,17 +147,16 @@ def fastest_seconds(steps: Sequence[Callable[[], object]], rounds: int, device: 
     return best
 
 
-def tuned(config: TrainConfig) -> TrainConfig:
+def tuned(config: TrainConfig, machine: Machine) -> TrainConfig:
     """The configuration with the fastest precision and memory layout; says what every one of them reached.
 
     It leaves the random numbers as they were. On CPUs a round of `celeba16x` takes some 20 seconds.
     """
-    gpu = uses_gpu(config.trainer)
-    device = torch.device("cuda" if gpu else "cpu")
+    gpu, device = machine.gpu, machine.device
     if config.trainer.threads is not None:
         torch.set_num_threads(config.trainer.threads)
     with torch.random.fork_rng(range(torch.cuda.device_count()) if gpu else []):
-        tried = settings(config, gpu)
+        tried = settings(config, machine)
         # On a GPU one after the other, for the memory that the run itself will have; nothing else loads it.
         sets = [[setting] for setting in tried] if gpu else [tried]
         seconds = [taken for some in sets for taken in _seconds(config, some, device)]

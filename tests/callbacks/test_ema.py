@@ -151,8 +151,10 @@ def test_the_average_of_a_compiled_generator_is_its_own_network(stores: list[str
 
 def test_evaluate_and_upscale_take_the_average_and_say_so(stores: list[str], tmp_path: Path) -> None:
     from PIL import Image
-    from src.evaluation.run.run import evaluate
 
+    from src.evaluation.config import ProtocolConfig
+    from src.evaluation.run import evaluate
+    from src.method.load import load_methods
     from src.report.table import report_md
     from src.store.read import FaceStores
     from src.upscale import main as upscale
@@ -161,12 +163,13 @@ def test_evaluate_and_upscale_take_the_average_and_say_so(stores: list[str], tmp
     path = tmp_path / "x.ckpt"
     trainer.save_checkpoint(path)
     val = FaceStores([stores[1].removeprefix("data.val=[").removesuffix("]")])
-    reports = {}
+    reports, cpu = {}, torch.device("cpu")
     for weights in ("auto", "raw"):
-        evaluation = evaluate(load_checkpoint(path, weights), val, torch.device("cpu"), grid_faces=0)  # type: ignore[arg-type]
+        methods = load_methods([str(path)], cpu, weights)  # type: ignore[arg-type]
+        evaluation = evaluate(methods, val, ProtocolConfig(), cpu, grid_faces=0)
         reports[weights] = report_md(evaluation.rows, evaluation.protocol)
-    assert "M parameters, averaged weights" in reports["auto"]
-    assert "M parameters, raw weights" in reports["raw"]
+    assert "weights averaged, parameters" in reports["auto"]
+    assert "weights raw, parameters" in reports["raw"]
 
     Image.new("RGB", (16, 16), (200, 120, 90)).save(tmp_path / "face.png")
     pictures = {}

@@ -30,7 +30,7 @@ def test_the_panel_shows_the_first_validation_faces_as_the_validation_sees_them(
     assert (np.asarray(Image.open(tmp_path / "out" / "panel.png")) == sheet).all(), "the newest"
     assert sheet.shape == (HEADER + 16 * 132 + HEADER, GAP + 6 * 132, 3)
 
-    data = FaceData(config.data, config.model.generator.heb.resolution, config.seed)
+    data = FaceData(config.data, config.model.generator.heatmap_side, config.seed)
     data.setup("fit")
     batches = [data.on_after_batch_transfer(batch, 0) for batch in data.val_dataloader()]
     lr, hr = (torch.cat([batch[place] for batch in batches]) for place in (0, 1))

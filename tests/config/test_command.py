@@ -8,7 +8,6 @@ from omegaconf import OmegaConf
 from src.check import options, uncommented_keys
 from src.config.command import check_overrides
 from src.config.compose import compose
-from src.model.build import build_discriminator, build_generator
 from src.model.discriminator import DiscriminatorConfig
 from src.model.light import LightConfig
 from src.model.mtun import MTUNConfig
@@ -23,8 +22,8 @@ STORES = ["data.train=[a]", "data.val=[a]"]
 @pytest.mark.parametrize("experiment", options("experiment"))
 def test_every_experiment_composes_and_builds(experiment: str) -> None:
     config = compose("train", TrainConfig, [f"experiment={experiment}", *STORES])
-    build_generator(config.model.generator)
-    build_discriminator(config.model.discriminator)
+    config.model.generator.build()
+    config.model.discriminator.build()
 
 
 @pytest.mark.parametrize(

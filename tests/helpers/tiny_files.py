@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from src.model.build import build_generator
 from src.model.hourglass import HEBConfig
 from src.model.light import LightConfig
 from src.store.face import Face, FaceRow
@@ -21,7 +20,7 @@ TINY = LightConfig(
 def checkpoint_content(config: LightConfig = TINY) -> dict[str, Any]:
     """What training writes, as far as readers look at it."""
     torch.manual_seed(0)
-    generator = build_generator(config)
+    generator = config.build()
     return {
         "epoch": 3,
         "global_step": 80,

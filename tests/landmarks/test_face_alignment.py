@@ -238,7 +238,7 @@ def test_settings(weights: Weights) -> None:
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 def test_no_gpu_is_told(weights: Weights) -> None:
-    with pytest.raises(UserError, match=r"landmarks\.device=cuda, but torch sees no GPU"):
+    with pytest.raises(UserError, match=r"landmarks\.device=cuda: torch sees no GPU here; use landmarks\.device=cpu"):
         landmarker(weights, device="cuda")
 
 

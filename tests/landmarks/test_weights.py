@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import nn
 
-from src.landmarks.landmarker import weights
+from src.landmarks import weights
 from src.landmarks.load import load_into
 from src.landmarks.weights import cache_folder, library_file, library_weights, read_onnx_file
 from src.system.errors import UserError

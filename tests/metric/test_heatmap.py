@@ -4,8 +4,7 @@ import pytest
 import torch
 
 from src.face.heatmaps import component_heatmaps
-from src.image.warp import similarity_matrix
-from src.metric.heatmap import angle_error, centroid_error, peak_error, peaks
+from src.metric.heatmap import centroid_error, peak_error, peaks
 
 
 def face(seed: int = 0, faces: int = 16) -> tuple[torch.Tensor, torch.Tensor]:
@@ -17,7 +16,7 @@ def face(seed: int = 0, faces: int = 16) -> tuple[torch.Tensor, torch.Tensor]:
 def test_the_peak_of_a_rendered_landmark_is_the_landmark(side: int) -> None:
     landmarks, visible = face()
     maps, _ = component_heatmaps(landmarks, visible, 68, side, std=3.0)
-    error = peak_error(maps, landmarks, visible, 68)
+    error = peak_error(maps, landmarks, visible)
     assert error.isnan().equal(~visible)
     assert error.nan_to_num().max() < 0.1  # alone in its map, a kernel is fitted below a pixel
 
@@ -30,7 +29,7 @@ def test_the_peak_of_merged_kernels_is_near_one_of_them(side: int, most: float) 
     landmarks = ring + torch.rand(64, 68, 2, generator=torch.Generator().manual_seed(1))
     visible = torch.ones(64, 68, dtype=torch.bool)
     maps, _ = component_heatmaps(landmarks, visible, 4, side, std=3.0)
-    assert peak_error(maps, landmarks, visible, 4).mean() < most
+    assert peak_error(maps, landmarks, visible).mean() < most
 
 
 def test_a_shifted_map_is_as_far_off_as_it_was_shifted() -> None:
@@ -38,7 +37,7 @@ def test_a_shifted_map_is_as_far_off_as_it_was_shifted() -> None:
     visible = torch.ones(1, 68, dtype=torch.bool)
     maps, _ = component_heatmaps(landmarks, visible, 4, 64, std=3.0)
     shifted = maps.roll((3, 4), (2, 3))  # 3 down, 4 right on the 64 grid: 6 and 8 pixels of the image
-    assert peak_error(shifted, landmarks, visible, 4).flatten().tolist() == pytest.approx([10.0] * 4, abs=0.05)
+    assert peak_error(shifted, landmarks, visible).flatten().tolist() == pytest.approx([10.0] * 4, abs=0.05)
     assert centroid_error(shifted, maps).flatten().tolist() == pytest.approx([10.0] * 4, abs=0.05)
 
 
@@ -48,7 +47,7 @@ def test_a_hidden_component_has_no_error() -> None:
     visible[0, 27:36] = False  # no nose
     maps, _ = component_heatmaps(landmarks, visible, 4, 64, std=3.0)
     wanted = torch.tensor([[False, True, False, False], [False] * 4])
-    assert peak_error(maps, landmarks, visible, 4).isnan().equal(wanted)
+    assert peak_error(maps, landmarks, visible).isnan().equal(wanted)
     assert centroid_error(maps, maps).isnan().equal(wanted)
 
 
@@ -58,7 +57,7 @@ def test_only_visible_landmarks_are_near() -> None:
     visible[0, 0] = False
     maps = torch.zeros(1, 4, 128, 128)
     maps[..., 100, 100] = 1.0  # a peak on the hidden landmark of the chin
-    assert peak_error(maps, landmarks, visible, 4)[0, 3].item() == pytest.approx(80 * math.sqrt(2), abs=1e-3)
+    assert peak_error(maps, landmarks, visible)[0, 3].item() == pytest.approx(80 * math.sqrt(2), abs=1e-3)
 
 
 def test_peaks_are_x_then_y_and_hold_at_the_border_and_below_zero() -> None:
@@ -75,12 +74,3 @@ def test_an_empty_estimate_is_the_middle_of_the_image_and_negatives_weigh_nothin
     background = target.clone()
     background[..., :10] = -5.0
     assert centroid_error(background, target).max() < 1e-4
-
-
-def test_angle_error_is_in_degrees_and_wraps() -> None:
-    def turned(degrees: list[float], scale: float = 1.0) -> torch.Tensor:
-        angle = torch.deg2rad(torch.tensor(degrees))
-        return similarity_matrix(angle, torch.full_like(angle, scale), torch.zeros_like(angle), torch.ones_like(angle))
-
-    error = angle_error(turned([10.0, -20.0, 179.0], 0.9), turned([4.0, 10.0, -179.0]))
-    assert error.tolist() == pytest.approx([6.0, 30.0, 2.0], abs=1e-3)

@@ -4,11 +4,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from src.model.build import build_generator, checkpoint_activations
 from src.model.hourglass import HEBConfig
 from src.model.light import LightConfig
 from src.model.mtun import MTUNConfig
-from src.model.recompute import recompute
+from src.model.recompute import checkpoint_activations, recompute
 
 WIDTHS = (8, 8, 8, 8)
 MTUN_TINY = MTUNConfig(
@@ -21,7 +20,7 @@ CONFIGS = [MTUN_TINY, replace(MTUN_TINY, skip=False, autoencoder=False), LIGHT_T
 def step(config: MTUNConfig | LightConfig, on: bool) -> tuple[nn.Module, list[Tensor], int]:
     """A forward and backward pass: the network, what came out, the bytes kept between the passes."""
     torch.manual_seed(0)
-    network = build_generator(config)
+    network = config.build()
     checkpoint_activations(network, on)
     kept: dict[int, int] = {}
 
@@ -59,7 +58,7 @@ def test_a_batch_is_noted_once(config: MTUNConfig | LightConfig) -> None:
 
 def test_the_statistics_stay_the_same_tensors() -> None:
     torch.manual_seed(0)
-    network = build_generator(LIGHT_TINY)
+    network = LIGHT_TINY.build()
     checkpoint_activations(network)
     before = [id(buffer) for buffer in network.buffers()]
     network(torch.rand(4, 3, 16, 16)).image.sum().backward()
@@ -67,7 +66,7 @@ def test_the_statistics_stay_the_same_tensors() -> None:
 
 
 def test_names_stay() -> None:
-    network = build_generator(LIGHT_TINY)
+    network = LIGHT_TINY.build()
     before = list(network.state_dict())
     checkpoint_activations(network)
     assert list(network.state_dict()) == before

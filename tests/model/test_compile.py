@@ -2,7 +2,6 @@ import pytest
 import torch
 from lightning import Callback, LightningModule, Trainer
 
-from src.model.build import build_discriminator, build_generator
 from src.model.discriminator import DiscriminatorConfig
 from src.model.light import LightConfig
 from src.model.mtun import MTUNConfig
@@ -13,8 +12,8 @@ from tests.model.test_activation_checkpointing import LIGHT_TINY, MTUN_TINY
 class Networks(LightningModule):
     def __init__(self) -> None:
         super().__init__()
-        self.generator = build_generator(LIGHT_TINY)
-        self.discriminator = build_discriminator(DiscriminatorConfig((4, 4, 4, 4), 8))
+        self.generator = LIGHT_TINY.build()
+        self.discriminator = DiscriminatorConfig((4, 4, 4, 4), 8).build()
 
 
 def test_both_networks_are_compiled_and_nothing_is_renamed() -> None:
@@ -32,7 +31,7 @@ def test_both_networks_are_compiled_and_nothing_is_renamed() -> None:
 @pytest.mark.parametrize("config", [LIGHT_TINY, MTUN_TINY])
 def test_the_compiled_generator_gives_the_same(config: MTUNConfig | LightConfig) -> None:
     torch.manual_seed(0)
-    plain, compiled = build_generator(config), build_generator(config)
+    plain, compiled = config.build(), config.build()
     # The STN's gradient jumps where a sample crosses a pixel's centre, and at the identity all of them are on one.
     torch.nn.init.normal_(plain.stn.head.bias, 0.1, 0.1)
     plain.stn.head.bias.data[1] += 1

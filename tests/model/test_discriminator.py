@@ -2,8 +2,8 @@ import pytest
 import torch
 from torch import nn
 
-from src.model.build import parameter_count
 from src.model.discriminator import Discriminator
+from src.model.parameters import parameter_count
 
 
 def test_the_published_discriminator_has_6_9_m_parameters_and_no_batch_norm() -> None:

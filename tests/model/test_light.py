@@ -3,15 +3,15 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from src.config.compose import compose
-from src.model.build import build_generator, parameter_count
 from src.model.hourglass import HEBConfig
 from src.model.light import LightConfig, LightMTUN
+from src.model.parameters import parameter_count
 from src.training.config import TrainConfig
 
 
 def test_the_experiment_keeps_to_its_budget() -> None:
     config = compose("train", TrainConfig, ["experiment=celeba16x_light", "data.train=[a]", "data.val=[a]"])
-    network = build_generator(config.model.generator).eval()
+    network = config.model.generator.build().eval()
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         output = network(torch.zeros(1, 3, 16, 16))
     assert parameter_count(network) <= 3.5e6

@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from src.model.build import parameter_count
 from src.model.hourglass import HEBConfig
 from src.model.mtun import MTUN, Autoencoder, MTUNConfig
+from src.model.parameters import parameter_count
 
 SMALL = MTUNConfig(encoder_widths=(8, 8, 8, 8), decoder_widths=(8, 8, 8, 8), upsampler_widths=(8, 8))
 

@@ -16,29 +16,29 @@ def flat(value: float, faces: int = 2, side: int = 128) -> torch.Tensor:
 
 def test_columns_stand_in_their_order_and_keep_their_pixels() -> None:
     lr = torch.rand(2, 3, 16, 16) * 2 - 1
-    grid = face_grid(lr, flat(0.0), flat(1.0), torch.zeros(2, 4, 64, 64), aligned=flat(-1.0))
+    grid = face_grid(lr, flat(1.0), {"aligned": flat(-1.0), "SR": flat(0.0)}, {"SR": torch.zeros(2, 4, 64, 64)})
     assert grid.dtype == np.uint8
-    assert grid.shape == (HEADER * 2 + 2 * (128 + GAP), GAP + 6 * (128 + GAP), 3)
+    assert grid.shape == (HEADER * 2 + 2 * (128 + GAP), GAP + 5 * (128 + GAP), 3)
     for row in range(2):
         levels = ((lr[row].permute(1, 2, 0) + 1) * 127.5).round().numpy().astype(np.uint8)
         # Nearest: each LR pixel is a block of 8x8.
         assert (tile(grid, row, 0) == levels.repeat(8, 0).repeat(8, 1)).all()
-        assert (tile(grid, row, 2) == 0).all()
-        assert (tile(grid, row, 3) == 128).all()
-        assert (tile(grid, row, 5) == 255).all()
+        assert (tile(grid, row, 1) == 0).all()
+        assert (tile(grid, row, 2) == 128).all()
+        assert (tile(grid, row, 4) == 255).all()
     assert (grid[:HEADER].max(axis=(0, 2)) > 200).any()  # there is text
 
 
 def test_columns_that_are_not_there_leave_no_hole() -> None:
-    grid = face_grid(flat(0.0, 1, 16), flat(0.0, 1), flat(1.0, 1))
-    assert grid.shape == (HEADER + 128 + GAP, GAP + 4 * (128 + GAP), 3)
-    assert (tile(grid, 0, 3) == 255).all()
+    grid = face_grid(flat(0.0, 1, 16), flat(1.0, 1), {"SR": flat(0.0, 1)})
+    assert grid.shape == (HEADER + 128 + GAP, GAP + 3 * (128 + GAP), 3)
+    assert (tile(grid, 0, 2) == 255).all()
 
 
 def test_the_sr_is_clamped_not_wrapped() -> None:
-    grid = face_grid(flat(0.0, 1, 16), flat(1.5, 1), flat(-1.2, 1))
-    assert (tile(grid, 0, 2) == 255).all()
-    assert (tile(grid, 0, 3) == 0).all()
+    grid = face_grid(flat(0.0, 1, 16), flat(-1.2, 1), {"SR": flat(1.5, 1)})
+    assert (tile(grid, 0, 1) == 255).all()
+    assert (tile(grid, 0, 2) == 0).all()
 
 
 def test_components_have_distinct_colours_on_the_greyed_face() -> None:
@@ -60,4 +60,7 @@ def test_heatmaps_beyond_0_and_1_stay_in_range_and_68_maps_work() -> None:
     out = overlay(torch.zeros(1, 3, 128, 128), torch.randn(1, 68, 32, 32) * 5)
     assert out.min() >= -1
     assert out.max() <= 1
-    assert face_grid(flat(0.0, 1, 16), flat(0.0, 1), flat(0.0, 1), torch.rand(1, 68, 32, 32)).shape[0] == HEADER + 132
+    assert (
+        face_grid(flat(0.0, 1, 16), flat(0.0, 1), {"SR": flat(0.0, 1)}, {"SR": torch.rand(1, 68, 32, 32)}).shape[0]
+        == HEADER + 132
+    )

@@ -6,6 +6,8 @@ from pathlib import Path
 import torch
 from lightning import seed_everything
 
+from src.trainer import machine_of
+
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from src.config.compose import compose
@@ -23,8 +25,8 @@ def leave(out: str, overrides: list[str]) -> None:
     seed_everything(config.seed, workers=True, verbose=False)
     module = FaceSR(config)
     start = {name: tensor.clone() for name, tensor in module.state_dict().items()}
-    trainer = build_trainer(config.trainer, out, [], [])
-    trainer.fit(module, FaceData(config.data, config.model.generator.heb.resolution, config.seed))
+    trainer = build_trainer(config.trainer, machine_of(config.trainer), out, [], [])
+    trainer.fit(module, FaceData(config.data, config.model.generator.heatmap_side, config.seed))
     metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
     content = {"start": start, "networks": module.state_dict(), "metrics": metrics}
     torch.save(content, f"{out}/{trainer.global_rank}.pt")

@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 FORKS = """
 import os, sys, traceback
 import src.training.run
-import src.callbacks.dashboard, src.callbacks.curves, src.callbacks.panel, src.logger.metrics_csv
+import src.training.assembly, src.callbacks.curves, src.callbacks.panel, src.logger.metrics_csv
 import albumentations
 from src.config.compose import compose
 from src.training.config import TrainConfig

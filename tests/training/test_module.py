@@ -37,7 +37,7 @@ def fit(config: TrainConfig, **options: object) -> tuple[FaceSR, Trainer]:
         enable_model_summary=False,
         **options,  # type: ignore[arg-type]
     )
-    trainer.fit(module, FaceData(config.data, config.model.generator.heb.resolution, config.seed))
+    trainer.fit(module, FaceData(config.data, config.model.generator.heatmap_side, config.seed))
     return module, trainer
 
 

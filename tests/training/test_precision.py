@@ -9,7 +9,6 @@ from src.image.warp import warp
 from src.loss.config import FeatureLossConfig, LossConfig
 from src.loss.objective import Objective
 from src.loss.terms import discriminator_loss
-from src.model.build import build_discriminator, build_generator
 from src.model.discriminator import DiscriminatorConfig
 from src.model.hourglass import HEBConfig
 from src.model.light import LightConfig
@@ -25,7 +24,7 @@ def mixed() -> torch.autocast:
 
 def test_the_losses_and_ds_loss_are_float32() -> None:
     torch.manual_seed(0)
-    generator, discriminator = build_generator(TINY), build_discriminator(DiscriminatorConfig((4, 4, 4, 4), 8))
+    generator, discriminator = TINY.build(), DiscriminatorConfig((4, 4, 4, 4), 8).build()
     hr = torch.rand(2, 3, 128, 128) * 2 - 1
     with mixed():
         output = generator(torch.rand(2, 3, 16, 16) * 2 - 1)

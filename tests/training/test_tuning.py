@@ -5,10 +5,12 @@ import pytest
 import torch
 
 from src.config.compose import compose
+from src.trainer import Machine, machine_of
 from src.training.config import TrainConfig
 from src.training.tuning import FullStep, Setting, fast_bfloat16, settings, tuned
 from tests.helpers.tiny_run import TINY
 
+CPU = Machine(gpu=False, devices=1, precision="32-true")
 WORDS = [*TINY, "data.train=[a]", "data.val=[a]", "trainer.tune=true"]
 
 
@@ -18,11 +20,13 @@ def config() -> TrainConfig:
 
 
 def test_both_layouts_are_tried_and_bfloat16_where_the_processor_has_it(config: TrainConfig) -> None:
-    tried = settings(config, gpu=False)
+    tried = settings(config, CPU)
     assert {setting.channels_last for setting in tried} == {False, True}
     assert {setting.precision for setting in tried} == {"32-true"} | ({"bf16-mixed"} if fast_bfloat16(False) else set())
     fixed = replace(config, trainer=replace(config.trainer, precision="bf16-mixed"))
-    assert {setting.precision for setting in settings(fixed, gpu=False)} == {"bf16-mixed"}, "what is said is kept"
+    assert {setting.precision for setting in settings(fixed, machine_of(fixed.trainer))} == {"bf16-mixed"}, (
+        "what is said is kept"
+    )
 
 
 def test_the_fastest_is_taken_told_and_nothing_else_changes(
@@ -31,13 +35,13 @@ def test_the_fastest_is_taken_told_and_nothing_else_changes(
     torch.manual_seed(3)
     before = torch.get_rng_state()
     with caplog.at_level(logging.INFO, "src.training.tuning"):
-        result = tuned(config)
+        result = tuned(config, CPU)
     assert torch.equal(torch.get_rng_state(), before), "the weights are those of the same run without it"
     chosen = Setting(result.trainer.precision, result.trainer.channels_last)  # type: ignore[arg-type]
-    assert chosen in settings(config, gpu=False)
+    assert chosen in settings(config, CPU)
     speeds = {line.split("tune: ")[1].split("  ")[0]: float(line.split(" faces/s")[0].split()[-1])
               for line in caplog.messages}  # fmt: skip
-    assert len(speeds) == len(settings(config, gpu=False))
+    assert len(speeds) == len(settings(config, CPU))
     assert speeds[str(chosen)] == max(speeds.values())
     assert next(line for line in caplog.messages if "taken" in line).startswith(f"trainer.tune: {chosen} ")
     same = replace(result.trainer, precision=config.trainer.precision, channels_last=config.trainer.channels_last)

@@ -1,6 +1,6 @@
 import pytest
 
-from src.model.build import build_generator, generator_config
+from src.model.config import generator_config
 from src.model.light import LightConfig
 from src.model.mtun import MTUN, MTUNConfig
 from src.system.errors import UserError
@@ -16,7 +16,7 @@ def test_a_configuration_survives_plain_values(config: MTUNConfig | LightConfig)
 
 def test_names_choose_the_network() -> None:
     small = MTUNConfig(encoder_widths=(4, 4, 4, 4), decoder_widths=(4, 4, 4, 4))
-    assert isinstance(build_generator(small), MTUN)
+    assert isinstance(small.build(), MTUN)
 
 
 @pytest.mark.parametrize(

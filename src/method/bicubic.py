@@ -1,0 +1,30 @@
+"""The bicubic baselines: of the input as it is, and of the input aligned by the known transform."""
+
+from torch import Tensor
+
+from src.image.pixels import upsample_bicubic
+from src.image.sides import SIDE
+from src.image.warp import align
+from src.method.method import Facts
+from src.model.output import Upscaled
+
+
+class Bicubic:
+    """Bicubic enlargement of the unaligned input."""
+
+    name, title = "bicubic", "bicubic of the unaligned input"
+    facts = Facts()
+
+    def __call__(self, lr: Tensor) -> Upscaled:
+        """(B, 3, 16, 16) to (B, 3, 128, 128)."""
+        return Upscaled(upsample_bicubic(lr, SIDE), [], None)
+
+
+class BicubicAligned(Bicubic):
+    """Bicubic enlargement, then the known transform: what perfect alignment alone would give."""
+
+    name, title = "bicubic_aligned", "bicubic of the input aligned by the known transform"
+
+    def upright(self, lr: Tensor, matrix: Tensor) -> Upscaled:
+        """See `ToldTransform`."""
+        return Upscaled(align(upsample_bicubic(lr, SIDE), matrix), [], None)

@@ -1,0 +1,82 @@
+"""The seam for methods: a small face goes in, an upright face comes out, whatever is in between."""
+
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+from torch import Tensor
+
+from src.data.pairs import MisalignmentConfig
+from src.model.output import Upscaled
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a report says of a method beside its figures; None where it does not apply or is not recorded.
+
+    Attributes:
+        checkpoint: the file that it was read from.
+        checkpoint_sha256: of that file's bytes.
+        experiment: name of the training run.
+        seed: of the training.
+        epoch: the epoch that the file was saved in, from 0.
+        iterations: training batches seen.
+        weights: averaged (their moving average) or raw (the last update's).
+        parameters: of the network.
+        heatmap_side: R of its heatmaps.
+        heatmap_std: standard deviation of the kernels that they estimate, in pixels of the HR image.
+        trained_on: the misalignment that it was trained with.
+    """
+
+    checkpoint: str | None = None
+    checkpoint_sha256: str | None = None
+    experiment: str | None = None
+    seed: int | None = None
+    epoch: int | None = None
+    iterations: int | None = None
+    weights: str | None = None
+    parameters: int | None = None
+    heatmap_side: int | None = None
+    heatmap_std: float = 3.0
+    trained_on: MisalignmentConfig | None = None
+
+
+class Method(Protocol):
+    """What can be compared: it sees the LR faces and nothing else.
+
+    Attributes:
+        name: its key in files, a word.
+        title: its words in tables.
+        facts: what a report says of it.
+    """
+
+    name: str
+    title: str
+    facts: Facts
+
+    def __call__(self, lr: Tensor) -> Upscaled:
+        """The upright faces.
+
+        Args:
+            lr: (B, 3, 16, 16) in [-1, 1], unaligned.
+
+        Returns:
+            The SR images on the device of `lr`; no heatmaps and no matrix where the method has none.
+        """
+
+
+@runtime_checkable
+class ToldTransform(Protocol):
+    """A method that is told the known transform, which no real system has; for reference rows."""
+
+    def upright(self, lr: Tensor, matrix: Tensor) -> Upscaled:
+        """The upright faces.
+
+        Args:
+            lr: (B, 3, 16, 16) in [-1, 1], unaligned.
+            matrix: (B, 2, 3), the known transform: upright output to unaligned input coordinates.
+        """
+
+
+def apply(method: Method, lr: Tensor, matrix: Tensor) -> Upscaled:
+    """What a method makes of LR faces; only a `ToldTransform` sees the known transform."""
+    return method.upright(lr, matrix) if isinstance(method, ToldTransform) else method(lr)

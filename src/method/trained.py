@@ -1,0 +1,86 @@
+"""A checkpoint that `src.train` wrote, as a method."""
+
+import hashlib
+import re
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from src.data.batch import HeatmapConfig
+from src.data.pairs import MisalignmentConfig
+from src.face.points import COMPONENTS
+from src.method.method import Facts
+from src.model.checkpoint import Checkpoint, Weights, load_checkpoint
+from src.model.output import Upscaled
+from src.model.parameters import parameter_count
+from src.system.errors import UserError
+from src.system.plain import from_plain
+
+
+class Trained:
+    """The generator of a checkpoint, on a device.
+
+    Args:
+        checkpoint: what was read from the file.
+        device: where it computes.
+
+    Raises:
+        UserError: the checkpoint's training configuration does not fit its network.
+    """
+
+    def __init__(self, checkpoint: Checkpoint, device: torch.device) -> None:
+        self.generator = checkpoint.generator.to(device)
+        self.facts = _facts(checkpoint)
+        word = re.sub(r"\W+", "_", self.facts.experiment or "").strip("_")
+        self.name = word or checkpoint.path.stem
+        network = checkpoint.config.title
+        self.title = f"{network}, {self.facts.experiment}" if self.facts.experiment else network
+
+    def __call__(self, lr: Tensor) -> Upscaled:
+        """See `Method`."""
+        output: Upscaled = self.generator(lr)
+        return output
+
+
+def load_trained(path: Path, device: torch.device, weights: Weights = "auto") -> Trained:
+    """The method that a checkpoint holds; see `load_checkpoint` for what is refused."""
+    return Trained(load_checkpoint(path, weights), device)
+
+
+def _facts(checkpoint: Checkpoint) -> Facts:
+    with checkpoint.path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    heatmaps, misalignment = _trained_on(checkpoint)
+    name, seed = checkpoint.training.get("name"), checkpoint.training.get("seed")
+    return Facts(
+        checkpoint=str(checkpoint.path),
+        checkpoint_sha256=digest,
+        experiment=name if isinstance(name, str) else None,
+        seed=seed if isinstance(seed, int) else None,
+        epoch=checkpoint.epoch,
+        iterations=checkpoint.iterations,
+        weights=checkpoint.weights,
+        parameters=parameter_count(checkpoint.generator),
+        heatmap_side=checkpoint.config.heatmap_side,
+        heatmap_std=heatmaps.std,
+        trained_on=misalignment,
+    )
+
+
+def _trained_on(checkpoint: Checkpoint) -> tuple[HeatmapConfig, MisalignmentConfig]:
+    """The heatmaps and the misalignment of the training."""
+    config, data = checkpoint.config, checkpoint.training.get("data")
+    values: dict[str, Any] = data if isinstance(data, dict) else {}
+    try:
+        heatmaps = from_plain(HeatmapConfig, values.get("heatmaps") or {"maps": config.heatmaps})
+        misalignment = from_plain(MisalignmentConfig, values.get("misalignment") or {})
+    except (AttributeError, TypeError, ValueError) as error:
+        raise UserError(f"{checkpoint.path}: its data configuration is damaged ({error})") from None
+    if config.heatmap_side is not None and (heatmaps.maps != config.heatmaps or config.heatmaps not in COMPONENTS):
+        raise UserError(
+            f"{checkpoint.path}: its network estimates {config.heatmaps} heatmaps, its data.heatmaps.maps is "
+            f"{heatmaps.maps}; known are {', '.join(map(str, COMPONENTS))}"
+        )
+    return heatmaps, misalignment

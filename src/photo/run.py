@@ -1,0 +1,98 @@
+"""From pictures to upright 128x128 faces on disk, one picture after another; a bad one stops no other."""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from src.image.decode import read_image
+from src.image.sides import LR_SIDE
+from src.method.load import load_method
+from src.model.checkpoint import Weights
+from src.photo.inputs import find_images, to_lr
+from src.photo.outputs import Names, save
+from src.report.grid import overlay
+from src.system.devices import pick_device
+from src.system.errors import UserError
+
+EXIT_SOME_FAILED = 1
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a person asked for.
+
+    Attributes:
+        paths: pictures, or folders of them.
+        checkpoint: the method: a checkpoint that `src.train` wrote.
+        out: folder of the results.
+        weights: which of the checkpoint's.
+        device: "auto", "cpu" or "cuda".
+        heatmaps: write the heatmaps too, where the method has some.
+        overwrite: replace files of an earlier run.
+    """
+
+    paths: Sequence[Path]
+    checkpoint: Path
+    out: Path
+    weights: Weights = "auto"
+    device: str = "auto"
+    heatmaps: bool = True
+    overwrite: bool = False
+
+
+def upscale(request: Request) -> int:
+    """Upscale what was named; the exit code: 0, or 1 if any picture failed.
+
+    Raises:
+        UserError: nothing can be done at all: the checkpoint, the device or the output folder.
+    """
+    device = pick_device(request.device, "--device ")
+    method = load_method(str(request.checkpoint), device, request.weights)
+    out = request.out
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"--out {out} cannot be made: {error.strerror or error}") from None
+    heatmaps = request.heatmaps and method.facts.heatmap_side is not None
+    if request.heatmaps and not heatmaps:
+        warn("the checkpoint has no heatmap branch: no heatmaps are written")
+
+    found = list(find_images(request.paths))
+    inputs = {path.resolve() for path in found if isinstance(path, Path)}
+    names, failed = Names(), 0
+    for path in found:
+        try:
+            if isinstance(path, UserError):
+                raise path
+            name = names.claim(path.stem)
+            image = read_image(path)
+            if max(image.shape[:2]) < LR_SIDE:
+                warn(f"{path}: {image.shape[1]}x{image.shape[0]} is below {LR_SIDE}x{LR_SIDE}, enlarged first")
+            with torch.inference_mode():
+                output = method(to_lr(image).to(device))
+            pictures = {out / f"{name}.png": output.image}
+            if heatmaps:
+                pictures[out / f"{name}_heatmaps.png"] = overlay(output.image, output.heatmaps[-1])
+            save(pictures, inputs, request.overwrite)
+            sys.stdout.write(f"{path} > {out / f'{name}.png'}\n")
+            sys.stdout.flush()
+        except UserError as error:
+            failed += 1
+            say(f"error: {error}")
+    if failed:
+        say(f"{failed} of {len(found)} failed")
+    return EXIT_SOME_FAILED if failed else 0
+
+
+def warn(text: str) -> None:
+    """Show a warning."""
+    say(f"warning: {text}")
+
+
+def say(line: str) -> None:
+    """Show a line on stderr, beside the results on stdout."""
+    sys.stderr.write(line + "\n")
+    sys.stderr.flush()
