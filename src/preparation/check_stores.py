@@ -3,7 +3,7 @@
 import csv
 import hashlib
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,22 +11,21 @@ from numpy.typing import NDArray
 
 from src.image.sides import SIDE
 from src.preparation.config import PrepareConfig
-from src.preparation.run import CONTACT, REJECTED, run_preparation
+from src.preparation.run import run_preparation
 from src.source.list_splits import list_splits
 from src.source.photograph import PhotoJob
 from src.source.split import Split
-from src.store.card import ARRAYS, CARD, StoreError, fingerprint
+from src.store.card import ARRAYS, CARD, CONTACT, REJECTED, StoreError, fingerprint
 from src.store.face import FaceRow
 from src.store.manifest import read_rejected
 from src.store.read import SPLITS, FaceStore
 from src.system.errors import UserError
+from src.system.progress import Say
 
 FARTHEST = float(SIDE)  # pixels beyond the crop: an annotated jaw may leave it, a broken landmark leaves it far
 BLOCK = 4096  # faces looked at together
 # What reading a damaged table raises; its hash tells that it is damaged.
 UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, OSError, csv.Error)
-
-Say = Callable[[str], None]
 
 
 def run_check(config: PrepareConfig, say: Say) -> None:

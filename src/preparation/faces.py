@@ -55,6 +55,16 @@ class _Placed:
     given: bool = False
 
 
+@dataclass(frozen=True, eq=False)
+class _Whose:
+    """A face that a network has answered for: what to call it in an error, whose it is, what its source knows."""
+
+    label: str
+    identity: str
+    annotation: Annotation | None = None
+    error: float | None = None
+
+
 def finish(loaded: Iterable[Photo | list[Outcome]], recipe: Recipe) -> Iterator[list[Outcome]]:
     """The faces of each photograph, in order; what is finished already is passed on.
 
@@ -151,7 +161,7 @@ def _at_boxes(
             continue
         face = next(answers)
         error = None if points is None else landmark_error(face.points, points)
-        placed.append(_checked(photo, annotation.name, annotation.identity, face, name, annotation, error))
+        placed.append(_checked(photo, face, name, _Whose(annotation.name, annotation.identity, annotation, error)))
     return placed
 
 
@@ -165,33 +175,26 @@ def _detected(
     if job.annotations and not job.detect:
         biggest = max(found, key=lambda face: float(np.ptp(face.points, axis=0).max()))
         annotation = job.annotations[0]
-        return [_checked(photo, job.file, annotation.identity, biggest, name, annotation, None)]
+        return [_checked(photo, biggest, name, _Whose(job.file, annotation.identity, annotation))]
     annotated = [points for points in known if isinstance(points, np.ndarray)]
     errors = matched_errors([face.points for face in found], annotated)
     placed = []
     for number, (face, error) in enumerate(zip(found, errors, strict=True), 1):
         suffix = f"_{number}" if len(found) > 1 else ""
         label = f"{job.file} (face {number} of {len(found)})" if suffix else job.file
-        placed.append(_checked(photo, label, job.identity + suffix, face, name, None, error))
+        placed.append(_checked(photo, face, name, _Whose(label, job.identity + suffix, error=error)))
     return placed
 
 
-def _checked(
-    photo: Photo,
-    label: str,
-    identity: str,
-    face: Landmarks,
-    name: str,
-    annotation: Annotation | None,
-    error: float | None,
-) -> _Placed | BadFace:
+def _checked(photo: Photo, face: Landmarks, network: str, whose: _Whose) -> _Placed | BadFace:
+    """A network's landmarks, or why they cannot be a face's."""
     if not np.isfinite(face.points).all():
-        return BadFace(label, f"the landmark network ({name}) answered NaN")
+        return BadFace(whose.label, f"the landmark network ({network}) answered NaN")
     try:
-        _check(face.points, photo, label)
+        _check(face.points, photo, whose.label)
     except BadFace as bad:
         return bad
-    return _Placed(identity, face.points, name, face.score, face.depth, annotation, error)
+    return _Placed(whose.identity, face.points, network, face.score, face.depth, whose.annotation, whose.error)
 
 
 def _points(annotation: Annotation) -> NDArray[np.float32] | None:

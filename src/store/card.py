@@ -14,7 +14,7 @@ from src.image.sides import SIDE
 from src.system.errors import UserError
 
 LAYOUT = 2
-CARD, MANIFEST = "card.json", "manifest.csv"
+CARD, MANIFEST, REJECTED, CONTACT = "card.json", "manifest.csv", "rejected.csv", "contact.png"
 ARRAYS: dict[str, tuple[DTypeLike, tuple[int, ...]]] = {
     "images.npy": (np.uint8, (SIDE, SIDE, 3)),
     "landmarks.npy": (np.float32, (POINTS, 2)),

@@ -2,12 +2,16 @@
 
 import sys
 import time
+from collections.abc import Callable
 from typing import Self
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 SECONDS_A_LINE = 10.0
+
+Say = Callable[[str], None]
+"""Shows a line to the person who waits."""
 
 
 class FaceProgress:

@@ -12,6 +12,7 @@ from src.source.celeba.images import find_images, find_place
 from src.source.celeba.lists import ATTRIBUTES, BOXES, FIVE_ALIGNED, IDENTITY, PARTITION, find_list, read_list
 from src.source.celeba.splits import IMAGES
 from src.system.errors import UserError
+from src.system.progress import Say
 
 PAGE = "https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html"
 PICTURES = "img_align_celeba"
@@ -27,7 +28,6 @@ FILES = {
 TIMEOUT = 10.0  # seconds for the first answer; gdown itself would wait for ever
 EXIT_INCOMPLETE = 2
 
-Say = Callable[[str], None]
 Fetch = Callable[[str, Path], None]
 
 

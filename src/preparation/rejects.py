@@ -1,0 +1,66 @@
+"""Files and faces that were rejected: when they end a run, where they are listed, and what is said of them."""
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from src.preparation.config import PrepareConfig
+from src.preparation.finished_parts import Parts
+from src.preparation.plan import Plan
+from src.store.card import CARD, REJECTED
+from src.store.manifest import read_rejected, write_rejected
+from src.store.read import SPLITS
+from src.system.errors import BadFace, UserError
+from src.system.files import replacing
+from src.system.progress import Say
+
+
+def check_rejects(config: PrepareConfig, out: Path, works: Sequence[tuple[Plan, Parts]]) -> None:
+    """Refuse, before any store appears, what is to be refused; its rejects are looked at anew by the next run."""
+    faces, rejected = dict[str, int](), list[tuple[str, BadFace]]()
+    for plan, parts in works:
+        if plan.published() and config.shard is not None:
+            continue
+        name = plan.split.name
+        faces[name], bad = parts.summary()
+        rejected += [(name, one) for one in bad]
+    empty = [name for name, count in faces.items() if not count]
+    if not empty and not (config.strict and rejected):
+        return
+    for _, parts in works:
+        parts.forget_rejects()
+    out.mkdir(parents=True, exist_ok=True)
+    # Beside an old store that stays (overwrite=true), its own list stays too.
+    path = out / REJECTED if not (out / CARD).exists() else out.with_name(f"{out.name}.{REJECTED}")
+    write_rejected(path, rejected)
+    first = f"first {rejected[0][1]}" if rejected else "the source is empty"
+    if empty:
+        where = f" in {empty[0]}" if empty[0] else ""
+        raise UserError(f"no usable face{where}: all {len(rejected):,} were rejected ({first}); see {path}")
+    raise UserError(
+        f"strict=true, and {len(rejected):,} of {sum(faces.values()) + len(rejected):,} were rejected ({first}); "
+        f"see {path}, and mend or remove them, or leave strict=true out; no store was written"
+    )
+
+
+def list_rejects(out: Path, plans: Sequence[Plan]) -> list[tuple[str, BadFace]]:
+    """The rejects of all stores in `out`, those of a source with splits written down there in one list."""
+    if not any(plan.split.name for plan in plans):
+        return read_rejected(out / REJECTED)
+    splits = [name for name in SPLITS if (out / name / CARD).exists()]
+    rejected = [entry for name in splits for entry in read_rejected(out / name / REJECTED)]
+    with replacing(out / REJECTED) as (hidden,):
+        write_rejected(hidden, rejected)
+    made = {plan.split.name for plan in plans}
+    return [(split, bad) for split, bad in rejected if split in made]
+
+
+def say_rejects(rejected: list[tuple[str, BadFace]], path: Path, say: Say) -> None:
+    """The reasons, commonest first, and where the list is."""
+    if not rejected:
+        return
+    say(f"rejected: {len(rejected):,}, listed in {path}")
+    reasons = Counter(bad.reason.split(":")[0] for _, bad in rejected)
+    for reason, count in reasons.most_common(8):
+        example = next(bad.file for _, bad in rejected if bad.reason.split(":")[0] == reason)
+        say(f"  {count:,} x {reason} (first: {example})")
