@@ -169,6 +169,7 @@ def _devices(config: TrainerConfig, gpu: bool) -> int:
         raise UserError(f"trainer.devices={devices}: there are {there} GPUs here; set trainer.devices={there} or all")
     world = devices * config.num_nodes
     launched = launched_processes()
+    _check_slurm(devices, config.num_nodes)
     if launched is not None and launched != world:
         raise UserError(
             f"{launched} processes were launched, but trainer.devices={devices} x trainer.num_nodes={config.num_nodes} "
@@ -185,3 +186,22 @@ def _devices(config: TrainerConfig, gpu: bool) -> int:
             "has the commands"
         )
     return devices
+
+
+def _check_slurm(devices: int, num_nodes: int) -> None:
+    """UserError where a job script asks SLURM for its processes in another way than Lightning reads."""
+    from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
+
+    if not SLURMEnvironment.detect():
+        return
+    tasks, per_node = os.environ["SLURM_NTASKS"], os.environ.get("SLURM_NTASKS_PER_NODE")
+    nodes = os.environ.get("SLURM_NNODES")
+    if int(tasks) > 1 and per_node is None:
+        raise UserError(
+            f"#SBATCH --ntasks={tasks} does not say how many processes a machine gets: write "
+            f"#SBATCH --ntasks-per-node={devices} and --nodes={num_nodes} instead"
+        )
+    if per_node is not None and int(per_node) != devices:
+        raise UserError(f"#SBATCH --ntasks-per-node={per_node}, but trainer.devices={devices}: make them equal")
+    if nodes is not None and int(nodes) != num_nodes:
+        raise UserError(f"#SBATCH --nodes={nodes}, but trainer.num_nodes={num_nodes}: make them equal")

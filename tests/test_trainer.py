@@ -19,7 +19,8 @@ CPU = TrainerConfig(accelerator="cpu")
 
 @pytest.fixture(autouse=True)
 def launched_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("TORCHELASTIC_RUN_ID", "WORLD_SIZE", "SLURM_NTASKS", "NODE_RANK", "OMP_NUM_THREADS"):
+    for name in ("TORCHELASTIC_RUN_ID", "WORLD_SIZE", "SLURM_NTASKS", "SLURM_NTASKS_PER_NODE", "SLURM_NNODES",
+                 "NODE_RANK", "OMP_NUM_THREADS"):  # fmt: skip
         monkeypatch.delenv(name, raising=False)
 
 
@@ -107,9 +108,27 @@ def test_the_launchers_number_of_processes_must_be_the_runs(monkeypatch: pytest.
     with pytest.raises(UserError, match="torchrun or srun"):
         machine_of(replace(CPU, devices=2, num_nodes=2))
     monkeypatch.setenv("SLURM_NTASKS", "8")
+    monkeypatch.setenv("SLURM_NTASKS_PER_NODE", "2")
     monkeypatch.setenv("SLURM_JOB_NAME", "faces")
     with pytest.raises(UserError, match="8 processes were launched"):
         machine_of(replace(CPU, devices=2, num_nodes=2))
+
+
+def test_a_job_script_that_lightning_would_not_read_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    two = replace(CPU, devices=2, num_nodes=2)
+    monkeypatch.setenv("SLURM_NTASKS", "4")
+    monkeypatch.setenv("SLURM_JOB_NAME", "faces")
+    with pytest.raises(UserError, match=r"--ntasks=4 does not say .* --ntasks-per-node=2 and --nodes=2"):
+        machine_of(two)
+    monkeypatch.setenv("SLURM_NTASKS_PER_NODE", "4")
+    with pytest.raises(UserError, match=r"--ntasks-per-node=4, but trainer\.devices=2"):
+        machine_of(two)
+    monkeypatch.setenv("SLURM_NTASKS_PER_NODE", "2")
+    monkeypatch.setenv("SLURM_NNODES", "1")
+    with pytest.raises(UserError, match=r"--nodes=1, but trainer\.num_nodes=2"):
+        machine_of(two)
+    monkeypatch.setenv("SLURM_NNODES", "2")
+    assert machine_of(two).devices == 2
 
 
 def test_several_processes_share_gradients_and_batch_statistics(tmp_path: Path) -> None:

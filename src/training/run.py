@@ -34,6 +34,18 @@ from src.training.tuning import tuned, tuned_before
 
 log = logging.getLogger(__name__)
 PROJECT_LOG = logging.getLogger("src")
+HINTS = (
+    "treespec, LeafSpec",
+    "does not have many workers",
+    "The number of training batches.*is smaller than the logging interval",
+    "Checkpoint directory.*exists and is not empty",
+    "Experiment logs directory.*exists and is not empty",
+    "your dataloader is not resumable",  # the sampler knows where it was
+    "The `srun` command is available on your system but is not used",  # docs/training.md says when it is
+    "It is recommended to use `self.log.*sync_dist=True",  # the means are over all processes already
+    "torch.distributed.nn.functional.all_gather is deprecated",
+)
+"""Beginnings of what Lightning advises to whoever wrote the code; nobody who runs it can act on it."""
 PATIENCE = 5.0  # seconds for the first process to say what is wrong
 
 
@@ -176,9 +188,5 @@ def quieten() -> None:
     """Silence what libraries say to people who can do nothing about it."""
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
-    warnings.filterwarnings("ignore", ".*treespec, LeafSpec.*")
-    warnings.filterwarnings("ignore", ".*does not have many workers.*")
-    warnings.filterwarnings("ignore", ".*The number of training batches.*is smaller than the logging interval.*")
-    warnings.filterwarnings("ignore", ".*Checkpoint directory.*exists and is not empty.*")
-    warnings.filterwarnings("ignore", ".*your dataloader is not resumable.*")  # the sampler knows where it was
-    warnings.filterwarnings("ignore", ".*Experiment logs directory.*exists and is not empty.*")
+    for words in HINTS:
+        warnings.filterwarnings("ignore", f".*{words}")

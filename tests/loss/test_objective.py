@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from src.data.batch import Pairs
 from src.loss.config import AdversarialLossConfig, FeatureLossConfig, LossConfig, StructureLossConfig
 from src.loss.objective import Objective, adversarial_weight
 from src.model.output import Upscaled
@@ -10,11 +11,15 @@ HR = torch.zeros(B, 3, 64, 64)
 MAPS = torch.zeros(B, 4, 16, 16)
 KERNELS = torch.ones(B, 4, dtype=torch.long)
 IDENTITY = torch.eye(2, 3).repeat(B, 1, 1)
+PAIRS = Pairs(
+    lr=torch.zeros(B, 3, 8, 8), hr=HR, matrix=IDENTITY, heatmaps=MAPS, kernels=KERNELS,
+    landmarks=torch.zeros(B, 68, 2), visible=torch.ones(B, 68, dtype=torch.bool),
+)  # fmt: skip
 OUTPUT = Upscaled(torch.full((B, 3, 64, 64), 0.1), [MAPS + 0.5, MAPS], IDENTITY + 0.2)
 
 
 def total(config: LossConfig, logits: torch.Tensor | None = None, epoch: int = 0) -> tuple[float, dict[str, float]]:
-    value, terms = Objective(config)(OUTPUT, HR, MAPS, KERNELS, IDENTITY, logits, epoch)
+    value, terms = Objective(config)(OUTPUT, PAIRS, logits, epoch)
     return value.item(), {name: term.item() for name, term in terms.items()}
 
 
@@ -53,7 +58,7 @@ def test_the_frozen_network_gets_no_gradient_but_the_image_does() -> None:
     config = LossConfig(feature=FeatureLossConfig(1.0, "squeezenet1_0", "features.3", weights="random"))
     objective = Objective(config)
     image = torch.rand(B, 3, 64, 64, requires_grad=True)
-    value, _ = objective(Upscaled(image, [], None), HR, MAPS, KERNELS, IDENTITY, None)
+    value, _ = objective(Upscaled(image, [], None), PAIRS, None)
     value.backward()
     assert image.grad is not None
     assert image.grad.abs().sum() > 0

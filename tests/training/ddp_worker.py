@@ -6,12 +6,11 @@ from pathlib import Path
 import torch
 from lightning import seed_everything
 
-from src.trainer import machine_of
-
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from src.config.compose import compose
 from src.data.module import FaceData
+from src.trainer import machine_of
 from src.training.assembly import build_trainer
 from src.training.config import TrainConfig
 from src.training.module import FaceSR

@@ -1,5 +1,6 @@
 """Two gloo processes on this machine."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -79,17 +80,25 @@ TORCHRUN = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "
 
 
 @pytest.mark.parametrize("launcher", [TORCHRUN, []], ids=["torchrun", "by itself"])
-def test_two_processes_draw_the_faces_once_and_make_one_run(launcher: list[str], tmp_path: Path) -> None:
+def test_two_processes_draw_the_faces_once_and_make_one_run(
+    launcher: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    srun = tmp_path / "bin" / "srun"  # where it is installed, Lightning advises to use it
+    srun.parent.mkdir()
+    srun.write_text("#!/bin/sh\n")
+    srun.chmod(0o755)
+    monkeypatch.setenv("PATH", str(srun.parent), prepend=os.pathsep)
     out = tmp_path / "run"
     settings = [*TINY, f"data.synthetic.out={tmp_path}/faces", "data.synthetic.train=8", "data.synthetic.val=2"]
     done = python(*launcher, "-m", "src.train", *settings, *PROCESSES, "trainer.max_epochs=1", f"run_dir={out}")
     assert done.returncode == 0, done.stderr
     assert load_checkpoint(out / "checkpoints/last.ckpt").iterations == 2, "8 faces, 2 processes, batches of 2"
-    assert not list(out.rglob("*.tmp"))
+    assert not [*out.rglob("*.tmp"), *out.rglob("*.partial")]
+    assert "site-packages" not in done.stderr, "a library's advice to whoever wrote the code"
     first, second = torch.load(out / "checkpoints/last.ckpt", weights_only=True)["random_states"]
     assert not torch.equal(first["torch"], second["torch"]), "each process draws dropout masks of its own"
     assert (out / "train.log").read_text().count("newest checkpoint") == 1
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["faces", "run"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["bin", "faces", "run"]
 
 
 def test_an_error_of_both_is_said_once_and_ends_both(tmp_path: Path, faces: list[str]) -> None:

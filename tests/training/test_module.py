@@ -108,7 +108,7 @@ def test_a_few_updates_on_one_batch_lower_the_loss(stores: list[str]) -> None:
     optimizer = torch.optim.Adam(module.generator.parameters(), 1e-2)
     totals = []
     for _ in range(25):
-        total, _ = module.objective(module(pairs.lr), pairs.hr, pairs.heatmaps, pairs.kernels, pairs.matrix, None)
+        total, _ = module.objective(module(pairs.lr), pairs, None)
         optimizer.zero_grad()
         total.backward()
         optimizer.step()

@@ -12,6 +12,7 @@ from src.loss.terms import discriminator_loss
 from src.model.discriminator import DiscriminatorConfig
 from src.model.hourglass import HEBConfig
 from src.model.light import LightConfig
+from src.training.tuning import made_up_pairs
 
 TINY = LightConfig(width=8, width64=8, blocks16=1, blocks32=1, heb=HEBConfig(True, 32, 1, 8, 2))
 LOSSES = LossConfig(feature=FeatureLossConfig(backbone="squeezenet1_1", layer="features.2", weights="random"),
@@ -25,24 +26,23 @@ def mixed() -> torch.autocast:
 def test_the_losses_and_ds_loss_are_float32() -> None:
     torch.manual_seed(0)
     generator, discriminator = TINY.build(), DiscriminatorConfig((4, 4, 4, 4), 8).build()
-    hr = torch.rand(2, 3, 128, 128) * 2 - 1
+    pairs = made_up_pairs(TINY, 2, torch.device("cpu"))
     with mixed():
-        output = generator(torch.rand(2, 3, 16, 16) * 2 - 1)
+        output = generator(pairs.lr)
         logits = discriminator(output.image)
         assert output.image.dtype == logits.dtype == torch.bfloat16, "the networks do run in bfloat16"
         assert output.matrix is not None
         assert output.matrix.dtype == torch.float32
-        maps, ones = torch.rand(2, 4, 32, 32), torch.ones(2, 4, dtype=torch.int64)
-        total, terms = Objective(LOSSES)(output, hr, maps, ones, torch.eye(2, 3).expand(2, 2, 3), logits)
+        total, terms = Objective(LOSSES)(output, pairs, logits)
         of_d = discriminator_loss(logits, logits)
     assert set(terms) == {"pixel", "feature", "adversarial", "structure", "alignment"}
     assert {name: term.dtype for name, term in terms.items()} == dict.fromkeys(terms, torch.float32)
     assert total.dtype == of_d.dtype == torch.float32
     # A term that were computed in bfloat16 and cast at the end would be a multiple of 1/256 of its size.
     exact = Objective(LossConfig(feature=FeatureLossConfig(weight=0.0)))
-    expected = F.mse_loss(output.image.detach().double(), hr.double())
+    expected = F.mse_loss(output.image.detach().double(), pairs.hr.double())
     with mixed():
-        pixel = exact(output, hr, maps, ones, torch.eye(2, 3).expand(2, 2, 3), None)[1]["pixel"].detach()
+        pixel = exact(output, pairs, None)[1]["pixel"].detach()
     assert float(pixel) == pytest.approx(float(expected), rel=1e-6)
 
 

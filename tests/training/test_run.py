@@ -45,6 +45,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.Comp
 def test_the_run_folder_is_said_first_and_last(run: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
     lines = run[1].stderr.strip().splitlines()
     assert lines[0] == lines[-1] == f"run folder: {run[0]}"
+    assert "site-packages" not in run[1].stderr, "a library's advice to whoever wrote the code"
     assert any("epoch 1/2 batch" in line and "faces/s" in line for line in lines), "plain progress without a terminal"
 
 
