@@ -37,8 +37,8 @@ setup: .venv/.installed ## install everything from requirements.lock into .venv
 doctor: setup ## what is installed, found and missing here, each problem with its fix
 	$(RUN) -m src.doctor
 
-demo: setup ## draw synthetic faces, train on the CPU, evaluate: a table and a picture in outputs/demo
-	$(RUN) -m src.train experiment=demo trainer=cpu run_dir=$(DEMO)
+demo: setup ## draw synthetic faces, train on the CPU, evaluate: a table and a picture in outputs/demo; ARGS=
+	$(RUN) -m src.train experiment=demo trainer=cpu run_dir=$(DEMO) $(ARGS)
 	$(RUN) -m src.evaluate checkpoint=$(DEMO)/checkpoints/last.ckpt data.test='[data/synthetic/val]' out=$(DEMO)/evaluation
 
 data-celeba: setup ## fetch CelebA into ROOT (data/raw), prepare it into OUT (data/celeba); LANDMARKS=, ARGS=

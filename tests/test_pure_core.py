@@ -30,9 +30,17 @@ def loaded_by(module: str, names: tuple[str, ...]) -> list[str]:
     return done.stdout.split()
 
 
-@pytest.mark.parametrize("module", ["src.upscale", "src.model", "src.metric", "src.loss", "src.report"])
-def test_the_core_is_plain_torch(module: str) -> None:
-    assert loaded_by(module, FORBIDDEN) == []
+PURE = ("upscale", "photo", "method", "model", "loss", "metric", "report", "image", "face")
+
+
+@pytest.mark.parametrize("room", PURE)
+def test_the_core_is_plain_torch(room: str) -> None:
+    assert loaded_by(f"src.{room}", FORBIDDEN) == []
+
+
+def test_upscaling_needs_no_torchvision_and_its_help_not_even_torch() -> None:
+    assert loaded_by("src.photo", ("torchvision", "pydantic", "rich")) == []
+    assert loaded_by("src.upscale", ("torch", "numpy", "PIL")) == []
 
 
 def test_training_imports_no_landmark_network_and_preparing_no_torch() -> None:
