@@ -112,5 +112,5 @@ def test_the_defaults_of_the_schema_are_those_of_the_file() -> None:
 
 
 def test_neither_a_checkpoint_nor_a_method_is_a_mistake() -> None:
-    with pytest.raises(UserError, match=r"give checkpoint=FILE or method=.*not neither"):
+    with pytest.raises(UserError, match=r"nothing to measure: add checkpoint=FILE, or method="):
         compose("evaluate", EvaluateConfig, ["data.test=[y]"])

@@ -67,11 +67,11 @@ class EvaluateConfig:
             raise ValueError(f"faces must be 1 or more, or null for all, not {self.faces}")
         if not 1 <= self.grid_faces <= 64:
             raise ValueError(f"grid_faces must be 1-64, not {self.grid_faces}")
-        if (self.checkpoint is None) == (not self.method):
-            given = "both" if self.method else "neither"
+        if self.checkpoint is None and not self.method:
+            raise ValueError("nothing to measure: add checkpoint=FILE, or method='[FILE,bicubic]' for several methods")
+        if self.checkpoint is not None and self.method:
             raise ValueError(
-                f"give checkpoint=FILE or method='[FILE,bicubic,...]', not {given}: checkpoint=FILE is short for "
-                "method='[bicubic,bicubic_aligned,FILE]'"
+                "checkpoint= is short for method='[bicubic,bicubic_aligned,FILE]': give it or method=, not both"
             )
 
     @property
