@@ -1,4 +1,4 @@
-# `make` alone prints the targets. Every target sets up .venv first if need be.
+# `make` alone prints the targets. Every target sets up .venv first if needed.
 PYTHON ?= python3
 BIN := .venv/bin
 RUN := $(BIN)/python
@@ -19,7 +19,7 @@ SWEEP ?= optuna
 .PHONY: help setup doctor demo test check format lock bench clean data-celeba data-synthetic data-folder
 .PHONY: train-celeba sweep ablations
 
-help: ## print these lines
+help: ## print this help
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
 
 setup: .venv/.installed ## install everything from requirements.lock into .venv
@@ -29,33 +29,33 @@ setup: .venv/.installed ## install everything from requirements.lock into .venv
 	$(PYTHON) -m venv .venv
 	@sed -n "/^uv==/,/[^\\\\]$$/p" requirements.lock > .venv/uv.txt
 	$(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r .venv/uv.txt
-	@# uv is the faster one; pip, where uv does not reach the index that the machine's pip is set up for.
+	@# uv is faster; pip takes over if uv cannot reach the index that the machine's pip is set up for.
 	$(BIN)/uv pip install --python $(RUN) --quiet --require-hashes --no-deps -r requirements.lock || \
 		$(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements.lock
 	@touch $@
 
-doctor: setup ## what is installed, found and missing here, each problem with its fix
+doctor: setup ## report what is installed, found and missing here, each problem with its fix
 	$(RUN) -m src.doctor
 
-demo: setup ## draw synthetic faces, train on the CPU, evaluate: a table and a picture in outputs/demo; ARGS=
+demo: setup ## draw synthetic faces, train on the CPU, evaluate; writes a table and a picture to outputs/demo; ARGS=
 	$(RUN) -m src.train experiment=demo trainer=cpu run_dir=$(DEMO) $(ARGS)
 	$(RUN) -m src.evaluate checkpoint=$(DEMO)/checkpoints/last.ckpt data.test='[data/synthetic/val]' out=$(DEMO)/evaluation
 
-data-celeba: setup ## fetch CelebA into ROOT (data/raw), prepare it into OUT (data/celeba); LANDMARKS=, ARGS=
+data-celeba: setup ## download CelebA to ROOT (data/raw), prepare it in OUT (data/celeba); LANDMARKS=, ARGS=
 	$(RUN) -m src.source.celeba.download '$(or $(ROOT),data/raw)'
 	$(RUN) -m src.prepare source=celeba source.root='$(or $(ROOT),data/raw)' landmarks=$(LANDMARKS) out='$(or $(OUT),data/celeba)' $(ARGS)
 
-data-synthetic: setup ## draw 1,600 training and 160 validation faces into OUT (data/synthetic); ARGS=
+data-synthetic: setup ## draw 1,600 training and 160 validation faces in OUT (data/synthetic); ARGS=
 	$(RUN) -m src.prepare source=synthetic source.train=1600 source.val=160 out='$(or $(OUT),data/synthetic)' $(ARGS)
 
-data-folder: setup ## find the faces of the pictures in ROOT=, prepare them into OUT=; LANDMARKS=, ARGS=
+data-folder: setup ## find the faces in the pictures of ROOT=, prepare them in OUT=; LANDMARKS=, ARGS=
 	@test -n '$(ROOT)' -a -n '$(OUT)' || { echo 'error: make data-folder ROOT=PICTURES OUT=data/NAME (LANDMARKS=onnx ARGS=landmarks.weights=DIR)' >&2; exit 2; }
 	$(RUN) -m src.prepare source=folder source.root='$(ROOT)' landmarks=$(LANDMARKS) out='$(OUT)' $(ARGS)
 
 train-celeba: setup ## train EXPERIMENT (celeba16x) on the stores TRAIN, VAL (data/celeba/...); ARGS=
 	$(RUN) -m src.train experiment=$(EXPERIMENT) data.train='[$(TRAIN)]' data.val='[$(VAL)]' $(ARGS)
 
-sweep: setup ## many runs of EXPERIMENT and a table: SWEEP=optuna, seeds, or none with ARGS='seed=1,2 optimizer.lr=1e-3,5e-4'
+sweep: setup ## train EXPERIMENT many times and write a table: SWEEP=optuna, seeds, or none with ARGS='seed=1,2 optimizer.lr=1e-3,5e-4'
 	$(RUN) -m src.train -m $(if $(filter-out none,$(SWEEP)),sweep=$(SWEEP)) experiment=$(EXPERIMENT) \
 		data.train='[$(TRAIN)]' data.val='[$(VAL)]' $(ARGS)
 
@@ -65,7 +65,7 @@ ablations: setup ## train every ablation of celeba16x on the stores TRAIN, VAL a
 test: setup ## run the tests, two at a time
 	OMP_NUM_THREADS=1 $(RUN) -m pytest -q -n 2 --dist worksteal
 
-check: setup ## lint, formatting, types, every configuration
+check: setup ## check lint, formatting, types and every configuration
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -75,11 +75,11 @@ format: setup ## format the code
 	$(BIN)/ruff check --fix-only --quiet .
 	$(BIN)/ruff format .
 
-lock: setup ## resolve requirements.lock anew, newest versions, hashes and no index address
+lock: setup ## resolve requirements.lock again: newest versions, hashes, no index address
 	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --extra dev --upgrade --generate-hashes \
 		--no-emit-index-url --no-emit-find-links --quiet --custom-compile-command "make lock" -o requirements.lock
 
-bench: setup ## measure speed and memory, the machine named in the output
+bench: setup ## measure speed and memory; the output names the machine
 	$(RUN) -m benchmarks
 
 clean: ## remove caches and .venv; stores and runs stay

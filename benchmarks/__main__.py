@@ -1,4 +1,4 @@
-"""`make bench`: every benchmark, or those named (`python -m benchmarks prepare landmarks`), in a table.
+"""`make bench`: runs all or the named benchmarks (`python -m benchmarks prepare landmarks`) and prints a table.
 
 The exit code is 1 if a target was missed.
 """
@@ -16,7 +16,7 @@ NAMES = ("throughput", "memory", "step", "pairs", "prepare", "landmarks", "visib
 
 
 def main() -> None:
-    """Run them and print."""
+    """Run the benchmarks and print the table."""
     chosen = sys.argv[1:] or list(NAMES)
     unknown = [name for name in chosen if name not in NAMES]
     if unknown:
@@ -24,7 +24,7 @@ def main() -> None:
     console = Console(width=None if sys.stdout.isatty() else 120)
     console.print(machine(), highlight=False)
     table = Table()
-    for title in ("what", "measured", "unit", "target", "held"):
+    for title in ("figure", "measured", "unit", "target", "met"):
         table.add_column(title, justify="right" if title == "measured" else "left")
     missed = False
     for name in chosen:

@@ -1,4 +1,4 @@
-"""The demo as a person runs it, after the set-up: drawing, training, evaluation."""
+"""The time and the quality of the demo, after the set-up: drawing, training, evaluation."""
 
 import json
 import subprocess
@@ -11,7 +11,7 @@ from benchmarks.report import Figure, at_least, at_most
 
 
 def run() -> list[Figure]:
-    """Minutes for all of it on new faces, and what the SR gains over bicubic of the truly aligned input."""
+    """Minutes for the whole demo on new faces, and the PSNR gain of SR over the better bicubic row."""
     with tempfile.TemporaryDirectory() as folder:
         commands = [
             ["src.train", "experiment=demo", "trainer=cpu", f"data.synthetic.out={folder}/faces", f"run_dir={folder}"],
@@ -24,6 +24,6 @@ def run() -> list[Figure]:
         minutes = (time.perf_counter() - start) / 60
         metrics = json.loads((Path(folder) / "evaluation" / "metrics.json").read_text())
     return [
-        at_most("demo, from nothing to its report", minutes, "min", 6),
+        at_most("demo, from drawing to report", minutes, "min", 6),
         at_least("demo, SR over the better bicubic row, PSNR RGB", metrics["gain"]["demo"]["psnr_rgb"], "dB", 0),
     ]

@@ -1,7 +1,7 @@
-"""`python -m benchmarks.gpu [experiment]`: the full training step on a GPU, beside what the GPU reaches at best.
+"""`python -m benchmarks.gpu [experiment]`: the speed of the full training step on a GPU, against the GPU's peaks.
 
-Faces a second by batch and setting; operations a second over those of a large matrix product, bytes a second over those
-of a large copy; then the dearest operations. Says so and does nothing where there is no GPU.
+It prints faces per second by batch and setting, operations per second as a share of a large matrix product's, bytes per
+second as a share of a large copy's, then the slowest operations. Without a GPU it says so and measures nothing.
 """
 
 import sys
@@ -34,7 +34,7 @@ PROFILED = 128  # faces of the profiled step
 
 
 class Traffic(TorchDispatchMode):
-    """Counts the bytes that eager operations read and write: every tensor taken or given, views and `empty` aside."""
+    """Counts the bytes that eager operations read and write: all input and output tensors, except views and `empty`."""
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -49,7 +49,7 @@ class Traffic(TorchDispatchMode):
 
 
 def _is_view(func: Any) -> bool:
-    """Whether all that an operation gives back is memory that it was given, and that it leaves as it is."""
+    """Whether an operation returns only views of its inputs and does not change them."""
     aliases = [given.alias_info for given in func._schema.returns]
     return bool(aliases) and all(alias is not None and not alias.is_write for alias in aliases)
 
@@ -62,7 +62,7 @@ def matmul_peak(device: torch.device, kind: torch.dtype, side: int = 8192) -> fl
 
 
 def copy_peak(device: torch.device, size: int = 2**30) -> float:
-    """Bytes a second that a copy of 1 GiB reads and writes."""
+    """Bytes per second that a copy of 1 GiB reads and writes."""
     source = torch.zeros(size, dtype=torch.uint8, device=device)
     target = torch.empty_like(source)
     (seconds,) = fastest_seconds([lambda: target.copy_(source)], ROUNDS, device)
@@ -70,7 +70,7 @@ def copy_peak(device: torch.device, size: int = 2**30) -> float:
 
 
 def counted(config: TrainConfig, setting: Setting, device: torch.device, faces: int) -> tuple[float, float]:
-    """Floating point operations of a step, and the bytes that its operations read and write."""
+    """Floating-point operations of a step, and the bytes that they read and write."""
     step = FullStep(config, setting, device, faces)
     with FlopCounterMode(display=False) as operations, Traffic() as traffic:
         step()
@@ -87,7 +87,7 @@ def main(experiment: str = "celeba16x") -> None:
     device = torch.device("cuda")
     words = [f"experiment={experiment}", "data.train=[none]", "data.val=[none]", "loss.feature.weights=random"]
     config = compose("train", TrainConfig, words)
-    # As cuDNN's convolutions are by default; the product beside them must be likewise.
+    # cuDNN's convolutions use TF32 by default, so the matrix product must too.
     torch.backends.cuda.matmul.allow_tf32 = True
     peaks = {"32-true": matmul_peak(device, torch.float32), "bf16-mixed": matmul_peak(device, torch.bfloat16)}
     copied = copy_peak(device)
@@ -101,22 +101,22 @@ def main(experiment: str = "celeba16x") -> None:
         table.add_column(title, justify="left" if title == "setting" else "right")
     for setting in SETTINGS:
         counts = [counted(config, Setting(setting.precision, setting.channels_last), device, faces) for faces in (4, 8)]
-        # A part is by the face, a part, the weights and their updates, by the step.
+        # One part of the cost is per face; the rest, the weights and their updates, is per step.
         by_face = [(many - few) / 4 for few, many in zip(*counts, strict=True)]
         by_step = [few - 4 * each for few, each in zip(counts[0], by_face, strict=True)]
         for batch in BATCHES:
             flops, moved = (fixed + batch * each for fixed, each in zip(by_step, by_face, strict=True))
             if setting.compile:
-                torch._dynamo.reset()  # or it would be compiled for any batch from the second one on
+                torch._dynamo.reset()  # or the second batch size would be compiled for variable sizes
             try:
                 (seconds,) = fastest_seconds([FullStep(config, setting, device, batch)], ROUNDS, device)
-            except Exception as error:  # out of memory; no compiler: the rows before are not to be lost
+            except Exception as error:  # out of memory or no compiler: keep the rows so far
                 table.add_row(str(setting), str(batch), type(error).__name__)
                 continue
             finally:
                 torch.cuda.empty_cache()
             rate, speed = flops / seconds, moved / seconds
-            # Compiled operations are fused: what they move is not known from the eager ones.
+            # Compiled operations are fused: the eager ones do not show how many bytes they move.
             bytes_shown = ["", ""] if setting.compile else [f"{speed / 1e9:.0f}", f"{speed / copied:.0%}"]
             table.add_row(
                 str(setting),

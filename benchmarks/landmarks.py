@@ -1,4 +1,4 @@
-"""Landmarks: the face-alignment library's own loop against our batches, on the same crops with the same weights."""
+"""The speed of finding landmarks: our batches against the face-alignment library's loop, same crops and weights."""
 
 import hashlib
 import os
@@ -20,7 +20,7 @@ FACES, ROUNDS, SIDE = 8, 5, 256
 
 
 def run() -> list[Figure]:
-    """Both precisions of ours over the library as a user has it: its defaults, compiled, boxes given, mirrored too."""
+    """Speed of our two precisions over that of the library with its defaults (compiled, mirrored too), boxes given."""
     before = os.environ.get("TORCH_HOME")
     with tempfile.TemporaryDirectory() as folder:
         os.environ["TORCH_HOME"] = folder
@@ -39,7 +39,7 @@ def _run(weights: Path) -> list[Figure]:
     from src.landmarks.face_alignment import FaceAlignmentLandmarker
 
     _random_weights(weights)
-    api.COMPILE_CACHE_DIR = str(weights)  # else random weights' kernels go to the user's own cache
+    api.COMPILE_CACHE_DIR = str(weights)  # or kernels of random weights would go to the user's own cache
     benchmark = torch.backends.cudnn.benchmark
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -81,7 +81,7 @@ def _seconds(call: Callable[[], object]) -> float:
 
 
 def _random_weights(folder: Path) -> None:
-    """Files with the library's names, that the library takes unchecked, and ours beside them under true names."""
+    """Write weights under the library's names, which it does not check, and link them under their true hashes."""
     from face_alignment.detection.sfd.net_s3fd import s3fd
     from face_alignment.models import FAN
 

@@ -1,4 +1,4 @@
-"""Peak memory of a training of `celeba16x`: as it is, freed memory left to the C library, activations recomputed."""
+"""Peak memory of training `celeba16x`: by default, freed memory left to the C library, activations recomputed."""
 
 import subprocess
 import sys
@@ -15,7 +15,7 @@ from src.config.compose import compose
 from src.training.config import TrainConfig
 from src.training.run import train
 train(compose("train", TrainConfig, sys.argv[1:]))
-# Not getrusage: its peak begins with that of the process that started this one.
+# Not getrusage: its peak includes that of the process that started this one.
 print(next(int(line.split()[1]) / 1024 for line in open("/proc/self/status") if line.startswith("VmHWM")))
 """
 SETTINGS = [
@@ -25,14 +25,14 @@ SETTINGS = [
     "trainer=cpu",
     f"data.batch_size={BATCH}",
     "trainer.max_epochs=1",
-    "trainer.limit_train_batches=12",  # it grows a little over the first ones
+    "trainer.limit_train_batches=12",  # memory grows a little over the first ones
     "trainer.limit_val_batches=1",
     "callbacks.panel=0",
 ]
 
 
 def peak(*overrides: str) -> float:
-    """Peak resident memory in MB of the process of a short run, its loader workers aside."""
+    """Peak resident memory in MB of the process of a short run, without its loader workers."""
     with tempfile.TemporaryDirectory() as folder:
         write_store(Path(folder) / "faces", 12 * BATCH)
         words = [*SETTINGS, *(f"data.{split}=[{folder}/faces]" for split in ("train", "val")), *overrides]
@@ -42,7 +42,7 @@ def peak(*overrides: str) -> float:
 
 
 def run() -> list[Figure]:
-    """As it is, with freed memory left to the C library, with activations recomputed; what that saves of the first."""
+    """Peak memory of the three, and the share of it that recomputed activations save."""
     plain, usual = peak(), peak("trainer.keep_freed_memory=false")
     less = peak("trainer.checkpoint_activations=true")
     name = f"celeba16x, batch of {BATCH}, peak memory"

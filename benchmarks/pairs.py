@@ -1,4 +1,4 @@
-"""Pairs and heatmaps, and the drawing of synthetic faces."""
+"""The speed of making pairs and heatmaps, and of drawing synthetic faces."""
 
 import time
 
@@ -14,7 +14,7 @@ BATCH, ROUNDS, FACES = 64, 30, 200
 
 
 def pairs() -> Figure:
-    """LR, HR, matrix and four component heatmaps at 64x64 for a batch of 64, the median of some rounds."""
+    """Faces per second: LR, HR, matrix and four 64x64 component heatmaps for a batch of 64, the median of 30 rounds."""
     random = torch.Generator().manual_seed(0)
     draws = [draw_misalignment(MisalignmentConfig(), face_random(0, 0, row)) for row in range(BATCH)]
     batch = FaceBatch(
@@ -33,7 +33,7 @@ def pairs() -> Figure:
 
 
 def drawing() -> Figure:
-    """Synthetic faces in this process; the drawing uses one core."""
+    """Synthetic faces drawn per second in this process, on one core."""
     for index in range(5):
         render_face(1, index)
     start = time.perf_counter()
@@ -43,5 +43,5 @@ def drawing() -> Figure:
 
 
 def run() -> list[Figure]:
-    """Both."""
+    """Both speeds."""
     return [pairs(), drawing()]

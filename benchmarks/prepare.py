@@ -1,4 +1,4 @@
-"""Decoding, cropping and storing photographs of CelebA's size, and the memory that it takes."""
+"""The speed and the memory of preparing photographs of CelebA's size: decoding, cropping, storing."""
 
 import os
 import subprocess
@@ -31,7 +31,7 @@ if __name__ == "__main__":
 
 
 def pictures(folder: Path, count: int) -> Path:
-    """`count` JPEGs of 178x218, of which 500 differ and the others are links to them, with a table of landmarks."""
+    """Write `count` JPEGs of 178x218, 500 different ones and links to them, and a table of landmarks."""
     random = np.random.default_rng(0)
     (folder / "images").mkdir(parents=True)
     for number in range(count):
@@ -51,7 +51,7 @@ def pictures(folder: Path, count: int) -> Path:
 
 
 def prepare(folder: Path, out: Path) -> tuple[float, float]:
-    """Seconds, and the peak memory of the main process and of its largest worker together, in MB."""
+    """Prepare a store: the seconds, and the peak memory of the main process plus its largest worker, in MB."""
     script = out.with_suffix(".py")
     script.write_text(PREPARE)
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
@@ -62,13 +62,13 @@ def prepare(folder: Path, out: Path) -> tuple[float, float]:
 
 
 def run() -> list[Figure]:
-    """Both."""
+    """Speed, growth of the memory with the number of pictures, and peak memory."""
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         _, few = prepare(pictures(folder / "few", FEW), folder / "store_few")
         seconds, many = prepare(pictures(folder / "many", MANY), folder / "store_many")
     return [
         at_least(f"prepare: {MANY:,} JPEGs of 178x218, {WORKERS} workers", MANY / seconds, "faces/s", 500),
-        at_most(f"prepare: memory grown from {FEW:,} to {MANY:,} pictures", many - few, "MB", 100),
+        at_most(f"prepare: memory growth from {FEW:,} to {MANY:,} pictures", many - few, "MB", 100),
         Figure("prepare: peak memory, main process and a worker", many, "MB", "", None),
     ]

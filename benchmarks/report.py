@@ -1,4 +1,4 @@
-"""What a benchmark gives back, and the machine it ran on."""
+"""`Figure`, which a benchmark returns: a value and its target; and a line that describes the machine."""
 
 import os
 import platform
@@ -10,15 +10,15 @@ import torch
 
 @dataclass(frozen=True)
 class Figure:
-    """One measured figure beside what it should be."""
+    """One measured figure and its target."""
 
     name: str
     value: float
     unit: str
     target: str
-    """In words: "at least 20,000"; "" where there is none."""
+    """In words: "at least 20,000"; "" if there is none."""
     held: bool | None
-    """None where there is no target."""
+    """Whether the target is met; None if there is none."""
 
 
 def at_least(name: str, value: float, unit: str, bound: float) -> Figure:
@@ -32,7 +32,7 @@ def at_most(name: str, value: float, unit: str, bound: float) -> Figure:
 
 
 def machine() -> str:
-    """Processor, cores, memory, versions."""
+    """Processor, cores, memory, GPU and versions, in one line."""
     cpu = platform.processor() or platform.machine()
     info = Path("/proc/cpuinfo")
     if info.is_file():

@@ -1,4 +1,4 @@
-"""A run's loop, with all of its callbacks and logging at every step, against a bare one in turn; the wait for data."""
+"""The step time of a run's loop, with all callbacks and logging at every step, against a bare loop; the data wait."""
 
 import tempfile
 import time
@@ -37,7 +37,7 @@ SETTINGS = [
 
 
 class StepClock(Callback):
-    """Seconds from the end of one batch to that of the next, from the third one on."""
+    """Notes the seconds from the end of one batch to the end of the next, from the third batch on."""
 
     def __init__(self) -> None:
         self.seconds: list[float] = []
@@ -53,7 +53,7 @@ class StepClock(Callback):
 
 
 def bare_step(module: FaceSR, optimizers: list[torch.optim.Optimizer], pairs: Pairs) -> None:
-    """The same two updates with no framework: the same networks, losses and optimisers."""
+    """The same two updates without Lightning: the same networks, losses and optimisers."""
     discriminator = module.discriminator
     assert discriminator is not None
     pairs = laid_out(pairs, torch.channels_last)
@@ -72,7 +72,7 @@ def bare_step(module: FaceSR, optimizers: list[torch.optim.Optimizer], pairs: Pa
 
 @freed_memory("kept")  # as a training does
 def run() -> list[Figure]:
-    """Medians over all batches of both, which take turns, and their ratio: single rounds differ by a tenth."""
+    """Median step times, their ratio, and the data wait; the loops take turns, as single rounds differ by a tenth."""
     quieten()
     with tempfile.TemporaryDirectory() as folder:
         write_store(Path(folder) / "train", BATCH * STEPS)
@@ -95,7 +95,7 @@ def run() -> list[Figure]:
             module.train()
             optimizers = module.configure_optimizers()
             seconds = []
-            for batch in data.train_dataloader():  # its workers take their share of the processor here too
+            for batch in data.train_dataloader():  # its workers use the CPU here too
                 start = time.perf_counter()
                 bare_step(module, optimizers, data.on_after_batch_transfer(batch, 0))
                 seconds.append(time.perf_counter() - start)
@@ -103,6 +103,6 @@ def run() -> list[Figure]:
     return [
         Figure("light step, a run's loop, batch of 16", float(np.median(framework)) * 1e3, "ms", "", None),
         Figure("light step, bare loop, batch of 16", float(np.median(bare)) * 1e3, "ms", "", None),
-        at_most("their ratio", float(np.median(framework) / np.median(bare)), "x", 1.05),
+        at_most("light step, run over bare loop", float(np.median(framework) / np.median(bare)), "x", 1.05),
         at_most("wait for data, 2 workers, share of the time", 100 * float(np.median(waits)), "%", 3),
     ]

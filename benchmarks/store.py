@@ -1,4 +1,4 @@
-"""Reading shuffled batches of a store, and opening one of CelebA's size."""
+"""The speed of reading shuffled batches of a store, and of opening a store of CelebA's size."""
 
 import shutil
 import subprocess
@@ -31,7 +31,7 @@ print(time.perf_counter() - start, resident() - before)
 
 
 def write_store(folder: Path, faces: int) -> None:
-    """A store of noise."""
+    """Write a store of noise."""
     random = np.random.default_rng(0)
     image = random.integers(0, 256, (128, 128, 3), dtype=np.uint8)
     landmarks, visible = random.uniform(0, 127, (68, 2)).astype(np.float32), np.ones(68, bool)
@@ -44,7 +44,7 @@ def write_store(folder: Path, faces: int) -> None:
 
 
 def reading(folder: Path) -> Figure:
-    """Shuffled batches of 64 in one process, the second pass over the store."""
+    """Faces read per second in shuffled batches of 64 by one process, at the second pass over the store."""
     store = FaceStore(folder)
     order = np.random.default_rng(0).permutation(len(store))
     for _ in range(2):
@@ -57,7 +57,7 @@ def reading(folder: Path) -> Figure:
 
 
 def opening(small: Path, folder: Path) -> list[Figure]:
-    """Open a store of CelebA's size: sparse files of the right length, a process of its own."""
+    """Seconds and memory to open a store of CelebA's size (sparse files of that length) in a new process."""
     shutil.copytree(small, folder)
     card = read_card(folder)
     files = dict(card.files)
@@ -73,12 +73,12 @@ def opening(small: Path, folder: Path) -> list[Figure]:
     seconds, megabytes = map(float, done.stdout.split())
     return [
         at_most(f"store: opening {CELEBA:,} faces and reading two", seconds, "s", 0.5),
-        at_most("store: memory for it", megabytes, "MB", 100),
+        at_most("store: memory for that", megabytes, "MB", 100),
     ]
 
 
 def run() -> list[Figure]:
-    """Both."""
+    """Reading and opening."""
     with tempfile.TemporaryDirectory() as folder:
         small = Path(folder) / "small"
         write_store(small, 4096)

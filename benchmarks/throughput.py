@@ -1,4 +1,4 @@
-"""The full training step on this machine's processor: precisions and memory layouts, beside what convolutions reach."""
+"""The speed of the full training step on this CPU, by precision and memory layout, against that of convolutions."""
 
 from collections.abc import Callable
 
@@ -22,9 +22,9 @@ BF16 = Setting("bf16-mixed", channels_last=True)
 
 
 CONVOLUTION = 2 * 16 * 64 * 64 * 64 * 64 * 9
-"""Operations of a 3x3 convolution, 64 > 64 channels, 64x64 pixels, batch of 16."""
+"""Operations of a 3x3 convolution, 64 to 64 channels, 64x64 pixels, batch of 16."""
 REPEATS = 200
-"""So many of them take some seconds, as long as a step: both are slowed down alike by what else the machine does."""
+"""This many convolutions take some seconds, as long as a step, so that other load on the machine slows both equally."""
 
 
 def convolutions(layout: torch.memory_format) -> Callable[[], None]:
@@ -41,7 +41,7 @@ def convolutions(layout: torch.memory_format) -> Callable[[], None]:
 
 
 def step_flops(config: TrainConfig) -> float:
-    """Floating point operations of a training step, a face: two for every multiplication and addition."""
+    """Floating-point operations of a training step per face; a multiplication with its addition counts as two."""
     with FlopCounterMode(display=False) as counter:
         FullStep(config, PLAIN, CPU, batch_size=2)()
     return float(counter.get_total_flops()) / 2
@@ -49,7 +49,7 @@ def step_flops(config: TrainConfig) -> float:
 
 @freed_memory("kept")  # as a training does
 def run() -> list[Figure]:
-    """Faces a second of every setting, timed in turn, the best over the plain one, and the share of the peak."""
+    """Faces per second of every setting, timed in turn; best over plain; share of the convolution's speed."""
     figures = []
     kinds = [PLAIN, LAST, *([BF16] if fast_bfloat16(gpu=False) else [])]
     for experiment, faces in EXPERIMENTS.items():
@@ -68,7 +68,7 @@ def run() -> list[Figure]:
             peak = CONVOLUTION * REPEATS / min(taken[len(kinds) :])
             share = flops / min(seconds[PLAIN], seconds[LAST]) / peak
             figures += [
-                Figure("convolution 3x3, 64 > 64, 64x64, batch of 16, fp32", peak / 1e9, "GFLOP/s", "", None),
+                Figure("convolution 3x3, 64 to 64, 64x64, batch of 16, fp32", peak / 1e9, "GFLOP/s", "", None),
                 Figure("celeba16x step, operations a face", flops / faces / 1e9, "GFLOP", "", None),
                 at_least("celeba16x step, fp32, share of that convolution's speed", 100 * share, "%", 50),
             ]

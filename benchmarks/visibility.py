@@ -1,4 +1,4 @@
-"""Hidden landmarks told from the 68 points, against the drawn faces' exact ones; and the pose's error."""
+"""The accuracy of visibility flags and pose that are estimated from 68 points, on drawn faces with exact values."""
 
 from dataclasses import dataclass
 
@@ -13,9 +13,9 @@ from src.synthetic.identity import sample_identity
 from src.synthetic.render import view_landmarks
 
 YAWS = (0, 30, 60, 75)
-PEOPLE = 200  # a yaw, on either side
-GRAZING = 10.0  # degrees between skin and view within which nobody can say whether a point is seen
-NOISE = 0.04  # mean distance of a detector's error, share of the distance between the outer eye corners
+PEOPLE = 200  # per yaw, on each side
+GRAZING = 10.0  # degrees between skin and view; below that, visibility cannot be decided
+NOISE = 0.04  # mean error of a detector, as a share of the distance between the outer eye corners
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Views:
     depth: NDArray[np.float32]  # (B, 68)
     visible: NDArray[np.bool_]  # (B, 68)
     clear: NDArray[np.bool_]  # (B, 68): not grazing
-    apparent: NDArray[np.float64]  # (B,): yaw towards the camera, of which the head's centre may not be on the axis
+    apparent: NDArray[np.float64]  # (B,): yaw towards the camera; the head's centre may be off its axis
 
 
 def views(yaw: float, people: int = PEOPLE, seed: int = 0) -> Views:
@@ -45,7 +45,7 @@ def views(yaw: float, people: int = PEOPLE, seed: int = 0) -> Views:
 
 
 def agreement(views: Views, estimate: NDArray[np.bool_], among: NDArray[np.bool_]) -> dict[str, float]:
-    """Per cent of the landmarks of each component whose flag is right."""
+    """Per cent of correct flags, by component, for the landmarks in `among`."""
     right = estimate == views.visible
     return {
         name: 100 * float(right[:, list(members)][among[:, list(members)]].mean())
@@ -84,8 +84,8 @@ def run() -> list[Figure]:
             errors.append(np.abs(pose_angles(estimate_pose(seen.points, known))[0] - seen.apparent))
         for name in COMPONENTS[4]:
             value = min(table[name] for table in tables)
-            figures.append(at_least(f"hidden landmarks told, {name} at yaw {yaw}", value, "%", 90))
-    figures += [at_least(f"hidden landmarks told, worst, {name}", value, "%", 90) for name, value in worst.items()]
+            figures.append(at_least(f"visibility flags right, {name} at yaw {yaw}", value, "%", 90))
+    figures += [at_least(f"visibility flags right, worst, {name}", value, "%", 90) for name, value in worst.items()]
     error = np.concatenate(errors)
     figures.append(at_most("yaw error of the 68-point fit, mean", float(error.mean()), "degrees", 3))
     figures.append(at_most("yaw error of the 68-point fit, 95 %", float(np.quantile(error, 0.95)), "degrees", 6))

@@ -13,7 +13,7 @@ STORES = ["data.train=[train]", "data.val=[val]"]
 
 
 def uncommented_keys() -> list[str]:
-    """`file:line` of every key with a value but no comment that says what it means, outside of experiments."""
+    """`file:line` of every key with a value but no comment, outside of experiment and debug files."""
     found = []
     for path in sorted(CONF.rglob("*.yaml")):
         if path.relative_to(CONF).parts[0] in ("experiment", "debug"):
@@ -26,7 +26,7 @@ def uncommented_keys() -> list[str]:
 
 
 def main() -> None:
-    """Exit with 2 and the first thing that is wrong, else say what was checked."""
+    """Print the first mistake and exit with 2, or print that every file is right."""
     try:
         for experiment in options("experiment"):
             compose("train", TrainConfig, [f"experiment={experiment}", *STORES])
@@ -42,7 +42,7 @@ def main() -> None:
         compose("evaluate", EvaluateConfig, ["checkpoint=x", "data.test=[x]"])
         silent = uncommented_keys()
         if silent:
-            raise UserError(f"{silent[0]}: this key has no comment; say its meaning and range")
+            raise UserError(f"{silent[0]}: this key has no comment; add its meaning and range")
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(EXIT_USER_ERROR)

@@ -18,7 +18,7 @@ from src.system.errors import UserError
 
 
 def show(evaluation: Evaluation) -> None:
-    """The tables on stdout."""
+    """Print the tables."""
     console = Console(width=None if sys.stdout.isatty() else 140)
     rows, protocol = evaluation.rows, evaluation.protocol
     title = f"{len(rows):,} faces, per-image means, 16x16 to 128x128, protocol {protocol.name}"
@@ -40,7 +40,7 @@ def _drawn(lines: list[list[str]], title: str, left: int) -> Table:
 
 
 def out_folder(config: EvaluateConfig) -> Path:
-    """Where the report goes."""
+    """The folder of the report."""
     if config.out is not None:
         return Path(config.out)
     if config.checkpoint is None:

@@ -24,7 +24,7 @@ class ScheduleConfig:
         if not (0 < self.epoch_decay <= 1 and 0 <= self.floor <= 1 and 0 <= self.cooldown <= 1):
             raise ValueError("schedule: epoch_decay must be in (0, 1], floor and cooldown in [0, 1]")
         if any(updates < 0 or divisor <= 0 for updates, divisor in self.warmup):
-            raise ValueError("schedule.warmup: pairs [updates, divisor] of 0 or more and above 0")
+            raise ValueError("schedule.warmup: in a pair [updates, divisor] updates must be 0 or more, divisor above 0")
 
 
 @dataclass(frozen=True)
@@ -44,10 +44,10 @@ class ClipConfig:
 
 
 def lr_factor(schedule: ScheduleConfig, update: int, epoch: int, progress: float) -> float:
-    """The learning rate's factor: a function of the clock alone, so a resumed run continues it exactly.
+    """The factor of the learning rate: it depends only on the run's progress, so a resumed run continues it exactly.
 
     Args:
-        schedule: its shape.
+        schedule: the schedule.
         update: updates done so far, 0 at the first.
         epoch: epochs done so far.
         progress: share of the run that is over, 0-1.
@@ -79,11 +79,11 @@ class RMSpropConfig:
     lr: float = 1e-3
     """Base learning rate, 0 or more."""
     discriminator_lr: float | None = None
-    """The discriminator's; null: the same."""
+    """The discriminator's rate, 0 or more; null: lr."""
     localisation: float = 1.0
-    """The rate of the STN's localisation net, as a share of the other weights' of U, above 0 and at most 1."""
-    # Our choice: "decay rate 0.01" as the smoothing constant would keep 1 % of the squared gradients' past, which is
-    # no working RMSprop; 1 - 0.01 is.
+    """The rate of the STN's localisation net, as a share of lr, above 0 and at most 1."""
+    # Our choice: the text's "decay rate 0.01" as the smoothing constant would keep 1 % of the past squared gradients,
+    # and RMSprop would not work; with 1 - 0.01 it does.
     alpha: float = 0.99
     """Smoothing of the squared gradient, 0-1; 0.9 in the published code."""
     eps: float = 1e-8
@@ -102,9 +102,9 @@ class AdamConfig:
     lr: float = 1e-3
     """Base learning rate, 0 or more."""
     discriminator_lr: float | None = None
-    """The discriminator's; null: the same."""
+    """The discriminator's rate, 0 or more; null: lr."""
     localisation: float = 1.0
-    """The rate of the STN's localisation net, as a share of the other weights' of U, above 0 and at most 1."""
+    """The rate of the STN's localisation net, as a share of lr, above 0 and at most 1."""
     betas: tuple[float, float] = (0.9, 0.999)
     eps: float = 1e-8
     clip: ClipConfig = field(default_factory=ClipConfig)
@@ -126,18 +126,18 @@ def set_rate(optimizer: torch.optim.Optimizer, rate: float, localisation: float)
     """Set the learning rate of an optimiser.
 
     Args:
-        optimizer: of U, in the groups of its configuration, or of D, in one.
-        rate: of the first group.
-        localisation: the second one's, as a share of it.
+        optimizer: U's, with the parameter groups of its configuration, or D's, with one group.
+        rate: rate of the first group.
+        localisation: rate of the second group as a share of `rate`.
     """
     for group, share in zip(optimizer.param_groups, (1.0, localisation), strict=False):
         group["lr"] = rate * share
 
 
 def restore_constants(optimizer: torch.optim.Optimizer) -> None:
-    """Give an optimiser back the constants it was built with: its state out of a checkpoint brings those of then along.
+    """Restore the constants that an optimiser was built with, which a loaded checkpoint has replaced by its own.
 
-    All but the rate, which is set at every update.
+    The learning rate is left out: it is set at every update.
     """
     constants = {name: value for name, value in optimizer.defaults.items() if name != "lr"}
     for group in optimizer.param_groups:
@@ -150,9 +150,9 @@ def build_optimizer(
     """The optimiser of one network.
 
     Args:
-        config: which, with its constants.
-        groups: the network's weights, one list a group; `set_rate` gives the second one its own rate.
-        discriminator: it is D's, which may have a rate of its own.
+        config: which optimiser, with its constants.
+        groups: the network's weights, one list per group; `set_rate` gives the second group its own rate.
+        discriminator: the network is D, which may have its own rate.
     """
     parameters = [{"params": group} for group in groups]
     lr = base_lr(config, discriminator)

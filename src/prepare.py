@@ -16,7 +16,7 @@ def say(line: str) -> None:
 
 @command(config_name="prepare", schema=PrepareConfig)
 def main(config: PrepareConfig) -> None:
-    """Prepare, and say where the stores are; with check=true, say what is off with them."""
+    """Make the stores and say where they are; with check=true, verify them instead."""
     if config.check:
         run_check(config, say)
     else:

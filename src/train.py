@@ -1,4 +1,4 @@
-"""`python -m src.train experiment=NAME [key=value ...]`: train a generator; with `-m`, a sweep of them."""
+"""`python -m src.train experiment=NAME [key=value ...]`: train a generator; with `-m`, run a sweep of trainings."""
 
 from src.config.command import command
 from src.sweep.table import close_sweep, read_scores
@@ -7,7 +7,7 @@ from src.training.config import TrainConfig
 
 @command(config_name="train", schema=TrainConfig, after_sweep=close_sweep)
 def main(config: TrainConfig) -> float | None:
-    """Compose, train, say where the results are; the best val/psnr_rgb, which `sweep=optuna` maximises."""
+    """Train, and return the best val/psnr_rgb (dB), which `sweep=optuna` maximises; None without a validation."""
     from src.training.run import train  # the heavy imports come after the configuration has been checked
 
     train(config)

@@ -1,6 +1,6 @@
-"""The Lightning trainer; `conf/trainer` mirrors this file.
+"""The trainer's configuration, and the devices and precision that a machine gives it; `conf/trainer` mirrors it.
 
-Lightning is imported when a trainer is built: a command's settings are checked before seconds go into imports.
+Lightning is imported only inside functions, so that settings are checked before the slow imports.
 """
 
 import logging
@@ -21,52 +21,52 @@ Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
 
 @dataclass(frozen=True)
 class TrainerConfig:
-    """How long and on what a run trains."""
+    """How long a run trains, and on which devices."""
 
     accelerator: Literal["auto", "cpu", "gpu"] = "auto"
-    """auto takes a GPU where there is one."""
+    """auto: a GPU if there is one, else the CPU."""
     devices: int | Literal["all"] = 1
-    """GPUs a machine (or processes on CPUs), at least 1; all: every GPU there is. Above 1 they share every batch's
-    work: data.batch_size faces each."""
+    """GPUs per machine (or processes on CPUs), at least 1; all: every GPU. Each of them takes data.batch_size faces at
+    every step."""
     num_nodes: int = 1
     """Machines, at least 1."""
     sync_batchnorm: bool = True
-    """Batch normalisation over the faces of all processes, as if they were one; false: each by its own."""
+    """Batch normalisation over the faces of all processes; false: each process normalises over its own faces."""
     precision: Literal["auto"] | Precision = "auto"
     """auto: bf16-mixed on a GPU, 32-true on a CPU."""
     max_epochs: int = 100
-    """Epochs at the most, at least 1."""
+    """Largest number of epochs, at least 1."""
     max_time: str | None = None
-    """DD:HH:MM:SS at the most; null: no limit. The epoch in progress is cut, then validated and saved."""
+    """Longest training time, DD:HH:MM:SS; null: no limit. The run ends its last epoch early, validates and saves."""
     limit_train_batches: int | float | None = None
-    """Batches an epoch at the most, or with a point (0.01, at most 1.0) the share of them; null: all."""
+    """Batches per epoch, at least 1, or with a point (0.01) a share of them, above 0 and at most 1.0; null: all."""
     limit_val_batches: int | float | None = None
-    """Validation batches, likewise."""
+    """The same for validation batches."""
     val_every_n_epochs: int = 1
-    """Validate and save after every so many epochs, at least 1."""
+    """Epochs between two validations, each followed by a save; at least 1."""
     accumulate: int = 1
-    """Batches whose gradients make one update of each network, at least 1; an epoch's incomplete last group too.
+    """Batches per update of each network, at least 1; the last group of an epoch may have fewer.
 
-    As one large batch in the memory of a small one, but for batch normalisation, which sees each batch. U's loss waits
-    for the updated D: with an adversarial term all but a group's last batch go through U twice, once without gradients.
+    They act as one large batch in the memory of a small one, but batch normalisation sees each batch alone. U's loss
+    needs the updated D: with an adversarial term all but a group's last batch pass U twice, once without gradients.
     """
     log_every_n_steps: int = 20
-    """Log losses every so many batches, at least 1."""
+    """Batches between two logs of the losses, at least 1."""
     channels_last: bool = True
-    """Keep the networks' tensors NHWC in memory: the same numbers, faster convolutions."""
+    """Keep the networks' tensors NHWC in memory: the same numbers up to rounding, faster convolutions."""
     compile: bool = False
-    """torch.compile U and D: the same numbers but for rounding, a wait at the start; needs a C++ compiler."""
+    """torch.compile U and D: the same numbers up to rounding, a slow start; needs a C++ compiler."""
     checkpoint_activations: bool = False
-    """Keep less of U's forward pass and compute it again: the same numbers, less memory, a third more computation."""
+    """Recompute U's activations in the backward pass: the same numbers, less memory, a third more computation."""
     keep_freed_memory: bool = True
-    """On CPUs (with glibc): what a tensor frees stays in the process for the next one, which need not wait for the
-    system. With checkpoint_activations, which is there to need less memory, it is returned at once instead."""
+    """On CPUs (with glibc): keep the memory that tensors free for the next tensors, which is faster. With
+    checkpoint_activations, which saves memory, freed memory is returned at once instead."""
     tune: bool = False
-    """Measure some steps with each precision and memory layout at the start and take the fastest; one process."""
+    """At the start, time some steps with each precision and memory layout and take the fastest; one process only."""
     threads: int | None = None
-    """CPU threads a process; null: torch's own choice."""
+    """CPU threads per process, at least 1; null: torch's own choice."""
     detect_anomaly: bool = False
-    """Say which layer, or which operation's gradient, was not finite first; slow."""
+    """Name the layer, or the operation's gradient, that first was not finite; slow."""
     profiler: Literal["simple", "operations"] | None = None
     """profile.txt in the run folder: time by hook (simple), and by operation (operations); null: none."""
 
@@ -83,19 +83,19 @@ class TrainerConfig:
         if self.compile and self.checkpoint_activations:
             raise ValueError("compile and checkpoint_activations exclude each other: set one of them to false")
         if self.tune and (self.devices != 1 or self.num_nodes != 1):
-            raise ValueError("tune measures one process: run it with devices=1 once, then set what it prints")
+            raise ValueError("tune measures one process: run it once with devices=1, then set the values it prints")
         if self.accelerator == "cpu" and self.precision == "16-mixed":
             raise ValueError("precision=16-mixed needs a GPU; on a CPU use bf16-mixed or 32-true")
 
 
 @dataclass(frozen=True)
 class Machine:
-    """What a run computes on, worked out once.
+    """The devices and the precision of a run, determined once.
 
     Attributes:
-        gpu: on GPUs; else on the processor.
-        devices: processes a machine: GPUs, or copies of the run on the processor.
-        precision: in Lightning's words.
+        gpu: true: on GPUs; false: on the CPU.
+        devices: processes per machine, one per GPU or all on the CPU.
+        precision: Lightning's name of it.
     """
 
     gpu: bool
@@ -104,16 +104,16 @@ class Machine:
 
     @property
     def device(self) -> torch.device:
-        """The device of a run of one process."""
+        """The device of a run with one process."""
         return torch.device("cuda" if self.gpu else "cpu")
 
 
 def machine_of(config: TrainerConfig) -> Machine:
-    """What this machine gives to a run.
+    """The devices and the precision that this machine gives to a run.
 
     Raises:
-        UserError: no GPU or too few of them, a precision that they lack, or another number of processes launched than
-            asked for.
+        UserError: there are no or too few GPUs, they lack the precision, or the number of launched processes is not
+            the configured one.
     """
     gpu = _gpu(config)
     precision = _precision(config, gpu)
@@ -124,7 +124,7 @@ def machine_of(config: TrainerConfig) -> Machine:
 
 
 def freed_memory_policy(config: TrainerConfig, machine: Machine) -> Freed:
-    """What a run does with the memory that its tensors free: on a CPU it keeps it, or returns it if asked for less."""
+    """Whether a run keeps the memory that its tensors free, returns it at once or leaves that to the C library."""
     if machine.gpu:
         return "usual"
     if config.checkpoint_activations:
@@ -133,7 +133,7 @@ def freed_memory_policy(config: TrainerConfig, machine: Machine) -> Freed:
 
 
 def launched_processes() -> int | None:
-    """How many processes torchrun or SLURM's srun started of this run; None where this one was started by hand."""
+    """How many processes of this run torchrun or SLURM's srun started; None if neither started this one."""
     from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
     from lightning.fabric.plugins.environments.torchelastic import TorchElasticEnvironment
 
@@ -150,7 +150,7 @@ def _gpu(config: TrainerConfig) -> bool:
 
 
 def _precision(config: TrainerConfig, gpu: bool) -> Precision:
-    # Without emulation: GPUs from before 2020 compute bfloat16, but slower than float32.
+    # Without emulation: GPUs from before 2020 only emulate bfloat16, slower than float32.
     bfloat16 = not gpu or torch.cuda.is_bf16_supported(including_emulation=False)
     if config.precision == "auto":
         return "bf16-mixed" if gpu and bfloat16 else "32-true"
@@ -177,8 +177,8 @@ def _devices(config: TrainerConfig, gpu: bool) -> int:
         )
     if config.devices not in (1, "all") and config.accelerator == "auto" and not gpu:
         raise UserError(
-            f"trainer.devices={devices}: there is no GPU here; trainer.devices=1, or trainer.accelerator=cpu for "
-            f"{devices} processes on this machine's processor"
+            f"trainer.devices={devices}: there is no GPU here; set trainer.devices=1, or trainer.accelerator=cpu for "
+            f"{devices} processes on this machine's CPU"
         )
     if launched is None and config.num_nodes > 1:
         raise UserError(

@@ -1,6 +1,6 @@
 """`python -m src.upscale PATH... --checkpoint FILE --out DIR`: face crops to upright 128x128 faces.
 
-Plain torch: nothing of the trainer is imported, and nothing at all before the command line is understood.
+Plain torch: this never imports the trainer, and imports torch only after it has parsed the command line.
 """
 
 import argparse
@@ -21,7 +21,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "paths", nargs="+", type=Path, metavar="PATH", help="face crops of any size, or folders of them"
     )
-    parser.add_argument("--checkpoint", required=True, type=Path, metavar="FILE", help="what src.train wrote")
+    parser.add_argument("--checkpoint", required=True, type=Path, metavar="FILE", help="checkpoint of src.train")
     parser.add_argument(
         "--out", required=True, type=Path, metavar="DIR", help="folder for NAME.png and NAME_heatmaps.png"
     )
@@ -29,7 +29,7 @@ def parser() -> argparse.ArgumentParser:
         "--weights",
         choices=("auto", "averaged", "raw"),
         default="auto",
-        help="auto: the moving average where the checkpoint has it; raw: the last update",
+        help="auto: the moving average if the checkpoint has it; raw: the last update",
     )
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="auto: a GPU if there is one")
     parser.add_argument(
@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; the exit code is 2 for a mistake that stops everything."""
     values = vars(parser().parse_args(arguments))
     try:
-        from src.photo.run import Request, upscale  # brings torch
+        from src.photo.run import Request, upscale  # imports torch
 
         return upscale(Request(**values))
     except UserError as error:

@@ -1,4 +1,4 @@
-"""Checkpoints: `last.ckpt`, the one before it and `best.ckpt`, each whole at every moment."""
+"""The callback that saves `last.ckpt`, `previous.ckpt` and `best.ckpt`, so that none is ever incomplete."""
 
 import logging
 import math
@@ -22,26 +22,25 @@ from src.system.files import put_in_place, replacing
 log = logging.getLogger(__name__)
 
 MOST = 0.05
-"""Our choice: saving by time takes at most this share of the run; a large model on a slow disk is saved less often."""
+"""Our choice: saving by time takes at most this share of the run, so a slow disk is written to less often."""
 
 
 class Checkpoints(Callback):
-    """Writes `checkpoints/last.ckpt`, keeps the one before as `previous.ckpt` and the one of the best as `best.ckpt`.
+    """Writes `checkpoints/last.ckpt`, keeps the one before it as `previous.ckpt` and the best one as `best.ckpt`.
 
-    Saved is between two batches: every so many batches or seconds, after each validation, before one that is long in
-    coming, when a signal asks for the end of the run, and at the end. Everything logged of the batches before is on the
-    disk by then. The callback has to be the first one: what the others do before a batch is done again when the run
-    goes on there.
+    It saves only between two updates: by number of batches, by time, after each validation, before a validation if a
+    save is due, when a signal stops the run, and at the end. By then all logs of earlier batches are on the disk. It
+    must be the first callback: a resumed run repeats the batch-start hooks, so none may run before the save.
 
     Lightning's ModelCheckpoint counts optimiser steps and never saves by time under manual optimisation.
 
     Args:
         run_dir: the run folder.
-        monitor: the metric to keep the best of; higher is better.
-        every_steps: save every so many batches; None: not by number.
-        every_seconds: save when so many seconds have passed since the last time; None: not by time.
-        accumulate: batches of one update, which is never cut.
-        signals: that end the run.
+        monitor: the metric that selects `best.ckpt`; higher is better.
+        every_steps: batches between two saves; None: never save by number.
+        every_seconds: seconds between two saves; None: never save by time.
+        accumulate: batches per update; no save falls inside an update.
+        signals: the signals that stop the run.
 
     Attributes:
         best: the best score so far.
@@ -70,33 +69,33 @@ class Checkpoints(Callback):
 
     @property
     def last_path(self) -> Path:
-        """Where the newest checkpoint lies."""
+        """Path of the newest checkpoint."""
         return self.folder / "last.ckpt"
 
     @property
     def previous_path(self) -> Path:
-        """Where the one before lies."""
+        """Path of the checkpoint before the newest."""
         return self.folder / "previous.ckpt"
 
     @property
     def best_path(self) -> Path:
-        """Where the best checkpoint lies."""
+        """Path of the best checkpoint."""
         return self.folder / "best.ckpt"
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Write in our own way."""
+        """Let `ToDisk` write the checkpoints."""
         trainer.strategy.checkpoint_io = ToDisk()
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Go on with the random numbers of the checkpoint, for a run that has nothing left to train too."""
+        """Restore the random states of the checkpoint, even if nothing is left to train."""
         if self._random is not None:
             set_random_state(self._random)
         elif trainer.global_rank:
-            # The networks are there, alike in all processes; the dropout masks of their faces must not be.
+            # All processes have built the same networks by now; their dropout masks must differ.
             torch.manual_seed(torch.initial_seed() + trainer.global_rank)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Once more, after all that was set up since; from now on signals wait for the end of a batch."""
+        """Restore the random states again, in case the set-up drew numbers; from now on signals wait for the batch."""
         if self._random is not None:
             set_random_state(self._random)
             self._random = None
@@ -104,40 +103,40 @@ class Checkpoints(Callback):
         self.signals.wait_for_the_batch(True)
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
-        """Between two batches: save if it is time, stop if that is asked for."""
+        """Between two batches: save if a save is due, stop if a signal has come."""
         if batch_idx % self.accumulate:
             return
         self._save_or_stop(trainer, self.save)
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Before a validation, which may take long, save if it is time."""
+        """Before a validation, which may take long: save if a save is due, stop if a signal has come."""
         if trainer.state.fn != TrainerFn.FITTING or trainer.sanity_checking:
             return
         self._save_or_stop(trainer, self._save_before_validation)
 
     def on_validation_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
-        """Stop if that is asked for: what was trained is saved, the validation will be done again."""
-        # Several processes may have different numbers of batches here, and cannot agree.
+        """Stop if a signal has come: save what was trained; the resumed run repeats the validation."""
+        # Several processes may have different numbers of validation batches, so they cannot agree here.
         if self.signals.received and trainer.world_size == 1:
             if trainer.state.fn == TrainerFn.FITTING and batches_done(trainer) != self._saved_batches:
                 self._save_before_validation(trainer)
             raise self._stopped(trainer, self.signals.received)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Note the score; saved is before the next batch, when all that belongs to this validation is done."""
+        """Note the score; the save follows before the next batch, when everything of this validation is done."""
         if trainer.sanity_checking:
             return
         self._news, self.validated = True, batches_done(trainer)
         value = trainer.callback_metrics.get(self.monitor)
         score = None if value is None else float(value)
-        # NaN is never better, and nothing would be better than a NaN.
+        # A NaN must not become the best: no later score would beat it.
         if score is not None and not math.isnan(score) and (self.best is None or score > self.best):
             self.best, self._improved = score, True
         if trainer.state.fn != TrainerFn.FITTING:
-            self.save(trainer)  # the training is over
+            self.save(trainer)  # the validation after the training
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Save the end."""
+        """Save, then stop if a signal has come."""
         self.save(trainer)
         self.signals.wait_for_the_batch(False)
         signal, *_ = largest(trainer, self.signals.received)
@@ -145,10 +144,10 @@ class Checkpoints(Callback):
             raise self._stopped(trainer, signal)
 
     def save(self, trainer: Trainer) -> None:
-        """Write `last.ckpt`, and `best.ckpt` if a validation since the last time was the best; in all processes.
+        """Write `last.ckpt`, and `best.ckpt` if a validation since the last save was the best; call in all processes.
 
         Raises:
-            UserError: weights that are not finite, which overwrite nothing; a full disk, which leaves what is there.
+            UserError: a weight is not finite, or the disk is full; the checkpoints from before stay.
         """
         started = time.monotonic()
         self._check_weights(trainer)
@@ -158,7 +157,7 @@ class Checkpoints(Callback):
             trainer.save_checkpoint(temporary)
         except OSError as error:
             problem = str(error)
-            trainer.strategy.barrier("Trainer.save_checkpoint")  # the other processes wait there
+            trainer.strategy.barrier("Trainer.save_checkpoint")  # the other processes wait at it
         if trainer.is_global_zero and not problem:
             try:
                 self._put_in_place(temporary)
@@ -170,38 +169,38 @@ class Checkpoints(Callback):
             if trainer.is_global_zero:
                 temporary.unlink(missing_ok=True)
             raise UserError(
-                f"{self.last_path} cannot be written ({problem}); the checkpoint before is still there. "
-                "Free some space: the same command goes on"
+                f"{self.last_path} cannot be written ({problem}); the checkpoint before it is kept. "
+                "Free some space: the same command resumes the run"
             )
         self._improved = self._news = False
         self._saved_at, self._saved_batches = time.monotonic(), batches_done(trainer)
         self._cost = self._saved_at - started
 
     def state_dict(self) -> dict[str, Any]:
-        """What a resumed run must know."""
+        """The state that a resumed run needs."""
         return {"best": self.best, "monitor": self.monitor, "validated": self.validated}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """The inverse of `state_dict`; the best begins anew without a `best.ckpt` here or with another metric."""
+        """The inverse of `state_dict`; without a `best.ckpt` here, or with another metric, the best score is reset."""
         before = state_dict.get("monitor", self.monitor)
         if before != self.monitor:
-            log.info("best.ckpt is by %s from here on, not by %s", self.monitor, before)
+            log.info("best.ckpt is now chosen by %s, no longer by %s", self.monitor, before)
         known = self.best_path.is_file() and before == self.monitor
         self.best = state_dict["best"] if known else None
         self.validated = state_dict.get("validated")
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
-        """Say exactly where the run is."""
+        """Add the exact position of the run, the number of processes and the random states."""
         settle_counters(checkpoint["loops"], trainer.num_training_batches, self._before_validation)
         checkpoint["processes"] = trainer.world_size
         checkpoint[KEY] = random_states(trainer)
 
     def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
-        """Keep the random numbers for the start of the training."""
+        """Keep the random states for the start of the training; another number of processes restarts the epoch."""
         states = checkpoint.get(KEY)
         self._random = None if states is None else states[min(trainer.global_rank, len(states) - 1)]
         if checkpoint.get("processes", trainer.world_size) != trainer.world_size:
-            begin_epoch_anew(checkpoint["loops"])  # other processes deal out other batches; see FaceData
+            begin_epoch_anew(checkpoint["loops"])  # another number of processes makes other batches; see FaceData
 
     def _save_or_stop(self, trainer: Trainer, save: Callable[[Trainer], None]) -> None:
         signal, due = largest(trainer, self.signals.received, self._is_due(batches_done(trainer)))
@@ -218,7 +217,7 @@ class Checkpoints(Callback):
             self._before_validation = False
 
     def _is_due(self, batches: int) -> bool:
-        # Groups of batches may step over the very number.
+        # A group of batches may step over the exact multiple.
         by_number = (
             self.every_steps is not None and batches // self.every_steps > self._saved_batches // self.every_steps
         )
@@ -232,13 +231,13 @@ class Checkpoints(Callback):
         broken = [name for name, fine in zip(tensors, sums.isfinite().tolist(), strict=True) if not fine]
         if broken:
             raise UserError(
-                f"training has diverged: {broken[0]} is not finite. The checkpoints in {self.folder} are from before: "
-                f"resume={self.folder.parent} run_dir=NEW_FOLDER and a lower optimizer.lr"
+                f"training has diverged: {broken[0]} is not finite. The checkpoints in {self.folder} are from before "
+                f"that: train with resume={self.folder.parent} run_dir=NEW_FOLDER and a lower optimizer.lr"
             )
 
     def _put_in_place(self, written: Path) -> None:
         if self._improved:
-            # First: a kill before `last.ckpt` follows makes the run validate, and find this score, again.
+            # First: if the run is killed before `last.ckpt` follows, it repeats the validation and finds this score.
             _name_also(written, self.best_path)
         if self.last_path.exists():
             _name_also(self.last_path, self.previous_path)
@@ -249,13 +248,13 @@ class Checkpoints(Callback):
 
 
 def batches_done(trainer: Trainer) -> int:
-    """Batches over since the beginning of the run, at any moment."""
+    """Batches done since the start of the run; valid at any moment."""
     over: Any = trainer.fit_loop.epoch_loop.batch_progress.total
     return int(over.processed)
 
 
 def _name_also(file: Path, name: Path) -> None:
-    """Give a file a second name, in place of what had it, in one step; a copy where the disk knows no second names."""
+    """Hard-link a file to a second name and replace that name in one step; copy it where the disk has no hard links."""
     with replacing(name) as (hidden,):
         hidden.unlink(missing_ok=True)
         try:

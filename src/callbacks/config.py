@@ -1,4 +1,4 @@
-"""What happens around the steps of a run; `conf/callbacks` mirrors this folder."""
+"""The configuration of progress, checkpoints, panel and speed log; `conf/callbacks` mirrors it."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -6,27 +6,27 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class CallbacksConfig:
-    """Progress, checkpoints and what is shown of a run."""
+    """How a run shows its progress, saves checkpoints and draws faces."""
 
     progress: Literal["auto", "bar", "lines", "none"] = "auto"
     """auto: a bar at a terminal, plain lines elsewhere."""
     progress_seconds: float = 20.0
-    """Plain lines come at most this often, in seconds."""
+    """Least time between two plain lines, in seconds."""
     monitor: Literal[
         "auto",
         "val/psnr_rgb", "val/ssim_rgb", "val/psnr_y", "val/ssim_y",
         "val_ema/psnr_rgb", "val_ema/ssim_rgb", "val_ema/psnr_y", "val_ema/ssim_y",
     ] = "auto"  # fmt: skip
-    """The validation metric by which best.ckpt is chosen, of the last update's weights or (val_ema) of the averaged
-    ones; higher is better. auto: psnr_rgb of those that are taken out of the checkpoint, the averaged ones if any."""
+    """The validation metric that selects best.ckpt, of the last update's weights (val) or of the averaged ones
+    (val_ema); higher is better. auto: val_ema/psnr_rgb, or val/psnr_rgb with ema.enabled=false."""
     save_every_n_steps: int | None = 500
-    """Save every so many batches, at least 1; null: not by their number."""
+    """Batches between two saves, at least 1; null: never save by number."""
     save_every_seconds: float | None = 30.0
-    """Save when so many seconds have passed, at least 0, and 20 times what the last save took; null: not by time."""
+    """Seconds between two saves, at least 0; 20 times the last save's duration if that is more; null: never by time."""
     panel: int = 16
     """Validation faces drawn at each validation, 0-64; 0: none."""
     performance: bool = True
-    """Log faces per second, step time, waiting for data and memory, every trainer.log_every_n_steps batches."""
+    """Log faces per second, step time, wait for data and memory, every trainer.log_every_n_steps batches."""
 
     def __post_init__(self) -> None:
         if self.save_every_n_steps is not None and self.save_every_n_steps < 1:

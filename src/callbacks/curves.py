@@ -1,4 +1,4 @@
-"""`curves.png` in the run folder, kept up to date from `metrics.csv`."""
+"""The callback that redraws `curves.png` in the run folder from `metrics.csv`."""
 
 import logging
 from pathlib import Path
@@ -22,16 +22,16 @@ class Curves(Callback):
         self._drawn = -1
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Draw, with the validation's metrics."""
+        """Draw the curves, this validation's metrics included."""
         self.draw(trainer)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Draw what came after the last validation."""
+        """Draw again if batches came after the last validation."""
         if self._drawn != trainer.fit_loop.total_batch_idx:
             self.draw(trainer)
 
     def draw(self, trainer: Trainer) -> None:
-        """Write `curves.png`; a picture that cannot be drawn does not end a training."""
+        """Write `curves.png`; if the file cannot be written, warn and let the training continue."""
         if not trainer.is_global_zero:
             return
         self._drawn = trainer.fit_loop.total_batch_idx

@@ -1,4 +1,4 @@
-"""An exponential moving average of the generator's weights, trained beside them and validated like them."""
+"""The callback that keeps, validates and saves an exponential moving average (EMA) of the generator's weights."""
 
 from typing import Any
 
@@ -13,22 +13,22 @@ from src.model.checkpoint import AVERAGED
 
 
 def ema_weight(decay: float, averaged: int) -> float:
-    """Weight of the new weights in the average after `averaged` others: 1 - min(decay, (1 + n) / (10 + n)).
+    """Share of the new weights in the average after n = `averaged` updates: 1 - min(decay, (1 + n) / (10 + n)).
 
-    The warm-up lets a short run forget its random start: the average reaches over about the last tenth of the updates
-    until `decay` holds (from n = 8,990 on with 0.999).
+    The warm-up lets a short run forget its random start: until `decay` applies (0.999: from n = 8,990 on), the average
+    covers about the last tenth of the updates.
     """
     return 1 - min(decay, (1 + averaged) / (10 + averaged))
 
 
 class AverageWeights(Callback):
-    """Averages the generator after each of its updates, reports `val_ema/...`, keeps itself in the checkpoint.
+    """Averages the generator after each of its updates, logs `val_ema/...` and saves the average in the checkpoint.
 
-    Batch statistics are averaged like the weights that they belong to; counters are copied. The first update is the
-    average's start.
+    It averages batch statistics the same way as weights, and copies counters. The average starts as the weights after
+    the first update.
 
     Args:
-        decay: of the average, 0 up to 1.
+        decay: decay of the average, at least 0 and below 1.
     """
 
     def __init__(self, decay: float) -> None:
@@ -38,7 +38,7 @@ class AverageWeights(Callback):
         self._loaded: dict[str, Any] | None = None
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Copy the generator, on its device by now, and listen to its optimiser."""
+        """Copy the generator, which is on its device by now, and hook into its optimiser."""
         generator = _generator(pl_module)
         self.averaged = AveragedModel(generator, multi_avg_fn=self._average, use_buffers=True)
         self.averaged.requires_grad_(False).eval()
@@ -46,11 +46,11 @@ class AverageWeights(Callback):
             self.averaged.module.load_state_dict(self._loaded["generator"])
             self.averaged.n_averaged.fill_(self._loaded["updates"])
             self._loaded = None
-        # Straight after the step, not at the batch's end: what another callback saves there must hold this update.
+        # Straight after the step, not at the batch's end: a checkpoint saved there must contain this update.
         trainer.optimizers[0].register_step_post_hook(lambda *_: self._after_step(generator))
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Let all processes validate rank 0's statistics, as of the weights themselves."""
+        """Give all processes rank 0's batch statistics, as FaceSR does for the last update's weights."""
         if self.averaged is not None and trainer.world_size > 1:
             for buffer in self.averaged.module.buffers():
                 torch.distributed.broadcast(buffer, 0)
@@ -74,7 +74,7 @@ class AverageWeights(Callback):
         self._means.log(pl_module, "val_ema")
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
-        """Tensors and plain values only, so that the file loads with `weights_only=True`."""
+        """Save the average as tensors and plain values, so that the file loads with `weights_only=True`."""
         if self.averaged is not None:
             checkpoint[AVERAGED] = {
                 "updates": int(self.averaged.n_averaged),
@@ -82,20 +82,20 @@ class AverageWeights(Callback):
             }
 
     def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
-        """Go on with the average of the checkpoint; one without starts with its weights."""
+        """Keep the checkpoint's average for the start of the fit; without one, the average starts over."""
         self._loaded = checkpoint.get(AVERAGED)
 
     def _after_step(self, generator: nn.Module) -> None:
-        # An update that the guard left out is a step without gradients.
+        # If the guard skipped this update, the step had no gradients.
         if self.averaged is not None and any(parameter.grad is not None for parameter in generator.parameters()):
             self.averaged.update_parameters(generator)
 
     @torch.no_grad()
     def _average(self, averages: Any, values: Any, averaged: Tensor | int) -> None:
-        """One kind of tensors: move the averages towards the values."""
+        """Move the averages towards the values; all tensors have one dtype and device."""
         assert self.averaged is not None
         if averages[0].is_floating_point():
-            # The count that is handed over lies on the GPU; this one on the host, where reading it waits for nothing.
+            # Not the argument `averaged`, which is on the GPU: reading this host counter waits for nothing.
             torch._foreach_lerp_(averages, values, ema_weight(self.decay, int(self.averaged.n_averaged)))
         else:
             torch._foreach_copy_(averages, values)

@@ -1,4 +1,4 @@
-"""Scores of the validation faces and their means, for any generator."""
+"""The scores of the validation faces and their means over all processes, for any generator."""
 
 from typing import Any
 
@@ -25,14 +25,14 @@ class FaceMeans:
         self._scores.append(score(Judged(output, pairs), VALIDATED))
 
     def log(self, module: LightningModule, prefix: str) -> None:
-        """Log the means as `prefix/KEY` and start anew."""
+        """Log the means as `prefix/KEY` and start over."""
         for metric in VALIDATED if self._scores else ():
             batches = [scores[metric.key].float() for scores in self._scores if metric.key in scores]
             if not batches:
                 continue
             values = torch.cat(batches)
             if metric.by_component:
-                # A face whose components are all hidden has no figure; any other NaN must show.
+                # A face whose components are all hidden has no score. In other metrics a NaN must show.
                 values = values.nanmean(1)
                 values = values[~values.isnan()]
             totals = torch.stack([values.sum(), torch.tensor(float(len(values)), device=values.device)])

@@ -1,21 +1,21 @@
-"""`trainer.limit_*_batches` as a share: of any number of batches at least one."""
+"""The callback that turns `trainer.limit_*_batches` from a share into a number of batches, at least one."""
 
 from lightning import Callback, LightningModule, Trainer
 
 
 class LimitByShare(Callback):
-    """Turns shares of the batches into numbers of them; Lightning would refuse 1 % of fewer than a hundred.
+    """Turns shares of the batches into numbers of them; Lightning refuses 1 % of fewer than a hundred batches.
 
     Args:
-        train: share of the training batches of an epoch, above 0 and at most 1; None leaves them alone.
-        val: likewise of a validation's.
+        train: share of the training batches of an epoch, above 0 and at most 1; None: no change.
+        val: the same for the batches of a validation.
     """
 
     def __init__(self, train: float | None, val: float | None) -> None:
         self.train, self.val = train, val
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """When the data is there and the loops have not looked at it yet."""
+        """Set the numbers: the data is set up by now, and the loops have not read it yet."""
         data = trainer.datamodule  # type: ignore[attr-defined]
         if self.train is not None:
             trainer.limit_train_batches = max(1, round(self.train * len(data.train_dataloader())))

@@ -1,4 +1,4 @@
-"""The clock of the loggers: the number of the batch."""
+"""The callback that sets the loggers' step to the number of the batch."""
 
 from typing import Any
 
@@ -6,22 +6,22 @@ from lightning import Callback, LightningModule, Trainer
 
 
 class LoggerClock(Callback):
-    """Keeps the step that Lightning gives to the loggers at the number of the batch, counted from 0.
+    """Keeps the step that Lightning gives to the loggers equal to the number of the batch, counted from 0.
 
-    Lightning has a counter of its own for that, which falls behind by one with each resume from a checkpoint that was
-    saved within an epoch, because it is raised after the hooks. The losses' steps would then no longer be the ones
-    at which Lightning writes, and no loss be logged again.
+    Lightning raises its own counter after the hooks, so each resume from a checkpoint inside an epoch leaves the
+    counter one behind. The losses' steps would then miss the steps at which Lightning writes, and no loss would be
+    logged any more.
     """
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
-        """Before the training step."""
+        """Set the step before the training step."""
         set_step(trainer)
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """A validation after the training has the last batch's number too."""
+        """Set the step; a validation after the training gets the last batch's number too."""
         set_step(trainer)
 
 
 def set_step(trainer: Trainer) -> None:
-    """Set Lightning's step for loggers by the run's clock."""
+    """Set Lightning's step for loggers to the number of the current batch, at least 0."""
     trainer.fit_loop.epoch_loop._batches_that_stepped = max(trainer.fit_loop.total_batch_idx, 0)

@@ -1,7 +1,7 @@
-"""`trainer.detect_anomaly`: the first value that is not finite on the way forward, by the layer that gave it.
+"""The callback of `trainer.detect_anomaly`: it names the layer with the first non-finite value of the forward pass.
 
-torch's anomaly mode looks at gradients only: of a NaN that was made on the way forward it would show the loss, the
-first operation on the way back.
+torch's anomaly mode checks gradients only: for a NaN from the forward pass it shows the loss, the first operation of
+the backward pass.
 """
 
 from collections.abc import Iterator
@@ -16,10 +16,10 @@ from src.system.errors import UserError
 
 
 class NotFinite(Callback):
-    """Ends the run with the name of the batch's part, or of the layer, whose values are NaN or infinite first."""
+    """Ends the run and names the part of the batch, or the layer, that first has NaN or infinite values."""
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Listen to every layer of U and D."""
+        """Check the output of every layer of U and D from now on."""
         for name in ("generator", "discriminator"):
             network = cast(nn.Module | None, getattr(pl_module, name))
             for path, layer in network.named_modules(prefix=name) if network is not None else ():
@@ -27,30 +27,30 @@ class NotFinite(Callback):
                     layer.register_forward_hook(lambda layer, given, out, path=path: check(path, layer, given, out))
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
-        """Look at the data."""
+        """Check the data."""
         pairs = cast(Pairs, batch)
         for name, faces in pairs._asdict().items():
             broken = [face for face, values in enumerate(faces) if not values.isfinite().all()]
             if broken:
                 raise UserError(
-                    f"batch {batch_idx + 1} of epoch {trainer.current_epoch + 1}: `{name}` of its faces "
-                    f"{', '.join(map(str, broken[:8]))} is not finite: the data, or data.misalignment, is at fault"
+                    f"batch {batch_idx + 1} of epoch {trainer.current_epoch + 1}: `{name}` is not finite for its faces "
+                    f"{', '.join(map(str, broken[:8]))}; the cause is the data or data.misalignment"
                 )
 
 
 def check(path: str, layer: nn.Module, given: Any, out: Any) -> None:
-    """UserError naming a layer whose output is not finite."""
+    """Raise a UserError that names the layer if its output is not finite."""
     if all(values.isfinite().all() for values in _numbers(out)):
         return
     weights = [name for name, values in layer.named_parameters() if not values.isfinite().all()]
     whence = (
-        f"its {', '.join(weights)} not finite"
+        f"non-finite weights: {', '.join(weights)}"
         if weights
-        else "its input is finite, its weights too"
+        else "its input and weights are finite"
         if all(values.isfinite().all() for values in _numbers(given))
         else "its input is not finite either"
     )
-    raise UserError(f"the first values that are not finite come from {path} ({type(layer).__name__}); {whence}")
+    raise UserError(f"the first non-finite values come from {path} ({type(layer).__name__}); {whence}")
 
 
 def _numbers(tree: Any) -> Iterator[Tensor]:

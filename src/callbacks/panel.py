@@ -1,4 +1,4 @@
-"""The same validation faces as a picture at every validation."""
+"""The callback that draws the same validation faces at every validation."""
 
 import shutil
 from pathlib import Path
@@ -22,14 +22,14 @@ from src.system.files import replacing
 
 
 class Panel(Callback):
-    """Draws the first validation faces, always misaligned alike: LR, bicubic, SR, HR, heatmaps.
+    """Draws the first validation faces, always misaligned the same way: LR, bicubic, SR, HR, heatmaps.
 
-    They go to `panels/panel_ITERATIONS.png` and the newest to `panel.png` in the run folder, and to the loggers that
-    show pictures. The network is in the state that is being validated; no random number is drawn.
+    It writes `panels/panel_ITERATIONS.png` and, as a copy of the newest, `panel.png` in the run folder, and sends the
+    faces to the loggers that show pictures. It draws with the weights under validation and uses no random number.
 
     Args:
         run_dir: the run folder.
-        faces: how many, at least 1; fewer where the validation set has fewer.
+        faces: number of faces, at least 1; fewer if the validation set has fewer.
     """
 
     def __init__(self, run_dir: str, faces: int) -> None:
@@ -37,7 +37,7 @@ class Panel(Callback):
         self._pairs: Pairs | None = None
 
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Draw, with the weights of the last update, which `val/...` is about."""
+        """Draw with the weights of the last update, those that `val/...` scores."""
         if trainer.sanity_checking or not trainer.is_global_zero:
             return
         data = trainer.datamodule  # type: ignore[attr-defined]
@@ -53,7 +53,8 @@ class Panel(Callback):
             _save(sheet, self.run_dir / "panels" / f"panel_{iterations:07}.png", self.run_dir / "panel.png")
         except OSError as error:
             raise UserError(
-                f"{self.run_dir}/panel.png cannot be written ({error}); free some space: the same command goes on"
+                f"{self.run_dir}/panel.png cannot be written ({error}); free some space: the same command resumes "
+                "the run"
             ) from error
         shown = [logger for logger in trainer.loggers if isinstance(logger, ShowsPanel)]
         if shown:
@@ -68,8 +69,8 @@ def first_pairs(data: FaceData, count: int, device: torch.device) -> Pairs:
 
     Args:
         data: the run's data, set up.
-        count: at most so many faces.
-        device: where to put them.
+        count: largest number of faces.
+        device: the device of the pairs.
     """
     assert data.val_faces is not None
     keys = [(VALIDATION_EPOCH, index) for index in range(min(count, data.config.overfit or count, len(data.val_faces)))]
@@ -83,7 +84,7 @@ def panel_tiles(pairs: Pairs, output: Upscaled) -> dict[str, Tensor]:
 
     Args:
         pairs: B faces.
-        output: what the network made of them.
+        output: the network's output for them.
     """
     side = pairs.hr.shape[-1]
     tiles = {

@@ -1,4 +1,4 @@
-"""How fast a run is, and what holds it up: faces a second, the share of waiting for data, memory."""
+"""The callback that logs faces per second, step time, the share of waiting for data and peak memory."""
 
 import resource
 import sys
@@ -12,16 +12,16 @@ GIB = 2**30
 
 
 class Performance(Callback):
-    """Logs `perf/*` every `log_every_n_steps` batches, over the batches since the last time.
+    """Logs `perf/*` every `log_every_n_steps` batches, over the batches since the last log.
 
     - `perf/faces_per_second`: of all processes together;
-    - `perf/step_ms`: from a batch's arrival to its end: pairs, heatmaps and both updates;
-    - `perf/data_wait`: share of the time from one batch's end to the next one's arrival from the loader, 0-1;
-    - `perf/memory_gib`: the most so far: of tensors on the GPU, or of the process on a CPU.
+    - `perf/step_ms`: ms from a batch's arrival to its end: pairs, heatmaps and both updates;
+    - `perf/data_wait`: share of the time spent waiting for the loader between two batches, 0-1;
+    - `perf/memory_gib`: peak so far in GiB: of tensors on the GPU, or of the process on a CPU.
 
-    Validating and saving are not in it, and neither is the batch after them or the first one, whose wait would be
-    theirs. The GPU is not waited for: it works behind the loop, and catches up where the losses of the same step are
-    checked.
+    Validations and saves do not count, nor do the first batch and the batch after each of them, whose wait would
+    include them. The clock does not wait for the GPU, which runs behind the loop and catches up when the guard checks
+    the losses of the same step.
     """
 
     def __init__(self) -> None:
@@ -35,22 +35,22 @@ class Performance(Callback):
         self._batches = self._faces = 0
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Begin anew."""
+        """Start over."""
         if pl_module.device.type == "cuda":
-            torch.cuda.reset_peak_memory_stats(pl_module.device)  # of a sweep's run before
+            torch.cuda.reset_peak_memory_stats(pl_module.device)  # they may be those of a sweep's last job
         self._ended = None
         self._clear()
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """What follows is not training."""
+        """Do not count the validation."""
         self._ended = None
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
-        """Saving between two batches is not waiting for data."""
+        """Do not count a save between two batches as waiting for data."""
         self._ended = None
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
-        """The batch is there, since a moment in which its pairs were made."""
+        """Note when the batch arrived, which was before its pairs were made."""
         arrived = getattr(trainer.datamodule, "arrived", None)  # type: ignore[attr-defined]
         self._started = time.perf_counter() if arrived is None else arrived
         self._counts = self._ended is not None
@@ -60,7 +60,7 @@ class Performance(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """The batch is done; log when it is time."""
+        """Count the batch; log every `log_every_n_steps` batches."""
         self._ended = time.perf_counter()
         if self._counts:
             self._stepping += self._ended - self._started
@@ -77,14 +77,14 @@ class Performance(Callback):
             "perf/memory_gib": peak_memory(pl_module.device) / GIB,
         }
         self._clear()
-        # Not by pl_module.log, which would send them to the GPU and wait for them to come back.
+        # Not pl_module.log: it would move the values to the GPU and wait for them to come back.
         for logger in trainer.loggers:
             logger.log_metrics(values, step)
 
 
 def peak_memory(device: torch.device) -> int:
-    """The most bytes that were in use so far: by tensors on a GPU, by this process on a CPU."""
+    """Peak memory in bytes so far: of tensors on a GPU, of this process on a CPU."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
-    # Kilobytes, on macOS bytes.
+    # ru_maxrss is in kilobytes, on macOS in bytes.
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)

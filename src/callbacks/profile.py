@@ -1,4 +1,4 @@
-"""`trainer.profiler`: where a run's time goes, written to `profile.txt` in the run folder."""
+"""The callback of `trainer.profiler`: it writes where a run's time goes to `profile.txt` in the run folder."""
 
 import logging
 from pathlib import Path
@@ -11,15 +11,15 @@ from torch.profiler import ProfilerActivity, profile
 log = logging.getLogger(__name__)
 
 WARM_UP, BATCHES = 3, 5
-"""Training batches before the profile of operations (they allocate and choose algorithms), and those it measures."""
+"""Training batches before the profile of operations (they allocate and choose algorithms), and batches measured."""
 ROWS = 40
 
 
 class Profile(Callback):
-    """Writes `profile.txt` when the fit ends, also when it fails.
+    """Writes `profile.txt` when the training ends or fails.
 
-    With "operations" first the dearest operations of a few training batches, by their own time (without that of the
-    operations they call) on the device that trains; then, as with "simple", the time of every hook of the run.
+    "simple" lists the time of every hook of the run. "operations" first lists the slowest operations of a few training
+    batches, by their own time on the training device (without the operations that they call).
 
     Args:
         run_dir: the run folder.
@@ -33,7 +33,7 @@ class Profile(Callback):
         self._batches = 0
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
-        """Start."""
+        """Start measuring after the warm-up."""
         if self.kind == "operations" and self._batches == WARM_UP and trainer.is_global_zero:
             activities = [ProfilerActivity.CPU]
             if pl_module.device.type == "cuda":
@@ -44,17 +44,17 @@ class Profile(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Count; after the last measured batch stop."""
+        """Count the batch; stop after the last measured one."""
         self._batches += 1
         if self._profile is not None and self._batches == WARM_UP + BATCHES:
             self._finish(pl_module.device.type)
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
-        """Write what there is."""
+        """Write what was measured so far."""
         self._write(trainer, pl_module)
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Write."""
+        """Write the file."""
         self._write(trainer, pl_module)
 
     def _finish(self, device: str) -> None:

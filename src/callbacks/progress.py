@@ -1,4 +1,4 @@
-"""Progress where a person waits: a bar at a terminal, plain lines in a log."""
+"""The callbacks that show progress: a bar at a terminal, plain lines elsewhere."""
 
 import sys
 import time
@@ -11,7 +11,7 @@ from src.callbacks.config import CallbacksConfig
 
 
 def duration(seconds: float) -> str:
-    """H:MM:SS of a number of seconds."""
+    """A number of seconds as H:MM:SS."""
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}"
 
@@ -20,7 +20,7 @@ class ProgressLines(Callback):
     """One line every few seconds: epoch, batch, faces per second, the main losses; one more after each validation.
 
     Args:
-        seconds: at least this long between two lines.
+        seconds: least time between two lines.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -40,7 +40,7 @@ class ProgressLines(Callback):
         batch: Any,
         batch_idx: int,
     ) -> None:
-        """Count, and print when it is time."""
+        """Count the faces; print a line if one is due."""
         self.faces += len(batch.lr) * trainer.world_size
         now = time.monotonic()
         if now - self.printed < self.seconds or not trainer.is_global_zero:
@@ -59,14 +59,14 @@ class ProgressLines(Callback):
         self.faces, self.printed = 0, now
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """The validation's metrics."""
+        """Print the validation's metrics."""
         if not trainer.is_global_zero:
             return
         validated = [name for name in trainer.callback_metrics if name.startswith("val")]
         validated.sort(key=lambda name: name.startswith("val_ema/"))
         metrics = {name: float(trainer.callback_metrics[name]) for name in validated}
         _say(f"epoch {trainer.current_epoch + 1} " + " ".join(f"{name} {value:.4g}" for name, value in metrics.items()))
-        # The validation's time is not the training's.
+        # Do not count the validation as training time.
         self.faces, self.printed = 0, time.monotonic()
 
 

@@ -1,4 +1,4 @@
-"""What a run does when it is told to stop: the batch ends, a checkpoint is written, the process exits with 128 + n."""
+"""How signal n stops a run: the batch ends, a checkpoint is saved, the process exits with 128 + n."""
 
 import logging
 import os
@@ -16,16 +16,16 @@ from src.system.processes import first_process
 log = logging.getLogger(__name__)
 
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
-"""Ctrl-C; the end of a machine's or a job's time; what SLURM sends ahead of it (`sbatch --signal=USR1@90`)."""
+"""Ctrl-C; the end of a machine's or job's time; SLURM's warning before that end (`sbatch --signal=USR1@90`)."""
 
 
 class Stopped(SystemExit):
-    """The run was told to stop. Its code is what a shell gives to a signal: 130 for Ctrl-C, 143 for SIGTERM.
+    """A signal stopped the run. The exit code is the shell's for that signal: 130 for Ctrl-C, 143 for SIGTERM.
 
     Args:
-        number: of the signal.
-        silent: exit with 0. So do all processes but the first: Lightning kills the whole run, the first one with it,
-            when one that it has started ends with another code.
+        number: number of the signal.
+        silent: exit with 0, as all processes but the first do: if a process that Lightning started ends with another
+            code, Lightning kills the whole run, the first process included.
     """
 
     def __init__(self, number: int, silent: bool = False) -> None:
@@ -34,15 +34,15 @@ class Stopped(SystemExit):
 
 
 class Signals:
-    """Listens, while it is entered, for the signals that end a run.
+    """A context manager that receives the signals that stop a run.
 
-    Outside of the training loop a signal ends the run at once; within it, it is kept in `received` for the loop to see
-    between two batches, and only a second Ctrl-C ends the run at once. Lightning's own handlers, which would save
-    nothing (SIGTERM) or in the middle of a batch (SLURM's), are set aside within the loop.
+    Outside the training loop a signal stops the run at once. Inside it, `received` keeps the signal until the loop
+    reads it between two batches; only a second Ctrl-C stops the run at once. It then also replaces Lightning's own
+    handlers, which would save nothing (SIGTERM) or save in the middle of a batch (SLURM's).
 
     Attributes:
         received: number of the signal, 0 for none.
-        waits: within the loop.
+        waits: whether a signal waits for the loop.
     """
 
     def __init__(self) -> None:
@@ -52,7 +52,7 @@ class Signals:
         self._process = os.getpid()
 
     def __enter__(self) -> Self:
-        if threading.current_thread() is threading.main_thread():  # no other may set handlers
+        if threading.current_thread() is threading.main_thread():  # no other thread may set handlers
             self._before = {number: signal.getsignal(number) for number in STOPPING}
         self._listen()
         return self
@@ -62,7 +62,7 @@ class Signals:
             signal.signal(number, handler)
 
     def wait_for_the_batch(self, waits: bool) -> None:
-        """Whether a signal is kept for the loop; to be called when the training starts and when it ends."""
+        """Set whether a signal waits for the loop; call it when the training starts and when it ends."""
         self.waits = waits
         self._listen()
 
@@ -72,24 +72,24 @@ class Signals:
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
         if os.getpid() != self._process:
-            return  # a loader's worker before it has set its own: the run's end is its end
+            return  # a loader's worker that has not set its own handlers yet: it ends with the run
         if not self.waits:
             raise Stopped(number, not first_process())
         if self.received and number == signal.SIGINT:
             os._exit(128 + number)
         self.received = self.received or number
-        if first_process():  # not by the logger: this may have come in the middle of a line
-            again = "; Ctrl-C again ends at once" if number == signal.SIGINT else ""
+        if first_process():  # not by the logger: the signal may have interrupted it in the middle of a line
+            again = "; press Ctrl-C again to stop at once" if number == signal.SIGINT else ""
             os.write(
-                2, f"\n{signal.Signals(number).name}: the batch ends, then a checkpoint is written{again}\n".encode()
+                2, f"\n{signal.Signals(number).name}: stopping after this batch and a checkpoint{again}\n".encode()
             )
 
 
 def largest(trainer: Trainer, *values: int) -> list[int]:
-    """Each value's largest over the processes of a run, so that all of them stop and save at the same batch.
+    """The maximum of each value over the processes of a run, so that all of them stop and save at the same batch.
 
-    With one process nothing happens. With several it is one message of a few bytes a batch, some tens of microseconds,
-    and waits for the GPU no more than Lightning, which does the same before every batch for SIGTERM alone.
+    One process sends nothing. Several exchange a few bytes before each batch, in some tens of microseconds. This waits
+    for the GPU no more than Lightning, which does the same before every batch for SIGTERM.
     """
     if trainer.world_size == 1:
         return list(values)
@@ -99,7 +99,7 @@ def largest(trainer: Trainer, *values: int) -> list[int]:
 
 
 def requeue() -> None:
-    """Ask SLURM to start this job again, where this is one."""
+    """Ask SLURM to start this job again; outside of SLURM, do nothing."""
     job = os.environ.get("SLURM_JOB_ID")
     if job is None:
         return
@@ -109,6 +109,6 @@ def requeue() -> None:
         subprocess.run(["scontrol", "requeue", job], check=True, capture_output=True, text=True)
     except (OSError, subprocess.CalledProcessError) as error:
         why = getattr(error, "stderr", "") or error
-        log.warning("the job was not requeued (%s): scontrol requeue %s", str(why).strip(), job)
+        log.warning("the job was not requeued (%s); to requeue it: scontrol requeue %s", str(why).strip(), job)
     else:
-        log.info("SLURM starts job %s again", job)
+        log.info("SLURM will start job %s again", job)

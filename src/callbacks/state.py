@@ -1,7 +1,7 @@
-"""Where a run is between two batches: Lightning's counters and the random numbers, as checkpoints hold them.
+"""The position of a run between two batches, as checkpoints hold it: Lightning's counters and the random states.
 
-Lightning continues exactly from a checkpoint whose counters say that a batch, with what is logged of it, is over. The
-hooks in which one can save come a little earlier or later; what is put right here is only that.
+Lightning resumes exactly from a checkpoint whose counters say that a batch and its logging are done. The hooks in which
+one can save run slightly earlier or later; the functions below correct that difference and nothing else.
 """
 
 import random
@@ -11,16 +11,16 @@ import numpy as np
 import torch
 from lightning import Trainer
 
-KEY = "random_states"  # in a checkpoint, one for each process
+KEY = "random_states"  # in a checkpoint: a list, one state for each process
 
 
 def settle_counters(loops: dict[str, Any], of_epoch: float, before_validation: bool = False) -> None:
-    """Put a checkpoint's counters right.
+    """Correct a checkpoint's counters.
 
     Args:
         loops: `checkpoint["loops"]`, changed in place.
         of_epoch: batches of an epoch.
-        before_validation: a validation comes next, and has to come next when the run goes on.
+        before_validation: a validation comes next, so the resumed run must start with it.
     """
     fit = loops["fit_loop"]
     batches, epochs = fit["epoch_loop.batch_progress"], fit["epoch_progress"]
@@ -29,11 +29,11 @@ def settle_counters(loops: dict[str, Any], of_epoch: float, before_validation: b
     done = batches["current"]["processed"]
     batches["is_last_batch"] = done == of_epoch
     for counts in (epochs["total"], epochs["current"]):
-        # An epoch that was cut short counts as a whole one once the training has ended.
+        # Once the training has ended, Lightning counts an epoch that was cut short as a whole one.
         if 0 < done < of_epoch and counts["completed"] == counts["ready"]:
             counts["processed"] = counts["completed"] = counts["ready"] - 1
     if before_validation:
-        # As if its first batch were being validated: Lightning then validates from the beginning.
+        # As if the validation's first batch were in progress: Lightning then validates from the beginning.
         for counts in (
             fit["epoch_loop.val_loop.batch_progress"]["total"],
             fit["epoch_loop.val_loop.batch_progress"]["current"],
@@ -42,14 +42,14 @@ def settle_counters(loops: dict[str, Any], of_epoch: float, before_validation: b
 
 
 def begin_epoch_anew(loops: dict[str, Any]) -> None:
-    """Set a checkpoint's counters back to the beginning of the epoch that it is in; the run's total stays."""
+    """Set a checkpoint's counters back to the beginning of its current epoch; the run's total stays."""
     batches = loops["fit_loop"]["epoch_loop.batch_progress"]
     batches["current"].update(ready=0, started=0, processed=0, completed=0)
     batches["is_last_batch"] = False
 
 
 def random_state() -> dict[str, Any]:
-    """The states of this process's generators, as tensors and plain values: torch, its GPU, numpy, python."""
+    """The states of this process's random generators, as tensors and plain values: torch, its GPU, numpy, python."""
     name, keys, position, has_gauss, cached = np.random.get_state(legacy=True)
     return {
         "torch": torch.get_rng_state(),
@@ -71,7 +71,7 @@ def set_random_state(state: dict[str, Any]) -> None:
 
 
 def random_states(trainer: Trainer) -> list[dict[str, Any]]:
-    """Those of all processes, by rank; to be called in all of them."""
+    """The random states of all processes, by rank; call it in all of them."""
     mine = random_state()
     if trainer.world_size == 1:
         return [mine]

@@ -1,4 +1,4 @@
-"""The closed schema: which dotted keys a tree of dataclasses has, and what a mistyped one was meant to be."""
+"""The dotted keys of a tree of dataclasses, and the error that suggests the nearest one for an unknown key."""
 
 import difflib
 from collections.abc import Iterator, Mapping
@@ -9,7 +9,7 @@ from src.system.plain import field_types, variant_for, variants
 
 
 def dotted_keys(schema: type, prefix: str = "") -> Iterator[str]:
-    """Every dotted key that the schema knows, those of all variants of a union included."""
+    """Every dotted key of the schema, including those of all variants of a union."""
     for name, annotation in field_types(schema).items():
         yield prefix + name
         for variant in variants(annotation):
@@ -17,7 +17,7 @@ def dotted_keys(schema: type, prefix: str = "") -> Iterator[str]:
 
 
 def nearest(key: str, known: list[str]) -> str:
-    """The known key that a mistyped one most resembles: by its whole path, else by its last word."""
+    """The known key that resembles a mistyped one most: by its whole path, else by its last word."""
     close = difflib.get_close_matches(key, known, n=1, cutoff=0.6)
     if not close:
         last_words = {name.rsplit(".", 1)[-1]: name for name in reversed(known)}

@@ -1,13 +1,13 @@
-"""The name of a run's folder where none is given, the same in all processes of the run."""
+"""The default name of a run's folder, the same in all processes of the run."""
 
 import os
 import time
 
 
 def run_stamp() -> str:
-    """The time; of processes that srun or torchrun started, which may start in different seconds, what they share.
+    """The time; for processes of srun or torchrun, which may start in different seconds, an id that they share.
 
-    A SLURM job that is requeued has the same number, so it finds its folder again and goes on.
+    A requeued SLURM job keeps its number, so it finds its folder again and resumes.
     """
     if int(os.environ.get("SLURM_NTASKS", "1")) > 1 and "SLURM_JOB_ID" in os.environ:
         return f"slurm-{os.environ['SLURM_JOB_ID']}"

@@ -1,6 +1,6 @@
-"""Photometric augmentation by albumentations, the one file that knows it.
+"""Photometric augmentation of training faces; the only file that uses albumentations.
 
-It acts on the HR face before the pair is made, so that LR and HR keep the same light; geometry is never touched.
+It acts on the HR face before the pair is made, so that LR and HR have the same light; it never changes geometry.
 """
 
 import os
@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class PhotometricConfig:
-    """How much the light of training faces varies; all strengths 0 turn it off."""
+    """How much the light of training faces varies; probability 0 turns it off."""
 
     probability: float = 0.5
-    """Share of faces whose light is changed at all, 0-1."""
+    """Share of faces whose light is changed, 0-1."""
     brightness: float = 0.15
     """Largest relative change, 0-1."""
     contrast: float = 0.15
@@ -25,7 +25,7 @@ class PhotometricConfig:
     hue: float = 0.02
     """Largest shift, as a share of the colour circle, 0-0.5."""
     gray: float = 0.05
-    """Share of faces turned grey, 0-1."""
+    """Share of the changed faces that turn grey, 0-1."""
 
     def __post_init__(self) -> None:
         for name in ("probability", "brightness", "contrast", "saturation", "hue", "gray"):
@@ -35,11 +35,11 @@ class PhotometricConfig:
 
 
 class Photometric:
-    """Changes brightness, contrast, colour and, for some, takes the colour away: deterministic by the given seed."""
+    """Changes brightness, contrast and colour, and turns some faces grey."""
 
     def __init__(self, config: PhotometricConfig) -> None:
-        os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # or its import asks the network for a newer version
-        import albumentations as A  # here: a command's settings are checked before seconds go into imports
+        os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # otherwise the import looks online for an update
+        import albumentations as A  # here: it takes seconds, and a command checks its settings first
 
         self.probability = config.probability
         self.transform = A.Compose(
@@ -56,7 +56,7 @@ class Photometric:
         )
 
     def __call__(self, image: NDArray[np.uint8], random: np.random.Generator) -> NDArray[np.uint8]:
-        """(H, W, 3) uint8 RGB -> the same; what happens follows from `random` alone."""
+        """(H, W, 3) uint8 RGB -> the same; the change depends on `random` alone."""
         if random.random() >= self.probability:
             return image
         self.transform.set_random_seed(int(random.integers(2**31)))

@@ -1,4 +1,4 @@
-"""Which faces are large poses, by the landmarks in their stores."""
+"""Finds the faces with large poses from the landmarks in their stores."""
 
 from typing import Final
 
@@ -13,7 +13,7 @@ BLOCK: Final = 4096
 
 
 def large_poses(stores: FaceStores, yaw: float) -> NDArray[np.bool_]:
-    """Which faces are turned by `yaw` degrees or more to either side, by their visible landmarks: (N,) bool.
+    """(N,) bool: which faces are turned by `yaw` degrees or more to either side, from their visible landmarks.
 
     A face with too few visible landmarks for a pose counts as frontal.
     """

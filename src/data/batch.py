@@ -1,4 +1,4 @@
-"""What the networks train on: pairs and heatmaps of a batch, made on the batch's device."""
+"""Batches: the faces from the loader, and the pairs and heatmaps made from them on their device."""
 
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
@@ -14,10 +14,10 @@ from src.image.pixels import to_network
 
 @dataclass(frozen=True)
 class HeatmapConfig:
-    """The component heatmaps' targets."""
+    """The target heatmaps of the facial components."""
 
     maps: Literal[4, 5, 68] = 4
-    """4: eyes with brows, nose, mouth, chin; 5: brows apart; 68: a map a landmark."""
+    """4: eyes with brows, nose, mouth, chin; 5: brows separate; 68: one map per landmark."""
     std: float = 3.0
     """The kernels' standard deviation in pixels of the 128x128 image, above 0."""
 
@@ -27,7 +27,7 @@ class HeatmapConfig:
 
 
 class FaceBatch(NamedTuple):
-    """A batch of B faces as it leaves the workers: small, 8-bit, nothing rendered yet."""
+    """A batch of B faces as the loader's workers send it: 8-bit images, no heatmaps yet."""
 
     images: Tensor
     """(B, 128, 128, 3) uint8 RGB, upright."""
@@ -36,9 +36,9 @@ class FaceBatch(NamedTuple):
     visible: Tensor
     """(B, 68) bool."""
     misalignment: Tensor
-    """(B, 4) float32 of `draw_misalignment`."""
+    """(B, 4) float32 from `draw_misalignment`."""
     mirror: Tensor
-    """(B,) bool: show this face mirrored."""
+    """(B,) bool: mirror this face."""
 
 
 class Pairs(NamedTuple):
@@ -51,9 +51,9 @@ class Pairs(NamedTuple):
     matrix: Tensor
     """(B, 2, 3): the STN's label, upright output to unaligned input coordinates."""
     heatmaps: Tensor | None
-    """(B, M, R, R): the target of Eq. 7.5 in the upright frame; None where no network estimates any."""
+    """(B, M, R, R): the target of Eq. 7.5 in the upright frame; None if the generator estimates none."""
     kernels: Tensor | None
-    """(B, M) int64: visible kernels in each component; None likewise."""
+    """(B, M) int64: visible kernels in each component; None without heatmaps."""
     landmarks: Tensor
     """(B, 68, 2) x, y in pixels of the HR image."""
     visible: Tensor
@@ -61,13 +61,13 @@ class Pairs(NamedTuple):
 
 
 def make_batch(batch: FaceBatch, heatmaps: HeatmapConfig, heatmap_side: int | None, fill: Fill = "black") -> Pairs:
-    """Mirror, misalign, reduce and render a batch, on its own device.
+    """Mirror, misalign and downsample a batch and render its heatmaps, on its own device.
 
     Args:
         batch: B faces.
         heatmaps: components and kernel width.
         heatmap_side: R in pixels; None: no heatmaps are rendered.
-        fill: what the corners hold that the misalignment empties.
+        fill: what fills the corners that the misalignment empties.
     """
     hr, landmarks, visible = to_network(batch.images), batch.landmarks, batch.visible
     side = hr.shape[-1]

@@ -1,4 +1,4 @@
-"""What a run trains and validates on; `conf/data` mirrors this file."""
+"""The configuration of training and validation data; `conf/data` mirrors it."""
 
 from dataclasses import dataclass, field
 from typing import Annotated, Any
@@ -11,12 +11,12 @@ from src.data.pairs import MisalignmentConfig
 
 
 def as_list(value: Any) -> Any:
-    """One word as a list of one: what stands on a command line without brackets."""
+    """A single word as a list of one, so that a command line can leave out the brackets."""
     return [value] if isinstance(value, str) else value
 
 
 Stores = Annotated[tuple[str, ...], BeforeValidator(as_list)]
-"""Folders of stores; one alone may go without the list's brackets."""
+"""Folders of stores; a single one needs no brackets."""
 
 
 @dataclass(frozen=True)
@@ -38,11 +38,11 @@ class BalanceConfig:
     """Pose-balanced training batches; the published training drew half of every batch from large poses."""
 
     enabled: bool = False
-    """Deal a set number of large poses into every batch; else faces come as often as they are in the stores."""
+    """Put a fixed number of large poses into every batch; otherwise each face comes once an epoch."""
     share: float = 0.5
     """Share of large poses in every batch, above 0 and below 1, rounded to whole faces."""
     yaw: float = 30.0
-    """Degrees of |yaw| from which a face is a large pose, above 0 and below 90."""
+    """A face with at least this |yaw| in degrees is a large pose; above 0 and below 90."""
 
     def __post_init__(self) -> None:
         if not 0 < self.share < 1:
@@ -51,7 +51,7 @@ class BalanceConfig:
             raise ValueError(f"yaw must be above 0 and below 90 degrees, not {self.yaw:g}")
 
     def of_batch(self, batch_size: int) -> int:
-        """Large poses in a batch of this size."""
+        """The number of large poses in a batch of this size."""
         return round(self.share * batch_size)
 
 
@@ -64,15 +64,15 @@ class DataConfig:
     val: Stores
     """Stores of the validation faces."""
     batch_size: int = 16
-    """Faces a batch and process, at least 2 (batch normalisation sees 1x1 features)."""
+    """Faces per batch and process, at least 2 (batch normalisation sees 1x1 features)."""
     workers: int = 2
     """Loader processes; 0 reads in the main process."""
     mirror: bool = True
-    """Half of the training faces are mirrored."""
+    """Mirror half of the training faces."""
     synthetic: SyntheticDataConfig | None = None
-    """Make these faces when data.train or data.val point into their folder and they are not there; null: never."""
+    """Draw these faces if data.train or data.val name their stores and they do not exist yet; null: never."""
     overfit: int | None = None
-    """Train and validate on the first so many training faces, drawn ever the same, at least batch_size; null: off."""
+    """Train and validate on the first N training faces, with fixed draws; N at least batch_size; null: off."""
     balance: BalanceConfig = field(default_factory=BalanceConfig)
     misalignment: MisalignmentConfig = field(default_factory=MisalignmentConfig)
     heatmaps: HeatmapConfig = field(default_factory=HeatmapConfig)

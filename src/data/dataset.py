@@ -1,4 +1,4 @@
-"""Faces of one or more stores with their random draws, in batches: what the loader's workers do."""
+"""The data set that the loader's workers read: faces of one or more stores, in batches, with random draws."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -20,9 +20,9 @@ class FaceDataset(Dataset[FaceBatch]):
     Args:
         stores: the faces.
         misalignment: ranges of the LR branch's transform.
-        seed: of the draws.
-        mirror: half of the faces mirrored.
-        photometric: the light's variation, None for none.
+        seed: seed of the draws.
+        mirror: mirror half of the faces.
+        photometric: variation of the light, None for none.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class FaceDataset(Dataset[FaceBatch]):
         """The whole batch in one read."""
         indices = np.array([index for _, index in keys])
         images = self.stores.images(indices)
-        # Rows count within a store, so a face is misaligned alike whatever stores stand beside its own.
+        # Rows count within a store, so a face is misaligned the same way whatever other stores are read.
         _, rows = self.stores.locate(indices)
         misalignment, mirror = np.empty((len(keys), 4), np.float32), np.zeros(len(keys), bool)
         for place, ((epoch, _), row) in enumerate(zip(keys, rows, strict=True)):
@@ -66,5 +66,5 @@ class FaceDataset(Dataset[FaceBatch]):
 
 
 def keep(batch: Any) -> Any:
-    """The loader's collate function: the batch is one already."""
+    """The loader's collate function: the data set already returns batches."""
     return batch

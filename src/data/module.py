@@ -29,8 +29,8 @@ class FaceData(LightningDataModule):
 
     Args:
         config: stores, batches, misalignment, heatmaps, augmentation.
-        heatmap_side: R, the side of the heatmaps that the generator estimates; None where it estimates none.
-        seed: of the order and the draws.
+        heatmap_side: R, the side of the heatmaps that the generator estimates; None if it estimates none.
+        seed: seed of the order and the draws.
 
     Raises:
         UserError: in `setup`: a store that is missing or broken, an empty data set, a batch larger than it.
@@ -42,7 +42,7 @@ class FaceData(LightningDataModule):
         self.train_faces: FaceDataset | None = None
         self.val_faces: FaceDataset | None = None
         self.position: tuple[int, int] | None = None
-        self.arrived: float | None = None  # when the loader gave the newest batch, by time.perf_counter
+        self.arrived: float | None = None  # when the loader delivered the newest batch, by time.perf_counter
 
     def setup(self, stage: str) -> None:
         """Open the stores."""
@@ -52,16 +52,16 @@ class FaceData(LightningDataModule):
         faces = _first(config.overfit, train)
         if faces // world < 2:
             key = "data.train" if config.overfit is None else "data.overfit"
-            raise UserError(f"{key} has {faces} faces: at least 2 a process are needed")
+            raise UserError(f"{key} has {faces} faces: each process needs at least 2")
         if faces // world < config.batch_size:
             raise UserError(
-                f"data.batch_size={config.batch_size} is above the {faces // world} training faces a process; "
-                f"use data.batch_size={faces // world} or more faces"
+                f"data.batch_size={config.batch_size} is above the {faces // world} training faces per process; "
+                f"use data.batch_size={faces // world}, or add faces"
             )
         if len(val) < world:
-            raise UserError(f"data.val has {len(val)} faces: at least 1 a process is needed, and there are {world}")
+            raise UserError(f"data.val has {len(val)} faces: each of the {world} processes needs at least 1")
         if config.overfit is not None:
-            # One data set for both, without mirroring and light, whose faces are always misaligned the same way.
+            # One data set for both, without mirroring and augmentation, always misaligned the same way.
             self.train_faces = self.val_faces = FaceDataset(train, config.misalignment, VALIDATION_SEED)
             return
         self.train_faces = FaceDataset(train, config.misalignment, self.seed, config.mirror, config.photometric)
@@ -86,7 +86,7 @@ class FaceData(LightningDataModule):
         )
 
     def state_dict(self) -> dict[str, int]:
-        """The epoch and the batches of it that are done: Lightning counts them but does not move the sampler there."""
+        """The epoch and its finished batches: Lightning counts them, but does not move the sampler there."""
         assert self.trainer is not None
         loop = self.trainer.fit_loop
         batches: Any = loop.epoch_loop.batch_progress.current
@@ -97,28 +97,28 @@ class FaceData(LightningDataModule):
         return {"epoch": max(0, begun - 1), "batches": done, "processes": self.trainer.world_size}
 
     def load_state_dict(self, state_dict: dict[str, int]) -> None:
-        """Go on there; with another number of processes, which share the faces otherwise, at the epoch's beginning."""
+        """Resume there, or at the start of the epoch if the number of processes has changed."""
         epoch, batches = state_dict["epoch"], state_dict["batches"]
         _, world = self._place()
         if state_dict.get("processes", world) != world and batches:
-            log.warning("other processes than before share the faces: epoch %d begins anew", epoch + 1)
+            log.warning("the number of processes has changed: epoch %d starts again", epoch + 1)
             batches = 0
         self.position = epoch, batches
 
     def on_before_batch_transfer(self, batch: FaceBatch, dataloader_idx: int) -> FaceBatch:
-        """Note that the loader has done its part."""
+        """Note when the loader delivered the batch."""
         self.arrived = time.perf_counter()
         return batch
 
     def on_after_batch_transfer(self, batch: FaceBatch, dataloader_idx: int) -> Pairs:
-        """Pairs and heatmaps, on the device that trains."""
+        """Make pairs and heatmaps on the training device."""
         return make_batch(batch, self.config.heatmaps, self.heatmap_side, self.config.misalignment.fill)
 
     def _place(self) -> tuple[int, int]:
         return (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
 
     def _train_sampler(self, stores: FaceStores) -> EpochSampler:
-        """Faces as they come, or pose-balanced batches if asked for and if the stores hold faces of both kinds."""
+        """The order of training faces; pose-balanced if asked for and if the stores hold faces of both kinds."""
         rank, world = self._place()
         if self.config.overfit is not None:
             return OverfitSampler(_first(self.config.overfit, stores), self.seed, rank, world)
@@ -131,8 +131,8 @@ class FaceData(LightningDataModule):
         if count in (0, len(large)):
             if rank == 0:
                 log.warning(
-                    "data.balance: none of the %s training faces has |yaw| %s %g degrees, so faces are drawn as they "
-                    "come; add stores to data.train, change data.balance.yaw or set data.balance.enabled=false",
+                    "data.balance: none of the %s training faces has |yaw| %s %g degrees, so batches are not "
+                    "balanced; add stores to data.train, change data.balance.yaw or set data.balance.enabled=false",
                     f"{len(large):,}",
                     "below" if count else ">=",
                     balance.yaw,
@@ -161,7 +161,7 @@ class FaceData(LightningDataModule):
             pin_memory=self.trainer is not None and self.trainer.strategy.root_device.type == "cuda",
             persistent_workers=workers > 0,
             worker_init_fn=start_worker,
-            # The loader draws a seed for its workers, which use none; not from the numbers that a resumed run restores.
+            # The loader draws an unused seed for its workers; not from the random state that a resumed run restores.
             generator=torch.Generator().manual_seed(self.seed),
         )
 
@@ -171,19 +171,19 @@ def _first(overfit: int | None, faces: FaceDataset | FaceStores) -> int:
 
 
 def start_worker(_: int) -> None:
-    """What a loader's process does first: hold no memory that it inherited for nothing, and leave signals alone."""
+    """Set up a loader's process: give back inherited memory that it does not need, and ignore signals."""
     give_back()
     leave_signals()
 
 
 def leave_signals() -> None:
-    """Leave signals that go to all processes of a run to the main one, which ends the batch and saves.
+    """Leave signals that reach all processes of a run to the main process, which ends the batch and saves.
 
-    Ctrl-C, and what a cluster sends at the end of a job's time, reach the loader's workers too; without their batches
-    the main process could only fail. SIGTERM ends a worker when it comes from its parent, which is done with it.
+    Ctrl-C, and the signal of a cluster at the end of a job's time, also reach the loader's workers; without workers
+    the main process would fail. A worker ends only on a SIGTERM from its parent.
     """
-    # SIGTERM too: blocked, as it is below, it is waited for all the same; let through by any thread it would end the
-    # worker, by the handler that torch has set.
+    # SIGTERM is ignored too: it is blocked below and still waited for, but a thread that lets it through would run
+    # torch's handler, which ends the worker.
     for number in (signal.SIGINT, signal.SIGUSR1, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])

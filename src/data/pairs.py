@@ -13,7 +13,7 @@ from src.image.warp import invert, similarity_matrix, warp
 
 VALIDATION_SEED: Final = 0
 VALIDATION_EPOCH: Final = -1
-"""Seed and epoch of draws that never change: validation and test faces keep their misalignment for ever."""
+"""Seed and epoch of the fixed draws: validation and test faces always have the same misalignment."""
 
 
 Fill = Literal["black", "border"]
@@ -21,17 +21,17 @@ Fill = Literal["black", "border"]
 
 @dataclass(frozen=True)
 class MisalignmentConfig:
-    """How far the LR faces are from upright; measured on the published test inputs."""
+    """How far the LR faces are from upright; the defaults were measured on the published test inputs."""
 
     rotation: float = 30.0
     """Degrees, uniform in [-rotation, rotation]."""
     scale_min: float = 0.85
-    """Scale, uniform in [scale_min, scale_max]; below 1 the face gets smaller."""
+    """Scale, uniform in [scale_min, scale_max]; below 1 the face shrinks."""
     scale_max: float = 1.0
     shift: float = 0.05
     """Share of the side, uniform in [-shift, shift] for x and y."""
     fill: Fill = "black"
-    """What the corners hold that the misalignment empties: black, as published; border: the picture's border pixels."""
+    """What fills the corners that the misalignment empties: black (as published), or the border pixels replicated."""
 
     def __post_init__(self) -> None:
         if not 0 < self.scale_min <= self.scale_max:
@@ -45,7 +45,7 @@ def draw_misalignment(config: MisalignmentConfig, random: np.random.Generator) -
     low = [-config.rotation, config.scale_min, -config.shift, -config.shift]
     high = [config.rotation, config.scale_max, config.shift, config.shift]
     angle, scale, shift_x, shift_y = random.uniform(low, high)
-    # A normalised image side is 2 long.
+    # In normalised units an image side is 2 long.
     return np.array([np.deg2rad(angle), scale, 2 * shift_x, 2 * shift_y], np.float32)
 
 
@@ -59,8 +59,8 @@ def misalign(hr: Tensor, matrix: Tensor, fill: Fill = "black") -> Tensor:
 
     Args:
         hr: (B, 3, H, W) upright, in [-1, 1].
-        matrix: (B, 2, 3) where each upright point goes, normalised coordinates.
-        fill: what the empty corners hold.
+        matrix: (B, 2, 3), upright to unaligned points, normalised coordinates.
+        fill: what fills the empty corners.
 
     Returns:
         (B, 3, H, W) in [-1, 1].
@@ -76,9 +76,9 @@ def make_pair(hr: Tensor, misalignment: Tensor, lr_side: int = LR_SIDE, fill: Fi
 
     Args:
         hr: (B, 3, H, W) in [-1, 1].
-        misalignment: (B, 4) of `draw_misalignment`.
+        misalignment: (B, 4) from `draw_misalignment`.
         lr_side: side of the LR image in pixels.
-        fill: what the empty corners hold.
+        fill: what fills the empty corners.
 
     Returns:
         LR (B, 3, lr_side, lr_side) in [-1, 1], and the true 2x3 matrices (B, 2, 3): upright output to LR coordinates.

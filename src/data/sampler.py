@@ -1,4 +1,4 @@
-"""The order of training faces, a function of (seed, epoch) alone, so that a resumed run goes on as a straight one."""
+"""Samplers: the order of training faces depends on (seed, epoch) alone, so a resumed run equals a straight one."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -12,12 +12,12 @@ from src.data.pairs import VALIDATION_EPOCH
 FaceKey = tuple[int, int]
 """(epoch, index): what the loader asks the data set for; the epoch seeds the face's random draws.
 
-A face that comes once more in the same epoch has REPEAT added to its epoch, once for each time it came before.
+A face that comes again in the same epoch has REPEAT added to its epoch once for each earlier time.
 """
 
 REPEAT: Final = 1 << 64
-"""Above every epoch, and three 32-bit words: numpy seeds by words, and in a number of two words a repeat's draws of
-row 0 would be the first draws of another row."""
+"""Above every epoch, and three 32-bit words long: numpy seeds by words, and with two words the repeated draws of row 0
+would equal the first draws of another row."""
 
 
 class EpochSampler(Sampler[FaceKey]):
@@ -25,9 +25,9 @@ class EpochSampler(Sampler[FaceKey]):
 
     Args:
         faces: number of faces N.
-        seed: of the run.
+        seed: the run's seed.
         rank: this process, 0 to world - 1.
-        world: processes; what does not divide evenly is left out (at most world - 1 faces, other ones each epoch).
+        world: number of processes; at most world - 1 faces, the remainder, are left out, different ones each epoch.
     """
 
     def __init__(self, faces: int, seed: int, rank: int = 0, world: int = 1) -> None:
@@ -43,7 +43,7 @@ class EpochSampler(Sampler[FaceKey]):
         self.epoch = epoch
 
     def go_on_at(self, epoch: int, faces: int) -> None:
-        """In that epoch leave out the faces of this process that a run before has trained on already."""
+        """Skip the first `faces` faces of this process in that epoch: an earlier run has trained on them."""
         self.resumed = (epoch, faces)
         # A resumed Lightning run starts its loader, whose workers read ahead, before it sets the epoch.
         self.epoch = epoch
@@ -55,26 +55,29 @@ class EpochSampler(Sampler[FaceKey]):
             yield epoch + repeat * REPEAT, index
 
     def order(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """The whole epoch of this process: the faces' indices, and how often each came before, in any process."""
+        """The whole epoch of this process: the faces' indices, and how often each has come before, in any process."""
         order = np.random.default_rng([self.seed, self.epoch]).permutation(self.faces)
         mine = order[self.rank : len(self) * self.world : self.world]
         return mine, np.zeros_like(mine)
 
 
 class BalancedSampler(EpochSampler):
-    """Batches with a set number of large poses, in an order drawn from (seed, epoch); an epoch is as long as ever.
+    """Batches with a fixed number of large poses, in an order drawn from (seed, epoch); the epoch keeps its length.
 
-    Large poses and the others are two streams, each a random permutation of its faces and, when that has run out, a
-    fresh one. The processes' batches of one step follow one another in the streams. So in an epoch no face comes twice
-    before all of its stream came once, and none comes twice in a step while its stream is large enough for the step.
+    Large poses and the others form two streams. Each is a random permutation of its faces, followed by another one
+    when it runs out. In each step, the batches of all processes follow one another in the streams. So no face repeats
+    in an epoch before its whole stream was shown, and none repeats in a step if its stream has enough faces for one.
 
     Args:
-        large: (N,) bool, which faces are large poses; some must be and some not.
+        large: (N,) bool, which faces are large poses; both kinds must occur.
         of_batch: large poses in every batch, 1 to batch_size - 1.
-        batch_size: faces a batch and process; the loader leaves out an incomplete batch.
-        seed: of the run.
+        batch_size: faces per batch and process; the loader leaves out an incomplete batch.
+        seed: the run's seed.
         rank: this process, 0 to world - 1.
-        world: processes.
+        world: number of processes.
+
+    Raises:
+        ValueError: a kind of face does not occur, or has no place in a batch.
     """
 
     def __init__(
@@ -87,14 +90,14 @@ class BalancedSampler(EpochSampler):
             raise ValueError("balanced batches need large poses and others, and places for both")
 
     def order(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """The whole epoch of this process: the faces' indices, and how often each came before, in any process."""
+        """The whole epoch of this process: the faces' indices, and how often each has come before, in any process."""
         steps = -(-len(self) // self.batch_size)
         places, *random = np.random.default_rng([self.seed, self.epoch]).spawn(3)
         dealt = [
             _stream(faces, share * self.world, steps, generator)
             for (faces, share), generator in zip(self.streams, random, strict=True)
         ]
-        # Every batch's large poses stand anywhere in it.
+        # Large poses take random places in each batch.
         seats = np.broadcast_to(np.arange(self.batch_size), (steps * self.world, self.batch_size))
         large = places.permuted(seats, axis=1) < self.streams[0][1]  # (batches, batch_size)
         indices, repeats = np.empty(large.shape, np.int64), np.empty(large.shape, np.int64)
@@ -107,13 +110,13 @@ class BalancedSampler(EpochSampler):
 def _stream(
     faces: NDArray[np.int64], a_step: int, steps: int, random: np.random.Generator
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """One permutation after another, `a_step` faces for every step, and how often each face came before."""
+    """One permutation after another, `a_step` faces per step, and how often each face has come before."""
     rounds: list[NDArray[np.int64]] = []
     for number in range(-(-a_step * steps // len(faces))):
         fresh = random.permutation(faces)
-        begun = number * len(faces) % a_step  # faces of the step that the permutation before has left incomplete
+        begun = number * len(faces) % a_step  # faces that the last permutation gave to its incomplete step
         if begun:
-            # They go to the end of the fresh one, lest the step shows them twice.
+            # They go to the end of the fresh one, so that the step does not show them twice.
             again = np.isin(fresh, rounds[-1][-begun:])
             fresh = np.concatenate([fresh[~again], fresh[again]])
         rounds.append(fresh)
@@ -122,7 +125,7 @@ def _stream(
 
 
 class OverfitSampler(EpochSampler):
-    """The same faces every epoch in an order of its own, with the draws of validation: they never change."""
+    """The same faces in each epoch, in a new order, with the fixed draws of validation."""
 
     def __iter__(self) -> Iterator[FaceKey]:
         for _, index in super().__iter__():
@@ -130,7 +133,7 @@ class OverfitSampler(EpochSampler):
 
 
 class FixedSampler(Sampler[FaceKey]):
-    """Every face once, in the stores' order, with the draws of validation; the processes of a run take turns."""
+    """Every face once, in the stores' order, with the draws of one epoch; the processes of a run take turns."""
 
     def __init__(self, faces: int, epoch: int, rank: int = 0, world: int = 1) -> None:
         self.indices, self.epoch = range(rank, faces, world), epoch

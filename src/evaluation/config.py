@@ -1,4 +1,4 @@
-"""What is measured, on what, and where the report goes; the schema of `conf/evaluate.yaml`."""
+"""The configuration of `python -m src.evaluate`; the schema of `conf/evaluate.yaml`."""
 
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
@@ -11,12 +11,12 @@ from src.method.load import WORDS
 from src.model.checkpoint import Weights
 
 Methods = Annotated[tuple[str, ...], BeforeValidator(as_list)]
-"""Methods by name or file; one alone may go without the list's brackets."""
+"""Methods by name or file; a single one needs no brackets."""
 
 
 @dataclass(frozen=True)
 class EvaluateData:
-    """What is measured on."""
+    """The test faces."""
 
     test: Stores
     """Stores of faces; with several, the report has a table for each and one for all."""
@@ -24,12 +24,12 @@ class EvaluateData:
 
 @dataclass(frozen=True)
 class ProtocolConfig(MisalignmentConfig):
-    """How the LR inputs are made of the HR faces: the same for all methods, whatever they were trained with."""
+    """How the LR inputs are made from the HR faces: the same for all methods, whatever they were trained with."""
 
     name: str = "published"
-    """What the report calls it."""
+    """Its name in the report."""
     seed: int = VALIDATION_SEED
-    """Of the draws, 0 or more; a face's misalignment depends on this and on its row in its store alone."""
+    """Seed of the draws, 0 to 2^32 - 1; a face's draw depends only on it and on the face's row in its store."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -39,7 +39,7 @@ class ProtocolConfig(MisalignmentConfig):
 
 @dataclass(frozen=True)
 class EvaluateConfig:
-    """What `conf/evaluate.yaml` composes to."""
+    """The configuration of one evaluation."""
 
     data: EvaluateData
     checkpoint: str | None = None
@@ -48,15 +48,15 @@ class EvaluateConfig:
     """Methods to compare on the same inputs."""
     protocol: ProtocolConfig = field(default_factory=ProtocolConfig)
     out: str | None = None
-    """Folder of the report; null: NAME_evaluation beside the only checkpoint NAME.ckpt."""
+    """Folder of the report; null: NAME_evaluation beside checkpoint=NAME.ckpt."""
     batch_size: int = 32
-    """Faces at a time, 1 or more; the numbers do not depend on it."""
+    """Faces at a time, 1 or more; the numbers depend on it only by rounding."""
     weights: Weights = "auto"
     """averaged: the generator's moving average; raw: its last update; auto: averaged where the checkpoint has it."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    """auto: a GPU where there is one."""
+    """auto: a GPU if there is one."""
     faces: int | None = None
-    """At most so many faces, spread evenly over the stores; null: all."""
+    """At most this many faces, spread evenly over the stores; null: all."""
     grid_faces: int = 8
     """Rows of grid.png, spread evenly, 1-64."""
 
@@ -76,5 +76,5 @@ class EvaluateConfig:
 
     @property
     def methods(self) -> tuple[str, ...]:
-        """What is compared, by name or file."""
+        """The methods to compare, by name or file."""
         return self.method or (*WORDS, str(self.checkpoint))

@@ -1,4 +1,4 @@
-"""Measuring methods on stores of faces: the same inputs for each, from the files to the rows of the report."""
+"""Measures methods on stores of faces, all on the same inputs, and collects the rows of the report."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -26,11 +26,11 @@ from src.system.progress import FaceProgress
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """What was measured.
+    """The results of an evaluation.
 
     Attributes:
-        rows: a face each, in the order of the data.
-        protocol: what they depend on.
+        rows: one per face, in the order of the data.
+        protocol: all that the scores depend on.
         grid: (height, width, 3) uint8, some faces spread evenly over the data; None where none was asked for.
     """
 
@@ -49,15 +49,15 @@ def evaluate(
     grid_faces: int = 8,
     metrics: Sequence[Metric] | None = None,
 ) -> Evaluation:
-    """Score every method on every face, each misaligned as the protocol and its row in its store fix it.
+    """Score every method on every face; the protocol and a face's row in its store determine its misalignment.
 
     Args:
-        methods: what to measure, with names that tell them apart.
+        methods: the methods, each with a name of its own.
         stores: the faces.
         protocol: how the LR inputs are made.
         device: where the inputs are made and the scores computed; the methods compute there too.
-        batch_size: faces at a time; the scores do not depend on it but for rounding.
-        faces: at most so many, spread evenly over the data; None: all.
+        batch_size: faces at a time; the scores depend on it only by rounding.
+        faces: at most this many, spread evenly over the data; None: all.
         grid_faces: rows of the grid, spread evenly; 0: no grid.
         metrics: what to measure; None: every metric of `src/metric`.
     """
@@ -88,14 +88,14 @@ def evaluate(
 
 
 def spread(total: int, count: int | None) -> NDArray[np.int64]:
-    """At most `count` of 0..total-1, evenly spread from the first to the last; all of them for None."""
+    """At most `count` of 0..total-1, evenly spread from the first to the last; all if it is None."""
     if count is None or count >= total:
         return np.arange(total)
     return np.linspace(0, total - 1, count).round().astype(np.int64)
 
 
 def _scores(judged: Judged, metrics: Sequence[Metric]) -> list[MethodScores]:
-    """What the metrics say of a batch, face by face."""
+    """The scores of a batch, face by face."""
     measured = {key: values.cpu().tolist() for key, values in score(judged, metrics).items()}
     names: list[str] = []
     if judged.output.heatmaps:
@@ -140,7 +140,7 @@ def _rows(
 
 @dataclass(frozen=True, eq=False)
 class _Picture:
-    """A face of the grid, tensors on the CPU: LR, HR, the methods' images, and their heatmaps where they have some."""
+    """A face of the grid, tensors on the CPU: LR, HR, the methods' images, and their heatmaps if they have any."""
 
     lr: Tensor
     hr: Tensor

@@ -1,4 +1,4 @@
-"""Writing the files of an evaluation, all or none of them."""
+"""Writes the files of an evaluation, all or none of them."""
 
 import os
 from io import BytesIO
@@ -40,7 +40,7 @@ def write_results(out: Path, evaluation: Evaluation) -> list[Path]:
 
 
 def check_out(out: Path) -> None:
-    """UserError now, not after the work, where the report could not be written."""
+    """Raise UserError before the work begins if the report could not be written."""
     place = next(folder for folder in (out, *out.absolute().parents) if folder.exists())
     if not place.is_dir():
         raise UserError(f"{out} cannot be a folder: {place} is a file; choose another out=")

@@ -11,23 +11,23 @@ from src.image.sides import SIDE
 
 @functools.cache
 def membership(maps: int, device: torch.device) -> Tensor:
-    """(68, M) int64 on a device: 1 where a landmark belongs to a component. Copied there once, not once a batch."""
+    """(68, M) int64 on a device: 1 where a landmark belongs to a component. Copied there once, not for every batch."""
     table = torch.zeros(POINTS, maps, dtype=torch.int64)
     for column, points in enumerate(COMPONENTS[maps].values()):
         table[list(points), column] = 1
-    with torch.inference_mode(False):  # an evaluation may be the first to ask, a training the next
+    with torch.inference_mode(False):  # training may later use a tensor that evaluation cached
         return table.to(device, copy=True)
 
 
 def component_heatmaps(
     landmarks: Tensor, visible: Tensor, maps: int, side: int, std: float, image_side: int = SIDE
 ) -> tuple[Tensor, Tensor]:
-    """The target of Eq. 7.5: one isotropic Gaussian kernel a visible landmark, peak 1, merged by maximum.
+    """The target heatmaps of Eq. 7.5: one isotropic Gaussian kernel of peak 1 per visible landmark, merged by maximum.
 
     Args:
         landmarks: (B, 68, 2) x, y in pixels of the upright HR image, pixel centres at integers.
         visible: (B, 68) bool; hidden landmarks get no kernel.
-        maps: M, one of the component schemes 4, 5 or 68.
+        maps: M, the component scheme: 4, 5 or 68.
         side: R, the heatmaps' side in pixels.
         std: the kernels' standard deviation in pixels of the HR image (3 at 128, so 1.5 at 64).
         image_side: the HR image's side in pixels.
@@ -46,7 +46,7 @@ def component_heatmaps(
     rendered = []
     for points in COMPONENTS[maps].values():
         members = list(points)
-        # max exp(-d) = exp(max(-d)): the exponential is taken once a map, not once a kernel.
+        # max exp(-d) = exp(max(-d)): the exponential is computed once per map, not once per kernel.
         nearest = log_y[:, members[0], :, None] + log_x[:, members[0], None, :]
         for point in members[1:]:
             torch.maximum(nearest, log_y[:, point, :, None] + log_x[:, point, None, :], out=nearest)

@@ -1,15 +1,15 @@
-"""A mean face: where its 68 landmarks lie, and from where each of them is seen.
+"""A mean face: the 3-D positions of its 68 landmarks, and the cone of directions from which each is visible.
 
-Measured on our own drawn heads (2000 random people with their expressions, 20,000 random views) by
-`src.synthetic.measure_mean_face`. A cone's axis is near the normal of the skin at its landmark and its cosine near 0;
-where nose or brow get in the way, the cone is narrower and leans away from them.
+`src.synthetic.measure_mean_face` measured both on our own drawn heads (2000 random people with their expressions,
+20,000 random views). A cone's axis is close to the skin's normal at the landmark, and its cosine is close to 0; where
+the nose or the brow blocks the view, the cone is narrower and leans away from it.
 """
 
 from typing import Final
 
 import numpy as np
 
-# x, y, z in millimetres; the axis of the cone, a unit vector; the cosine of half its opening.
+# x, y, z in millimetres; the cone's axis, a unit vector; the cosine of the cone's half angle.
 _ROWS = np.array([
     (-70.2, 0, -18.6, -0.989, 0.052, -0.139, 0.02),
     (-68.6, 19.8, -21.3, -0.988, 0.086, -0.13, 0.015),
@@ -85,7 +85,7 @@ MEAN_FACE: Final = _ROWS[:, :3]
 """(68, 3) millimetres: x to image right, y down, z away from the camera of a frontal face. Exactly symmetrical."""
 
 CONE_AXES: Final = _ROWS[:, 3:6]
-"""(68, 3) unit vectors: a landmark is seen where `axis . direction to the camera > cosine`."""
+"""(68, 3) unit vectors: a landmark is visible if `axis . direction to the camera > cosine`."""
 
 CONE_COSINES: Final = _ROWS[:, 6]
-"""(68,)."""
+"""(68,): the cosines of the cones' half angles."""

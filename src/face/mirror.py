@@ -1,4 +1,4 @@
-"""The left-right mirrored picture's landmarks and flags, as functions on batches."""
+"""Left-right mirroring of landmarks and visibility flags, in batches."""
 
 import functools
 
@@ -10,8 +10,8 @@ from src.face.points import MIRROR
 
 @functools.cache
 def mirror_table(device: torch.device) -> Tensor:
-    """(68,) int64 of `MIRROR` on a device, copied there once: a copy a batch would make the GPU wait for the host."""
-    with torch.inference_mode(False):  # an evaluation may be the first to ask, a training the next
+    """`MIRROR`, (68,) int64, on a device, copied there once: a copy per batch would make the GPU wait for the host."""
+    with torch.inference_mode(False):  # training may later use a tensor that evaluation cached
         return torch.as_tensor(MIRROR, device=device)
 
 

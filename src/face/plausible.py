@@ -1,4 +1,4 @@
-"""Whether 68 points can be the landmarks of a face in a picture of a given size."""
+"""The check that 68 points can be the landmarks of a face in a picture of a given size."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from src.system.errors import BadFace
 
 MIN_KNOWN = 20  # of 68: Menpo's profile faces have 37 of them
-MIN_SIZE = 8.0  # pixels: the landmarks' box
+MIN_SIZE = 8.0  # pixels: longer side of the landmarks' box
 
 # The parts of the 68-point scheme, each an open line of neighbours.
 LINES = (range(17), range(17, 22), range(22, 27), range(27, 31), range(31, 36), range(36, 42), range(42, 48),
@@ -18,21 +18,20 @@ LINES = (range(17), range(17, 22), range(22, 27), range(27, 31), range(31, 36), 
 def check_landmarks(points: NDArray[np.float32], width: int, height: int, file: str) -> None:
     """Raise BadFace unless the points are plausibly the 68 landmarks of a face in a picture of this size.
 
-    In-plane rotations up to 60 degrees pass at any yaw up to 90. Swapped axes, points in another order, and a
-    mirror image that kept its numbers do not, with two exceptions: the mirrored full profile with all 68 points, where
-    left and right coincide, and the profile with one eye known whose axes are swapped while it leans by over 15
-    degrees, which is also what a rolled profile of the other side looks like.
-    All tests are relative to the face's own down direction and size.
+    In-plane rotations up to 60 degrees pass at any yaw up to 90. Swapped axes, another order of the points, and a
+    mirror image with unmirrored numbers fail. Two wrong cases still pass: a mirrored full profile with all 68 points,
+    where left and right coincide; and a profile with one known eye, swapped axes and a lean of over 15 degrees, which
+    looks like a rolled profile of the other side. All tests are relative to the face's own down direction and size.
 
     Args:
-        points: (68, 2) in pixels, pixel centres at integers; a row of NaN is a landmark that is not known.
-        width: of the picture.
-        height: of the picture.
-        file: for the error.
+        points: (68, 2) in pixels, pixel centres at integers; a row of NaN is an unknown landmark.
+        width: of the picture, in pixels.
+        height: of the picture, in pixels.
+        file: the picture's name, for the error.
     """
     known = np.isfinite(points).all(1)
     if known.sum() < MIN_KNOWN:
-        raise BadFace(file, f"{int(known.sum())} known landmarks, at least {MIN_KNOWN} wanted")
+        raise BadFace(file, f"{int(known.sum())} known landmarks, at least {MIN_KNOWN} needed")
     fault = _place_fault(points[known].astype(float), width, height) or _shape_fault(points.astype(float))
     if fault:
         raise BadFace(file, fault)
@@ -48,34 +47,34 @@ def _place_fault(points: NDArray[np.float64], width: int, height: int) -> str:
     if outside * 3 > len(points):
         return f"landmarks outside the picture: {outside} of {len(points)}"
     if beyond.max() > max(width, height) / 2:
-        return f"landmarks outside the picture: one is {beyond.max():.0f} pixels away in {width}x{height}"
+        return f"landmarks outside the picture: one by {beyond.max():.0f} pixels in {width}x{height}"
     box = float(np.ptp(points, axis=0).max())
     return f"the landmarks' box is {box:.1f} pixels: too small for a face" if box < MIN_SIZE else ""
 
 
 def _shape_fault(points: NDArray[np.float64]) -> str:
-    """What is wrong with the layout of the points, or "".
+    """The fault in the layout of the points, or "".
 
-    The bounds are about half of (or twice) the extremes over 9,278 annotated real faces, opened further for profiles.
+    The bounds are about half of (or twice) the extremes over 9,278 annotated real faces, and wider for profiles.
     """
     box = float(np.ptp(points[np.isfinite(points).all(1)], axis=0).max())
     order = "are they in the iBUG 68-point order, x before y?"
     eyes, mouth = _mean(points, range(36, 48)), _mean(points, range(48, 68))
     one_eye = bool(np.isnan(_mean(points, range(36, 42)) + _mean(points, range(42, 48))).any())
-    down, lean = mouth - eyes, 85  # degrees: 60 of roll, and up to 20 by which a profile's mouth lies beside its eyes
+    down, lean = mouth - eyes, 85  # degrees: 60 of roll, and up to 20 between a profile's eyes and mouth
     middle = _mean(points, (51, 57, 62, 66)) - points[27]
-    if one_eye and np.isfinite(middle).all():  # the mouth of a profile lies some 30 degrees before its one known eye
+    if one_eye and np.isfinite(middle).all():  # a profile's mouth is some 30 degrees ahead of its one known eye
         down, lean = middle, 75
     height = float(np.hypot(*down))
     if np.isnan(height):
-        return "landmarks of the eyes or the mouth are all unknown"
+        return "all landmarks of the eyes or of the mouth are unknown"
     if height < 0.15 * box:
-        return f"implausible landmarks: eyes and mouth fall together; {order}"
+        return f"implausible landmarks: eyes and mouth coincide; {order}"
     down /= height
     right = np.array([down[1], -down[0]])
     tilt = float(np.degrees(np.arctan2(down[0], down[1])))
     if abs(tilt) > lean:
-        return f"implausible landmarks: the face lies at {tilt:.0f} degrees; {order}"
+        return f"implausible landmarks: the face is tilted by {tilt:.0f} degrees; {order}"
     jaw, side = (range(9, 17), 1) if np.isfinite(points[42:48]).all(1).any() else (range(8), -1)
     outwards = (_mean(points, jaw) - _mean(points, range(27, 36))) @ right * side if one_eye else np.nan
     steps = {  # (signed distance along an axis / eye-mouth distance, least, most)
@@ -83,10 +82,10 @@ def _shape_fault(points: NDArray[np.float64]) -> str:
         "the nose is not between eyes and mouth": ((_mean(points, range(30, 36)) - eyes) @ down, 0.1, 1.2),
         "the chin is not below the mouth": ((_mean(points, range(6, 11)) - mouth) @ down, 0.05, 2.5),
         "the jaw runs from right to left": ((points[16] - points[0]) @ right, -0.5, 8.0),
-        "the eyes are left and right swapped": (
+        "the left and right eyes are swapped": (
             (_mean(points, range(42, 48)) - _mean(points, range(36, 42))) @ right, -0.35, 4.0
         ),
-        "the jaw below the one known eye lies beyond the nose": (outwards, -0.35, 4.0),
+        "the jaw below the one known eye is beyond the nose": (outwards, -0.35, 4.0),
         "the mouth runs from right to left": ((points[54] - points[48]) @ right, -0.35, 4.0),
     }  # fmt: skip
     for fault, (distance, least, most) in steps.items():
@@ -95,12 +94,12 @@ def _shape_fault(points: NDArray[np.float64]) -> str:
     for line in LINES:
         longest = np.linalg.norm(np.diff(points[line.start : line.stop], axis=0), axis=1)
         if (longest > 0.5 * box).any():
-            return f"implausible landmarks: neighbours {line.start} to {line.stop - 1} lie far apart; {order}"
+            return f"implausible landmarks: neighbours in {line.start} to {line.stop - 1} are far apart; {order}"
     return ""
 
 
 def _mean(points: NDArray[np.float64], which: Sequence[int]) -> NDArray[np.float64]:
-    """The mean of those of the points that are known; NaN where none is."""
+    """The mean of the known points among `which`; NaN if none is known."""
     part = points[list(which)]
     part = part[np.isfinite(part).all(1)]
     return part.mean(0) if len(part) else np.full(2, np.nan)

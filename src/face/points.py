@@ -1,6 +1,6 @@
 """The 68-point scheme (iBUG), its mirror table and the facial components.
 
-Indices are 0-based. Left and right are the picture's: point 0 is at the left edge of a frontal face's picture.
+Indices are 0-based. Left and right are as seen in the picture: point 0 is at the left edge of a frontal face.
 """
 
 from typing import Final
@@ -21,7 +21,7 @@ COMPONENTS: Final[dict[int, dict[str, tuple[int, ...]]]] = {
     5: {"brows": (*BROWS,), "eyes": (*EYES,), "nose": (*NOSE,), "mouth": (*MOUTH,), "chin": (*JAW,)},
     68: {str(point): (point,) for point in range(POINTS)},
 }
-"""Facial components by the number of heatmaps M: name -> the landmarks whose kernels merge in its map."""
+"""Facial components for each number of heatmaps M: name -> the landmarks whose kernels merge into its map."""
 
 
 COMPONENT_COLOURS: Final[dict[str, tuple[int, int, int]]] = {
@@ -31,11 +31,11 @@ COMPONENT_COLOURS: Final[dict[str, tuple[int, int, int]]] = {
     "chin": (64, 156, 255),
     "brows": (191, 90, 242),
 }
-"""RGB of each component wherever one is drawn: yellow, green, red, blue, violet."""
+"""RGB of each component in drawings: yellow, green, red, blue, violet."""
 
 
 def component_colours(maps: int) -> list[tuple[int, int, int]]:
-    """RGB of each of M heatmaps, in the order of `COMPONENTS`; a map a landmark takes the colours in turn."""
+    """RGB of each of M heatmaps, in the order of `COMPONENTS`; with 68 maps, the colours repeat in turn."""
     in_turn = list(COMPONENT_COLOURS.values())
     return [COMPONENT_COLOURS.get(name, in_turn[at % len(in_turn)]) for at, name in enumerate(COMPONENTS[maps])]
 

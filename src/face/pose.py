@@ -1,6 +1,6 @@
-"""The pose of a face from its landmarks: a weak-perspective fit of a mean face, for many faces at once.
+"""Pose of faces from their landmarks: a weak-perspective fit of the mean face, in batches.
 
-Rotations turn the mean face's axes (x to image right, y down, z away from the camera) into the camera's.
+Rotations map the mean face's axes (x to image right, y down, z away from the camera) to the camera's.
 """
 
 import numpy as np
@@ -9,21 +9,21 @@ from numpy.typing import NDArray
 from src.face.mean_face import MEAN_FACE
 from src.face.points import BROWS, EYES, JAW, MOUTH, POINTS
 
-MIN_KNOWN = 6  # landmarks that a pose takes
-_CHUNK = 20_000  # faces; a bound on memory
-_STEPS = 5  # of Gauss-Newton; after four, nothing but the noisiest points moves a face by a hundredth of a degree
-# Square millimetres that a face is taken to spread more than its known points do, placed as on a frontal face: keeps a
-# fit of points in one line or plane solvable. Five points say little of depth, so that they get a lot of it there;
-# the least error on HELEN's and LFW's training faces.
+MIN_KNOWN = 6  # landmarks that a pose needs
+_CHUNK = 20_000  # faces at a time; limits the memory
+_STEPS = 5  # of Gauss-Newton; a fifth step turns only faces with the noisiest points by 0.01 degrees or more
+# Square millimetres added to the covariance of the known points, as if of a frontal face: they keep a fit of points in
+# one line or plane solvable. Five points say little about depth, so they get a large value there: the one with the
+# least error on HELEN's and LFW's training faces.
 _PRIOR, _DEPTH_PRIOR_FIVE = 0.1, 100.0
-_REACH = 40.0  # millimetres: how far one of five points draws the landmarks round it along
+_REACH = 40.0  # millimetres: how far each of the five points pulls the landmarks around it
 
 
 def _weights() -> NDArray[np.float64]:
-    """How far each landmark is to be trusted, about the inverse of its variance over faces and expressions.
+    """The weight of each landmark, (68,), about the inverse of its variance over faces and expressions.
 
-    2-D annotations of the jaw follow the visible contour instead of a place on the skin: it counts only where little
-    else is known.
+    2-D annotations of the jaw follow the visible contour, not fixed places on the skin, so the jaw counts only where
+    little else is known.
     """
     weights = np.ones(POINTS)
     weights[BROWS] = 0.5
@@ -40,10 +40,10 @@ _WEIGHTS = _weights()
 
 
 def estimate_pose(points: NDArray[np.floating], known: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """The rotation of faces whose landmarks are seen in a picture.
+    """The rotation of each face from its 2-D landmarks.
 
-    The pose is that towards the camera: a face beside the axis of a near camera is seen a few degrees further turned.
-    Faces whose points cannot be fitted (fewer than 6 known, or all in one place or line) come out frontal.
+    The pose is relative to the line of sight: a near camera sees a face beside its axis turned by a few more degrees.
+    A face that cannot be fitted (fewer than 6 known points, or all in one place or line) gets the frontal pose.
 
     Args:
         points: (B, 68, 2) x, y in pixels; any value, NaN included, where not known.
@@ -61,11 +61,11 @@ def estimate_pose(points: NDArray[np.floating], known: NDArray[np.bool_]) -> NDA
 
 
 def rotation_from_3d(points: NDArray[np.floating], known: NDArray[np.bool_] | None = None) -> NDArray[np.float64]:
-    """The rotation of faces from 3-D landmarks, as `estimate_pose` gives it.
+    """The rotation of each face from its 3-D landmarks, in the convention of `estimate_pose`.
 
     Args:
         points: (B, 68, 3) x to image right, y down, z away from the camera, all in the same unit.
-        known: (B, 68); all where not given.
+        known: (B, 68); None: all.
 
     Returns:
         (B, 3, 3).
@@ -92,7 +92,7 @@ def pose_angles(
 
 
 def rotation_of(yaw: float, pitch: float, roll: float = 0.0) -> NDArray[np.float64]:
-    """The rotation (3, 3) of angles in degrees; the inverse of `pose_angles`."""
+    """The rotation (3, 3) for angles in degrees; the inverse of `pose_angles`."""
     (cy, cp, cr), (sy, sp, sr) = np.cos(np.radians([yaw, pitch, roll])), np.sin(np.radians([yaw, pitch, roll]))
     turn = np.array([[cy, 0, -sy], [0, 1, 0], [sy, 0, cy]])
     tilt = np.array([[1, 0, 0], [0, cp, sp], [0, -sp, cp]])
@@ -101,19 +101,20 @@ def rotation_of(yaw: float, pitch: float, roll: float = 0.0) -> NDArray[np.float
 
 
 def five_points(points: NDArray[np.floating]) -> NDArray[np.floating]:
-    """CelebA's five points (..., 5, D) of 68 landmarks (..., 68, D).
+    """CelebA's five points (..., 5, D) from 68 landmarks (..., 68, D).
 
-    The middles of the eyes, image-left first, the nose's tip, the corners of the mouth, image-left first.
+    In order: the image-left eye's centre, the image-right eye's, the tip of the nose, the image-left corner of the
+    mouth, the image-right corner.
     """
     eyes = points[..., 36:48, :].reshape(*points.shape[:-2], 2, 6, points.shape[-1]).mean(-2)
     return np.concatenate([eyes, points[..., [30, 48, 54], :]], -2)
 
 
 def mean_face_through_five(five: NDArray[np.floating]) -> NDArray[np.float64]:
-    """68 landmarks of a mean face in the pose of CelebA's five points, bent so that it goes through them.
+    """68 landmarks of the mean face in the pose of CelebA's five points, bent to pass through them.
 
     Args:
-        five: (B, 5, 2), as `five_points` gives them; finite.
+        five: (B, 5, 2) in the order of `five_points`; finite.
 
     Returns:
         (B, 68, 2).
@@ -129,7 +130,7 @@ def mean_face_through_five(five: NDArray[np.floating]) -> NDArray[np.float64]:
 
 
 def _placed(points: NDArray[np.floating], known: NDArray[np.bool_]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Points without the values of those not known, and their weights (B, 68), 0 where not known."""
+    """The points and their weights (B, 68), both 0 where not known."""
     known = known & np.isfinite(points).all(-1)
     return np.where(known[..., None], points, 0.0).astype(np.float64), known * _WEIGHTS
 
@@ -141,9 +142,9 @@ def _counts(weights: NDArray[np.float64]) -> NDArray[np.int64]:
 def _moments(
     points: NDArray[np.float64], weights: NDArray[np.float64], model: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], ...]:
-    """All that a fit needs to know of points (B, N, D) and the model (N, 3).
+    """The moments of points (B, N, D) and of the model (N, 3) that a fit needs.
 
-    Covariance of the model's known points (B, 3, 3), their covariance with the picture's (B, D, 3), the means of both.
+    Covariance of the model's known points (B, 3, 3), their covariance with the picture's (B, D, 3), both means.
     """
     share = weights / np.maximum(weights.sum(1, keepdims=True), 1e-12)
     seen_mean, model_mean = (share[:, None] @ points)[:, 0], share @ model
@@ -156,7 +157,7 @@ def _moments(
 def _fit(
     points: NDArray[np.float64], weights: NDArray[np.float64], model: NDArray[np.float64], depth_prior: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Rotation (B, 3, 3), scale (B,) and shift (B, 2) with least squared error of `scale * rotation @ model + shift`.
+    """Rotation (B, 3, 3), scale (B,), shift (B, 2): `scale * rotation @ model + shift` has the least squared error.
 
     Scaled orthographic projection: first the affine map of least error, then its nearest rotation (POS, DeMenthon and
     Davis 1995), then Gauss-Newton on a quaternion whose squared length is the scale, which needs no constraint.
@@ -178,13 +179,13 @@ def _fit(
     fitted = (_counts(weights) >= least) & (values[:, 1] > 1e-3 * values[:, 0])
     rows[~fitted] = np.eye(3)[:2]
     scale = np.maximum((rows * cross).sum((1, 2)) / (rows @ own * rows).sum((1, 2)), 0.0)
-    # What cannot be fitted gets moments that the frontal pose at scale 1 explains: it stays there.
+    # Faces that cannot be fitted get the moments of the frontal pose at scale 1, so they stay frontal.
     cross[~fitted] = own[~fitted, :2]
     length = np.where(fitted, np.sqrt(scale), 1.0)
     quaternion = _quaternion(np.concatenate([rows, np.cross(rows[:, 0], rows[:, 1])[:, None]], 1)) * length[:, None]
     for _ in range(_STEPS):
         slopes = _slopes(quaternion)  # (B, 2, 3, 4)
-        # The two rows are quadratic in the quaternion: half the slope along itself.
+        # The two rows are quadratic in the quaternion q, so they equal (slopes @ q) / 2.
         rows = (slopes @ quaternion[:, None, :, None])[..., 0] / 2
         gradient = np.einsum("brik,bri->bk", slopes, cross - rows @ own)
         squares = (slopes.swapaxes(2, 3) @ own[:, None] @ slopes).sum(1)
@@ -197,7 +198,7 @@ def _fit(
 
 
 def _slopes(quaternion: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Derivative (B, 2, 3, 4) of the first two rows of the rotation, times the squared length, by w, x, y, z."""
+    """Derivative (B, 2, 3, 4) by w, x, y, z of the rotation's first two rows times the squared length."""
     w, x, y, z = quaternion.T
     table = [[[w, x, -y, -z], [-z, y, x, -w], [y, z, w, x]], [[z, y, x, w], [w, -x, y, -z], [-x, -w, z, y]]]
     return 2 * np.moveaxis(np.array(table), -1, 0)

@@ -1,4 +1,4 @@
-"""Which landmarks of a face the face itself hides, from its pose: the heatmaps leave out what is not seen."""
+"""Which landmarks are visible in a pose; heatmaps leave out those that the face itself hides."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,15 +8,15 @@ from src.face.pose import estimate_pose, rotation_from_3d
 
 
 def visible_landmarks(rotation: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """The landmarks of the mean face that are seen in a pose: the camera is within the landmark's cone.
+    """Which landmarks of the mean face are visible in a pose: those whose cone contains the camera's direction.
 
-    Hair, glasses, hands and the picture's edge do not count.
+    Hair, glasses, hands and the picture's edge are ignored.
 
     Args:
         rotation: (B, 3, 3) from the face's axes to the camera's, as `estimate_pose` gives it.
 
     Returns:
-        (B, 68).
+        (B, 68) bool.
     """
     to_camera = -rotation[:, 2]  # (B, 3) in the face's axes
     return np.asarray(to_camera @ CONE_AXES.T > CONE_COSINES)
@@ -25,15 +25,15 @@ def visible_landmarks(rotation: NDArray[np.float64]) -> NDArray[np.bool_]:
 def estimate_visibility(
     points: NDArray[np.floating], known: NDArray[np.bool_], depth: NDArray[np.floating] | None = None
 ) -> NDArray[np.bool_]:
-    """The landmarks that are neither hidden by the face itself nor unknown.
+    """Which landmarks are known and not hidden by the face itself.
 
     Args:
         points: (B, 68, 2) x, y in pixels; any value where not known.
         known: (B, 68).
-        depth: (B, 68) in pixels, away from the camera, where the landmarks are 3-D.
+        depth: of 3-D landmarks: (B, 68) in pixels, growing away from the camera.
 
     Returns:
-        (B, 68); faces that cannot be fitted have the flags of a frontal face.
+        (B, 68) bool; a face that cannot be fitted gets the flags of a frontal face.
     """
     if depth is None:
         rotation = estimate_pose(points, known)

@@ -1,7 +1,7 @@
-"""Squares on a picture, and one anti-aliased resampling of a square to the HR side.
+"""The square crop around a face, and its anti-aliased resampling to the HR side.
 
 Two coordinate conventions meet here. Landmarks have pixel *centres* at integers; a crop box has pixel *edges* at
-integers (pixel i covers i to i + 1), which is what Pillow's `box` takes. Hence the halves below.
+integers (pixel i covers i to i + 1), as Pillow's `box` expects. Hence the offsets of 0.5 below.
 """
 
 import math
@@ -16,19 +16,19 @@ from src.image.sides import SIDE
 CropBox = tuple[float, float, float, float]
 """x0, y0, x1, y1 of a square on a picture, in pixel edges."""
 FaceBox = tuple[float, float, float, float]
-"""x0, y0, x1, y1 of a face as detectors draw it, from the upper forehead to the chin, in pixels (pixel edges)."""
+"""x0, y0, x1, y1 of a face as detectors draw it, from the upper forehead to the chin, in pixel edges."""
 
 FACE_MARGIN: Final = 1.5
 """The crop rule: side of the square / longer side of the landmarks' bounding box."""
-# Our choice: bicubic, as the LR branch uses; Pillow widens its kernel when it shrinks, so there is no aliasing.
+# Our choice: bicubic, as in the LR branch. Pillow widens its kernel when it shrinks an image, so there is no aliasing.
 RESAMPLER: Final = Image.Resampling.BICUBIC
 
 
 def crop_box(points: NDArray[np.float32]) -> CropBox:
-    """The square round the known points, side 1.5 x the longer side of their bounding box, centred on it.
+    """The square around the known points, centred on their bounding box, side 1.5 x the box's longer side.
 
     Args:
-        points: (K, 2) in source pixels, pixel centres at integers; NaN marks a point that is not known.
+        points: (K, 2) in source pixels, pixel centres at integers; NaN marks an unknown point.
 
     Returns:
         x0, y0, x1, y1 in edge coordinates.
@@ -40,7 +40,7 @@ def crop_box(points: NDArray[np.float32]) -> CropBox:
 
 
 def replicated_share(box: CropBox, width: int, height: int) -> float:
-    """The share of the square's area that lies outside a picture of this size, 0 to 1."""
+    """The share of the square's area outside a picture of this size, 0 to 1."""
     x0, y0, x1, y1 = box
     inside = max(0.0, min(x1, width) - max(x0, 0)) * max(0.0, min(y1, height) - max(y0, 0))
     return 1 - inside / ((x1 - x0) * (y1 - y0))
@@ -54,7 +54,7 @@ def points_in_crop(points: NDArray[np.float32], box: CropBox, side: int = SIDE) 
 
 
 def crop_image(image: NDArray[np.uint8], box: CropBox, side: int = SIDE) -> NDArray[np.uint8]:
-    """The square `box` of a picture, anti-aliased to `side`; the border is replicated where it leaves the picture.
+    """The square `box` of a picture, resampled with anti-aliasing; outside the picture, its border is replicated.
 
     Args:
         image: (H, W, 3) uint8.
@@ -66,11 +66,11 @@ def crop_image(image: NDArray[np.uint8], box: CropBox, side: int = SIDE) -> NDAr
     """
     height, width = image.shape[:2]
     x0, y0, x1, y1 = box
-    reach = math.ceil(2 * max(1.0, (x1 - x0) / side)) + 1  # the bicubic kernel's, so that it sees beyond the box
+    reach = math.ceil(2 * max(1.0, (x1 - x0) / side)) + 1  # of the bicubic kernel, which needs pixels beyond the box
     left, top, right, bottom = (
         math.floor(x0) - reach, math.floor(y0) - reach, math.ceil(x1) + reach, math.ceil(y1) + reach
     )  # fmt: skip
-    # Clamped indices replicate the border; Pillow itself only takes boxes inside a picture.
+    # Clamped indices replicate the border; Pillow itself accepts only boxes inside a picture.
     region = image
     if top < 0 or bottom > height:
         region = region.take(np.arange(top, bottom).clip(0, height - 1), axis=0)

@@ -1,4 +1,4 @@
-"""Decoding a picture to RGB, or saying why it cannot be."""
+"""Decoding of picture files to RGB, with an error that says why a file cannot be decoded."""
 
 import warnings
 from io import BytesIO
@@ -11,7 +11,7 @@ from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 from src.system.errors import BadFace
 
 SUFFIXES = frozenset({".bmp", ".gif", ".jpe", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"})
-MAX_PIXELS = 89_478_485  # Pillow's own bound, where it starts to warn: 256 MiB of RGB
+MAX_PIXELS = 89_478_485  # Pillow's own limit, above which it warns: 256 MiB of RGB
 
 
 def read_image(path: Path) -> NDArray[np.uint8]:
@@ -24,23 +24,23 @@ def read_image(path: Path) -> NDArray[np.uint8]:
 
 
 def decode_image(data: bytes, file: str) -> NDArray[np.uint8]:
-    """The picture that a file's bytes hold, upright by its EXIF orientation, (H, W, 3) uint8 RGB.
+    """The picture in a file's bytes, turned upright by its EXIF orientation, (H, W, 3) uint8 RGB.
 
-    Grey, palette and CMYK are converted, 16 bits scaled to 8, transparency laid on black.
+    Grey, palette and CMYK pictures are converted to RGB, 16 bits scaled to 8, transparent pixels blended with black.
 
     Args:
         data: the whole file.
         file: its name, for the error.
 
     Raises:
-        BadFace: empty, no picture, cut short, animated, over 89 megapixels, or of a kind without a known range.
+        BadFace: the file is empty, no picture, cut short, animated, over 89 megapixels, or of unknown pixel range.
     """
     if not data:
         raise BadFace(file, "empty file (0 bytes)")
     ImageFile.LOAD_TRUNCATED_IMAGES = False  # some libraries switch Pillow's tolerant mode on for the whole process
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # damaged EXIF and the like; the bomb warning is checked by hand
+            warnings.simplefilter("ignore")  # about damaged EXIF and the like; the size is checked below
             with Image.open(BytesIO(data)) as opened:
                 return _pixels(opened, file)
     except (BadFace, MemoryError):
@@ -49,7 +49,7 @@ def decode_image(data: bytes, file: str) -> NDArray[np.uint8]:
         raise BadFace(file, "not a picture, or cut off in its header") from None
     except Image.DecompressionBombError:
         raise BadFace(file, f"more than {MAX_PIXELS:,} pixels: a decompression bomb?") from None
-    except Exception as error:  # Pillow's decoders raise a dozen kinds for damaged data
+    except Exception as error:  # Pillow's decoders raise a dozen types for damaged data
         raise BadFace(file, f"damaged or cut short: {error or type(error).__name__}") from None
 
 
@@ -57,14 +57,14 @@ def _pixels(image: Image.Image, file: str) -> NDArray[np.uint8]:
     if image.width * image.height > MAX_PIXELS:
         raise BadFace(file, f"{image.width}x{image.height}: more than {MAX_PIXELS:,} pixels, a decompression bomb?")
     frames = getattr(image, "n_frames", 1)
-    if frames > 1 and image.format != "MPO":  # MPO: a camera's JPEG with a preview or a second view behind it
+    if frames > 1 and image.format != "MPO":  # MPO: a camera's JPEG followed by a preview or a second view
         raise BadFace(file, f"animated image: {frames} frames")
     image.load()
     upright = ImageOps.exif_transpose(image)
     if upright.mode.startswith("I;16") or (upright.mode == "I" and image.format in ("PNG", "PPM")):
         upright = _from_16_bit(upright, file)  # Pillow opens a 16-bit PNG or PGM as either
     elif upright.mode in ("I", "F"):
-        raise BadFace(file, "32-bit pixels, whose range is not known: save it with 8 or 16 bits")
+        raise BadFace(file, "32-bit pixels of unknown range: save it with 8 or 16 bits")
     if upright.has_transparency_data:
         rgba = upright.convert("RGBA")
         upright = Image.alpha_composite(Image.new("RGBA", rgba.size, "black"), rgba)
@@ -72,8 +72,8 @@ def _pixels(image: Image.Image, file: str) -> NDArray[np.uint8]:
 
 
 def _from_16_bit(image: Image.Image, file: str) -> Image.Image:
-    """Grey of 16 bits scaled to 8; Pillow's own `convert` would clip it at 255."""
+    """A 16-bit grey image scaled to 8 bits; Pillow's own `convert` would clip it at 255."""
     values = np.asarray(image)
     if values.min() < 0 or values.max() > 65535:
-        raise BadFace(file, "pixels of more than 16 bits, whose range is not known: save it with 8 bits")
+        raise BadFace(file, "pixels of more than 16 bits and unknown range: save it with 8 bits")
     return Image.fromarray(((values.astype(np.uint32) + 128) // 257).astype(np.uint8))

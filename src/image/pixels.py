@@ -1,4 +1,4 @@
-"""Pixels as numbers: 8-bit images, tensors in [-1, 1], and the reduction and enlargement between sides."""
+"""Conversion between 8-bit images and tensors in [-1, 1], and bicubic resizing."""
 
 import torch
 import torch.nn.functional as F

@@ -1,8 +1,8 @@
-"""The two sides that the method, its stores and its published numbers are about, in pixels."""
+"""The sides of LR and HR images in pixels, fixed by the method, its stores and its published numbers."""
 
 from typing import Final
 
 LR_SIDE: Final = 16
-"""Of the unaligned face that goes in; the 16 of `celeba16x`."""
+"""Side of the unaligned input face (LR); the 16 in `celeba16x`."""
 SIDE: Final = 128
-"""Of the upright face that comes out (HR and SR), fixed by the store's layout."""
+"""Side of the upright output face (HR and SR), fixed by the store's layout."""

@@ -1,8 +1,8 @@
-"""Similarity transforms and warps, in one convention.
+"""Similarity transforms and image warps in normalised coordinates.
 
-Coordinates are normalised: x and y run from -1 at the left or upper edge of an image to 1 at the right or lower edge
-(`align_corners=False` everywhere), so one matrix serves every resolution. A 2x3 matrix maps output to input
-coordinates, as `torch.nn.functional.affine_grid` wants it.
+x and y run from -1 at the left or upper edge of an image to 1 at the right or lower edge (`align_corners=False`
+everywhere), so one matrix serves every resolution. A 2x3 matrix maps output to input coordinates, as
+`torch.nn.functional.affine_grid` expects.
 """
 
 import torch
@@ -42,14 +42,14 @@ def angle_of(matrix: Tensor) -> Tensor:
 def warp(images: Tensor, matrix: Tensor, mode: str = "bilinear", outside: str = "zeros") -> Tensor:
     """Sample images through matrices that map output to input coordinates.
 
-    The grid and the sampling are computed in float32 whatever the images' type: bfloat16 has 8 bits of mantissa,
-    too few for coordinates of 128 pixels.
+    The grid and the sampling are computed in float32 for images of any type: bfloat16 has 8 bits of precision, too few
+    for coordinates of 128 pixels.
 
     Args:
         images: (B, C, H, W).
         matrix: (B, 2, 3).
         mode: "bilinear" or "bicubic".
-        outside: what lies beyond the images: "zeros", or "border" for their border pixels.
+        outside: the values outside the images: "zeros", or "border" for the nearest border pixel.
 
     Returns:
         (B, C, H, W) in the type of `images`.
@@ -60,5 +60,5 @@ def warp(images: Tensor, matrix: Tensor, mode: str = "bilinear", outside: str = 
 
 
 def align(images: Tensor, matrix: Tensor) -> Tensor:
-    """The upright face out of an unaligned one by a known or estimated transform: the inverse of `misalign`."""
+    """The upright face from an unaligned one by a known or estimated transform: the inverse of `misalign`."""
     return warp(images + 1, matrix) - 1

@@ -1,4 +1,4 @@
-"""Boxes round faces, in pixel edges: overlap, duplicates, tiles of a picture, and the box that landmarks imply."""
+"""Face boxes in pixel edges: the box for given landmarks, overlap, removal of duplicates, and tiles of a picture."""
 
 import math
 
@@ -7,19 +7,19 @@ from numpy.typing import NDArray
 
 from src.image.crop import FaceBox
 
-# How a detector's box lies to the box of the 68 landmarks (its outermost pixels' edges), as shares of the latter's
-# width and height: the medians of rfb320.onnx's boxes over the 870 pictures of helen_train, which it found all of
-# (0.026, -0.259, -0.022, 0.013; their standard deviations 0.04 to 0.07). The forehead is what the landmarks lack.
+# Offsets of a detector's box from the box of the 68 landmarks (edges of its outermost pixels), as shares of the
+# latter's width and height: about the medians of rfb320.onnx's boxes in the 870 pictures of helen_train, all of which
+# it found (0.026, -0.259, -0.022, 0.013; standard deviations 0.04 to 0.07). The landmarks lack the forehead.
 LEFT, TOP, RIGHT, BOTTOM = 0.025, -0.26, -0.025, 0.01
-NESTED = 0.7  # a box with this share of its area in a larger face is a part of that face
-TILE_OVERLAP = 0.25  # of a tile: a face smaller than that is whole in one of them
+NESTED = 0.7  # a box with this share of its area inside a larger box is a part of that face
+TILE_OVERLAP = 0.25  # of a tile: a smaller face is complete in at least one tile
 
 
 def face_box(points: NDArray[np.float32]) -> FaceBox:
-    """The box that a face detector would draw round 68 landmarks.
+    """The box that a face detector would draw around 68 landmarks.
 
     Args:
-        points: (K, 2) in pixels, pixel centres at integers; a row of NaN is a landmark that is not known.
+        points: (K, 2) in pixels, pixel centres at integers; a row of NaN is an unknown landmark.
 
     Returns:
         x0, y0, x1, y1 in pixel edges.
@@ -31,12 +31,12 @@ def face_box(points: NDArray[np.float32]) -> FaceBox:
 
 
 def usable(box: FaceBox) -> bool:
-    """Whether a box is finite and encloses something."""
+    """Whether a box is finite and has a positive width and height."""
     return all(map(math.isfinite, box)) and box[2] > box[0] and box[3] > box[1]
 
 
 def area(boxes: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(N, 4) -> (N,)."""
+    """The areas of boxes, (N, 4) -> (N,)."""
     return (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
 
 
@@ -48,15 +48,15 @@ def intersection(box: NDArray[np.float64], boxes: NDArray[np.float64]) -> NDArra
 
 
 def distinct(boxes: NDArray[np.float64], scores: NDArray[np.float64], overlap: float) -> NDArray[np.intp]:
-    """The boxes of different faces: non-maximum suppression, then no face inside another.
+    """One box per face: non-maximum suppression, then removal of boxes inside another.
 
     Args:
         boxes: (N, 4).
-        scores: (N,), or another order of preference.
-        overlap: of two boxes with a larger intersection over union, the one with the lower score goes.
+        scores: (N,), or other numbers that are higher for preferred boxes.
+        overlap: of two boxes with a larger intersection over union, the one with the lower score is dropped.
 
     Returns:
-        Indices of the boxes that stay, best first.
+        Indices of the boxes that are kept, best first.
     """
     order, kept = np.argsort(-scores, kind="stable"), []
     areas = area(boxes)
@@ -75,7 +75,7 @@ def distinct(boxes: NDArray[np.float64], scores: NDArray[np.float64], overlap: f
 
 
 def tiles(width: int, height: int, tile: tuple[float, float]) -> list[tuple[int, int, int, int]]:
-    """Boxes of about this size that cover a picture, evenly spaced, each overlapping the next by a quarter or more."""
+    """Evenly spaced boxes of about the size `tile` that cover a picture; neighbours overlap by a quarter or more."""
 
     def spans(length: int, part: float) -> list[tuple[int, int]]:
         size = min(math.ceil(part), length)

@@ -1,11 +1,11 @@
-"""The landmark backend that a configuration names; the library behind it is imported here and not before."""
+"""The landmark backend for a configuration; only the chosen backend's library is imported."""
 
 from src.landmarks.config import FaceAlignmentConfig, OnnxConfig
 from src.landmarks.landmarker import Landmarker
 
 
 def build_landmarker(config: OnnxConfig | FaceAlignmentConfig) -> Landmarker:
-    """The backend, its files found and checked.
+    """The configured backend, with its weight files found and checked.
 
     Raises:
         UserError: a file is missing or damaged.

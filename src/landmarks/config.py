@@ -8,31 +8,31 @@ from pydantic import Discriminator
 
 @dataclass(frozen=True)
 class AnnotationsConfig:
-    """The source's own points; no backend is built."""
+    """The source's own landmarks; no backend is built."""
 
     name: Literal["annotations"]
 
 
 @dataclass(frozen=True)
 class OnnxConfig:
-    """A face detector and a 68-point network as ONNX files; the defaults are those of rfb320.onnx and pfld68.onnx.
+    """A face detector and a 68-point network as ONNX files; the defaults suit rfb320.onnx and pfld68.onnx.
 
     Attributes:
         name: "onnx".
         weights: the folder that holds the files.
-        detector: name of the detector's file where the folder holds more than one; null: told by its outputs.
+        detector: name of the detector's file, needed if the folder holds several; null: recognised by its outputs.
         network: name of the landmark network's file, likewise.
-        threshold: the least score of a face.
+        threshold: the minimum score of a face.
         overlap: of two boxes with a larger intersection over union, the one with the lower score is dropped.
-        reduction: picture pixels to one pixel of the detector's input, at most. A larger picture is looked at in
-            tiles as well.
+        reduction: picture pixels per pixel of the detector's input, at most. Larger pictures are also searched in
+            tiles.
         detector_mean: subtracted from 0..255 pixels before the detector.
-        detector_std: divided by, after that.
-        network_mean: the same before the landmark network.
-        network_std: the same.
+        detector_std: the divisor after that.
+        network_mean: as `detector_mean`, for the landmark network.
+        network_std: as `detector_std`, for the landmark network.
         crop: side of the first crop / shorter side of the detector's box.
-        shift: how far below the box's centre the first crop's is, as a share of the box's height.
-        passes: crops of a face, each placed by the landmarks of the one before.
+        shift: distance of the first crop's centre below the box's, as a share of the box's height.
+        passes: crops per face, each placed by the landmarks of the one before.
         recrop: side of the later crops / longer side of the landmarks' bounding box.
     """
 
@@ -68,17 +68,17 @@ class OnnxConfig:
 
 @dataclass(frozen=True)
 class FaceAlignmentConfig:
-    """The face-alignment library's FAN, or its choice by default ("auto": where the source has no points of its own).
+    """The face-alignment library's FAN; "auto" uses it only if the source has no landmarks of its own.
 
     Attributes:
         name: "face_alignment" or "auto".
         weights: the folder that holds 2DFAN4-*.pth.tar and so on; null: torch hub's cache, else a download.
-        type: "2d" points follow the visible contour, "3d" are the projections of the head's points, with depth.
+        type: "2d" points follow the visible contour; "3d" points are projected from the head, with depth.
         flip: average the heatmaps with those of the mirrored crop.
-        batch: crops a forward pass; null: 4 on the CPU, 32 on a GPU.
-        device: "auto" takes a GPU where there is one.
-        precision: "auto" takes bf16 where the device computes in it.
-        threshold: the least score of a face.
+        batch: crops per forward pass; null: 4 on the CPU, 32 on a GPU.
+        device: "auto" takes a GPU if there is one.
+        precision: "auto" takes bf16 if the device computes in it.
+        threshold: the minimum score of a face.
     """
 
     name: Literal["face_alignment", "auto"]

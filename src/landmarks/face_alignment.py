@@ -1,16 +1,16 @@
-"""Landmarks by the networks of the face-alignment library; the only file that imports it.
+"""The landmark backend with the face-alignment library's networks; the only file that imports the library.
 
-Its networks, its crop and the meaning of its heatmaps are used, not its `FaceAlignment` class: that takes one
-picture at a time, compiles its networks, sets `torch.backends.cudnn.benchmark` for the whole process and downloads.
+It uses the library's networks, its crop and the meaning of its heatmaps, but not its `FaceAlignment` class, which takes
+one picture at a time, compiles its networks, sets `torch.backends.cudnn.benchmark` for the whole process and downloads.
 
-Where its points lie: the library reads a heatmap pixel as the middle of its square, (i + 0.5) / 64 of the crop, so its
-positions are edge coordinates; then it cuts the fraction off. For edge coordinates that is rounding to the nearest
-pixel *centre*. Here the fraction is kept and half a pixel taken off instead: the same place on average, inside the
-picture never more than half a pixel from the library's number, and not rounded to whole pixels (a test compares).
-What else its weights may have learnt of a shift cannot be told without them, and nothing else is corrected.
+Positions: the library reads heatmap pixel i as the middle of its square, (i + 0.5) / 64 of the crop. Its positions are
+therefore edge coordinates, and it cuts their fraction off, which rounds them to the nearest pixel *centre*. We keep the
+fraction and subtract half a pixel instead: the same place on average, inside the picture never more than half a pixel
+from the library's number, and not rounded (a test compares). The weights may have learnt another shift; that cannot be
+measured without them, and nothing else is corrected.
 
-Which way its depth grows: its own test (`test/facealignment_test.py`) expects -86 and -54 at the ends of the jaw and
-+63 at the tip of the nose: towards the camera. Ours grows away from it, so the sign is turned.
+Sign of the depth: the library's own test (`test/facealignment_test.py`) expects -86 and -54 at the ends of the jaw and
++63 at the tip of the nose, so its depth grows towards the camera. Ours grows away from it, so we flip the sign.
 """
 
 import contextlib
@@ -43,21 +43,21 @@ from src.system.devices import pick_device
 # The library's numbers.
 STACKS: Final = 4
 CROP, HEATMAP = 256, 64  # pixels
-UNIT, REFERENCE, ABOVE = 200.0, 195.0, 0.12  # of a scale; (width + height) of scale 1; centre's shift / box height
+UNIT, REFERENCE, ABOVE = 200.0, 195.0, 0.12  # at scale 1: crop side, box width + height; centre's shift / box height
 DETECTOR_OVERLAP = 0.3
 
-# Our choice: S3FD's memory and time grow with the area (a square of this side: 1.2 GiB), and its smallest anchors are
-# 16 pixels, so that a face of 1/80 of the picture is still one for it. The library takes pictures as they are.
+# Our choice: S3FD's memory and time grow with the area (a square of this side: 1.2 GiB). Its smallest anchors are 16
+# pixels, so it still finds a face of 1/80 of the picture's side. The library does not shrink pictures.
 DETECTOR_SIDE = 1280
-DETECTOR_LEAST = 32  # it halves a picture five times
-LARGEST = 8.0  # crop's side / longer side of the picture: more is no face, and would only eat memory
+DETECTOR_LEAST = 32  # pixels; S3FD halves a picture five times
+LARGEST = 8.0  # crop's side / longer side of the picture: a larger crop holds no face and only costs memory
 
 
 class FaceAlignmentLandmarker:
-    """FAN, and S3FD where the boxes are not known, in batches over all pictures of a call.
+    """FAN, plus S3FD for pictures without boxes, in batches over all pictures of a call.
 
-    `score` is the detector's; for a box that was given it is the mean peak of the 68 heatmaps, which FAN was trained
-    to bring to 1.
+    `score` is the detector's; for a given box it is the mean peak of the 68 heatmaps, which FAN was trained to bring
+    to 1.
     """
 
     name = "face_alignment"
@@ -67,7 +67,7 @@ class FaceAlignmentLandmarker:
         """Find and check the files; the networks are built at the first `find`.
 
         Raises:
-            UserError: no such device; a file is missing, damaged or ambiguous.
+            UserError: there is no such device; a file is missing, damaged or ambiguous.
         """
         self.config = config
         self.device = pick_device(config.device, "landmarks.device=")
@@ -78,7 +78,7 @@ class FaceAlignmentLandmarker:
         self._files = [file.path for file in files]
         self._networks: list[nn.Module] = []
         self._detector: nn.Module | None = None
-        # By its name, which holds its sum: it is fetched only where a picture comes without boxes.
+        # Known by its name, which holds its hash: the file is fetched only if a picture comes without boxes.
         detector = library_file("s3fd", config.weights)
         usual = Path(URLS["s3fd"]).name if config.weights is None else None
         self.settings: Settings = {
@@ -93,7 +93,7 @@ class FaceAlignmentLandmarker:
         }
 
     def find(self, queries: Sequence[Query]) -> list[list[Landmarks]]:
-        """See `Landmarker`. UserError where faces are to be found and the detector's weights are not to be had."""
+        """See `Landmarker`; UserError if a picture has no boxes and the detector's weights are not available."""
         with torch.inference_mode(), _untuned_cudnn():
             found = [self._boxes(query) for query in queries]
             faces = [(query.image, box) for query, boxes in zip(queries, found, strict=True) for box, _ in boxes]
@@ -128,7 +128,7 @@ class FaceAlignmentLandmarker:
     def _placed(
         self, faces: list[tuple[NDArray[np.uint8], FaceBox]]
     ) -> Iterator[tuple[NDArray[np.float32], float, NDArray[np.float32] | None]]:
-        """Of each face the points (68, 2), the mean peak of its heatmaps, and the depth (68,)."""
+        """For each face: the points (68, 2), the mean peak of its heatmaps, and the depth (68,), None in 2-D."""
         sound = [_can_be_cropped(image, box) for image, box in faces]
         wanted = [face for face, good in zip(faces, sound, strict=True) if good]
         answers = itertools.chain.from_iterable(
@@ -140,7 +140,7 @@ class FaceAlignmentLandmarker:
             yield points[:, :2], peak, points[:, 2] if self.config.type == "3d" else None
 
     def _forward(self, faces: list[tuple[NDArray[np.uint8], FaceBox]]) -> Iterator[tuple[NDArray[np.float32], float]]:
-        """One batch: of each face (68, 3) x, y, depth in pixels of its picture, and the mean peak."""
+        """For each face of one batch: (68, 3) x, y, depth in pixels of its picture, and the mean peak."""
         if not self._networks:
             self._networks = [_network(path, self.device, self.precision) for path in self._files]
         fan, *depth_network = self._networks
@@ -165,7 +165,7 @@ class FaceAlignmentLandmarker:
 
 
 def read_heatmaps(heatmaps: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """The peaks of heatmaps, as the library reads them: a quarter of a pixel towards the larger neighbour.
+    """The peaks of heatmaps, as the library reads them: moved a quarter of a pixel towards the larger neighbour.
 
     Args:
         heatmaps: (B, M, side, side).
@@ -195,7 +195,7 @@ def read_heatmaps(heatmaps: NDArray[np.float32]) -> tuple[NDArray[np.float32], N
 
 
 def _for_detector(image: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], float, float]:
-    """A picture of a size that S3FD takes, and its pixels to one of that, across and down."""
+    """A picture resized for S3FD, and the original pixels per resized pixel, across and down."""
     height, width = image.shape[:2]
     shrink = max(height, width) / DETECTOR_SIDE
     if shrink > 1:
@@ -215,7 +215,7 @@ def _centre_and_scale(box: FaceBox) -> tuple[NDArray[np.float64], float]:
 
 
 def _can_be_cropped(image: NDArray[np.uint8], box: FaceBox) -> bool:
-    """Whether the library's crop has anything of the picture in it, and is of a sensible size."""
+    """Whether the library's crop overlaps the picture and has a sensible size."""
     if not usable(box):
         return False
     centre, scale = _centre_and_scale(box)
@@ -227,7 +227,7 @@ def _can_be_cropped(image: NDArray[np.uint8], box: FaceBox) -> bool:
 
 
 def _kernels(points: NDArray[np.float32]) -> NDArray[np.float32]:
-    """What the depth network sees of the landmarks: a Gaussian at each of (68, 2), (68, 256, 256)."""
+    """The depth network's input for landmarks (68, 2): a Gaussian at each, (68, 256, 256)."""
     maps = np.zeros((len(points), CROP, CROP), np.float32)
     for single, point in zip(maps, points, strict=True):
         if (point > 0).all():
@@ -236,14 +236,14 @@ def _kernels(points: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _network(path: Path, device: torch.device, precision: str) -> nn.Module:
-    """FAN, or the depth network where the file's name says so, loaded and made fast."""
+    """FAN, or the depth network if the file's name says so, loaded and prepared for fast inference."""
     network: nn.Module = ResNetDepth() if path.name.startswith("depth-") else FAN(STACKS)
     load_into(network, path)
     network.eval()
     network.to(device).to(memory_format=torch.channels_last)
     if precision == "bf16":
         network.to(torch.bfloat16)
-        # The last layer in fp32: bf16 has 256 steps from 0.5 to 1, so a peak and its neighbours would often tie.
+        # The last layer in fp32: bf16 has 128 steps from 0.5 to 1, so a peak and its neighbours would often tie.
         last = network.fc if isinstance(network, ResNetDepth) else getattr(network, f"l{STACKS - 1}")
         last.float().register_forward_pre_hook(lambda _, inputs: tuple(value.float() for value in inputs))
     return network
@@ -251,7 +251,7 @@ def _network(path: Path, device: torch.device, precision: str) -> nn.Module:
 
 @contextlib.contextmanager
 def _untuned_cudnn() -> Iterator[None]:
-    """The same kernels for the same queries; afterwards the process's own settings, whatever the library has set."""
+    """Make cuDNN deterministic inside the block; afterwards restore the settings, even if the library changed them."""
     cudnn: Any = torch.backends.cudnn
     before = cudnn.benchmark, cudnn.deterministic
     cudnn.benchmark, cudnn.deterministic = False, True
@@ -262,7 +262,7 @@ def _untuned_cudnn() -> Iterator[None]:
 
 
 def _precision(wanted: str, device: torch.device) -> str:
-    """The precision in words; where the choice is free, bf16 on a device that computes in it."""
+    """The precision to use: "auto" becomes "bf16" on a device that computes in it, else "fp32"."""
     if wanted != "auto":
         return wanted
     if device.type == "cuda":

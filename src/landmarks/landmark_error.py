@@ -1,18 +1,18 @@
-"""How far a network's landmarks are from those that a source has."""
+"""The error of a network's landmarks against a source's own, with found faces matched to annotated ones."""
 
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-SAME_FACE = 0.3  # intersection over union of two landmark boxes from which they are of one face
+SAME_FACE = 0.3  # landmark boxes with at least this intersection over union are of one face
 OUTER_EYE_CORNERS = (36, 45)
 
 
 def matched_errors(
     found: Sequence[NDArray[np.float32]], annotated: Sequence[NDArray[np.float32]]
 ) -> list[float | None]:
-    """For each found face the error against the annotated one that it covers, each annotation taken once."""
+    """For each found face, its error against the annotated face it overlaps, or None; each annotation is used once."""
     errors: list[float | None] = [None] * len(found)
     pairs = [(_overlap(a, b), i, j) for i, a in enumerate(found) for j, b in enumerate(annotated)]
     taken: set[int] = set()
@@ -32,9 +32,9 @@ def _overlap(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
 
 
 def landmark_error(points: NDArray[np.float32], truth: NDArray[np.float32]) -> float | None:
-    """Mean distance of landmarks (68, 2) to the true ones, as a share of the distance of the true outer eye corners.
+    """Mean distance of landmarks (68, 2) to the true ones, divided by the distance between the true outer eye corners.
 
-    Only landmarks whose truth is known count. None where the eye corners' is not, or where a landmark is NaN.
+    Only landmarks with a known true position count. None if a true eye corner is unknown or a landmark is NaN.
     """
     known = np.isfinite(truth).all(1)
     between = float(np.linalg.norm(truth[OUTER_EYE_CORNERS[1]] - truth[OUTER_EYE_CORNERS[0]]))

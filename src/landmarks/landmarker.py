@@ -1,4 +1,4 @@
-"""Who places the 68 landmarks on a picture: one small interface, a file a backend."""
+"""The interface of landmark backends: `Query` in, `Landmarks` out. Each backend has its own file."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,8 +16,8 @@ class Landmarks:
     """The landmarks of one face.
 
     Attributes:
-        points: (68, 2) float32, (x, y) in pixels of the picture, pixel centres at integers, iBUG order. A network
-            that answered NaN hands the NaN on; whoever asked rejects the face.
+        points: (68, 2) float32, (x, y) in pixels of the picture, pixel centres at integers, iBUG order. NaN from a
+            network is passed on, and the caller rejects the face.
         score: the backend's confidence, 0 to 1.
         depth: (68,) float32 in pixels of the picture, growing away from the camera; None from a 2-D backend.
     """
@@ -29,11 +29,11 @@ class Landmarks:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Query:
-    """A picture to look at.
+    """A picture to find landmarks in.
 
     Attributes:
         image: (H, W, 3) uint8 RGB.
-        boxes: the faces where they are known already, so that no detector runs; None: find them.
+        boxes: the faces if they are known, so that no detector runs; None: detect them.
     """
 
     image: NDArray[np.uint8]
@@ -44,10 +44,10 @@ class Landmarker(Protocol):
     """A landmark backend.
 
     Attributes:
-        name: what the manifest says of who placed the landmarks.
-        settings: all that decides its answers (files by SHA-256, thresholds), by the dotted key a person would type.
-        in_workers: True where it is light and runs beside the decoding, one copy a worker process; False where it
-            wants the whole machine or a GPU, and runs in the main process.
+        name: the landmarks' source in the manifest.
+        settings: everything that affects its answers (files by SHA-256, thresholds), by the dotted key a user types.
+        in_workers: True if it is light and each worker process runs a copy beside the decoding; False if it needs the
+            whole machine or a GPU and runs in the main process.
     """
 
     name: str
@@ -55,7 +55,7 @@ class Landmarker(Protocol):
     in_workers: bool
 
     def find(self, queries: Sequence[Query]) -> list[list[Landmarks]]:
-        """The faces of each picture: one for each of its boxes in their order, else those found, from left to right.
+        """The faces of each picture: one per given box, in their order, else the detected ones, from left to right.
 
-        The answers depend on the queries of this call and on nothing else.
+        The answers depend only on the queries of this call.
         """

@@ -1,4 +1,4 @@
-"""Loading the face-alignment library's weights into its networks, executing nothing."""
+"""Loading of the face-alignment library's weights into its networks, without executing code from the files."""
 
 import io
 import pickle
@@ -12,9 +12,9 @@ from torch import nn
 from src.landmarks.weights import read_library_file
 from src.system.errors import UserError
 
-# Checkpoints of its authors' days hold a score beside the tensors, as a NumPy number: data, no code. The library
-# reads its depth file without `weights_only`, so that file may be one of them.
-_NUMBER: Any = np.float64(0).__reduce__()[0]  # NumPy's constructor, under the name it had then and has now
+# Checkpoints as old as the library's hold a score beside the tensors, as a NumPy number: data, no code. The library
+# reads its depth file without `weights_only`, so that file may be such a checkpoint.
+_NUMBER: Any = np.float64(0).__reduce__()[0]  # NumPy's constructor, listed below under its new and its old name
 _NUMBERS: list[Any] = [
     _NUMBER, (_NUMBER, "numpy.core.multiarray.scalar"), np.dtype, type(np.dtype("f8")), type(np.dtype("f4")),
 ]  # fmt: skip
@@ -24,19 +24,19 @@ def load_into(network: nn.Module, path: Path) -> None:
     """Load a file of the face-alignment library into one of its networks; nothing in the file is executed.
 
     Args:
-        network: to fill.
+        network: the network to fill.
         path: a state dict, or a training checkpoint with one under "state_dict" and "module." before every name.
 
     Raises:
-        UserError: damaged, no weights, or those of another network.
+        UserError: the file is damaged, holds no weights, or holds those of another network.
     """
     data = read_library_file(path)
     try:
         with torch.serialization.safe_globals(_NUMBERS):
             values = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
     except pickle.UnpicklingError:
-        raise UserError(f"{path} holds more than weights (code, maybe) and is not loaded: fetch it again") from None
-    except Exception as error:  # torch.load raises a dozen kinds for what is no file of its own
+        raise UserError(f"{path} holds more than weights (perhaps code) and is not loaded: fetch it again") from None
+    except Exception as error:  # torch.load raises a dozen types for other files
         reason = str(error).partition("\n")[0][:100]
         raise UserError(f"{path} is no file that torch can load ({reason}): fetch it again") from None
     fault = _misfit(network, values)
@@ -45,7 +45,7 @@ def load_into(network: nn.Module, path: Path) -> None:
 
 
 def _misfit(network: nn.Module, values: Any) -> str:
-    """Load, or say in a few words why not."""
+    """Load the values and return "", or return in a few words why they do not fit."""
     if isinstance(values, dict) and isinstance(values.get("state_dict"), dict):
         values = values["state_dict"]
     if not isinstance(values, dict) or not all(isinstance(value, torch.Tensor) for value in values.values()):

@@ -1,4 +1,4 @@
-"""Landmarks by a pair of ONNX files: a face detector and a 68-point network."""
+"""The landmark backend with two ONNX files: a face detector and a 68-point network."""
 
 import hashlib
 import math
@@ -25,25 +25,25 @@ Kind = Literal["detector", "network"]
 Image3 = NDArray[np.uint8]
 Points = NDArray[np.float64]
 
-EDGE = 0.02  # of a tile: a box that comes this near to the tile's inner border may be cut
-LARGEST = 8.0  # crop's side / longer side of the picture: more is no face, and would only eat memory
+EDGE = 0.02  # of a tile: a box this close to the tile's border inside the picture may be cut
+LARGEST = 8.0  # crop's side / longer side of the picture: a larger crop holds no face and only costs memory
 LEFT_EYE, RIGHT_EYE = EYES[:6], EYES[6:]
 
 
 class OnnxModel:
-    """An ONNX file with one picture as its input; the session is built where it is first used.
+    """An ONNX model that takes one picture.
 
-    A copy sent to another process leaves the session behind and reads the file again.
+    A pickle leaves out the session; the copy reads the file again on first use.
     """
 
     def __init__(self, path: Path) -> None:
-        """Read, check and try the file.
+        """Read and check the file, and run it once.
 
         Args:
             path: of the file.
 
         Raises:
-            UserError: damaged, or its input is not one RGB picture of a fixed size.
+            UserError: the file is damaged, or its input is not one RGB picture of a fixed size.
         """
         self.path = path
         self.sha256 = ""
@@ -51,11 +51,11 @@ class OnnxModel:
         session = self._opened()
         inputs = session.get_inputs()
         shape = list(inputs[0].shape)
-        # A batch axis is 1 or has no number yet. One crop at a time it is in any case: with one thread a batch is no
-        # faster (pfld68: 1.4 ms a crop alone, 1.8 in batches of 16), and the answer can't depend on its neighbours.
+        # The batch axis must be 1 or dynamic. Crops always run one by one: with one thread a batch is no faster
+        # (pfld68: 1.4 ms per crop alone, 1.8 in batches of 16), and no answer can depend on other crops.
         several = len(shape) == 4 and isinstance(shape[0], int) and shape[0] > 1
         if len(inputs) != 1 or len(shape) != 4 or several or shape[1] != 3:
-            raise UserError(f"{path} takes {[item.shape for item in inputs]}: one input [1, 3, height, width] wanted")
+            raise UserError(f"{path} takes {[item.shape for item in inputs]}: one input [1, 3, height, width] expected")
         if not all(isinstance(side, int) and side > 0 for side in shape[2:]):
             raise UserError(f"{path} takes pictures of any size {shape[2:]}: export it again with a fixed size")
         self.height, self.width = int(shape[2]), int(shape[3])
@@ -63,7 +63,7 @@ class OnnxModel:
 
     @property
     def kind(self) -> Kind | None:
-        """What its outputs tell: scores (.., N, 2) and boxes (.., N, 4), or 136 numbers; None for neither."""
+        """The role by the outputs: scores (.., N, 2) and boxes (.., N, 4), or 136 numbers; None for neither."""
         if any(math.prod(shape) == POINTS * 2 for shape in self.outputs):
             return "network"
         rows = {last: {shape[-2] for shape in self.outputs if len(shape) > 1 and shape[-1] == last} for last in (2, 4)}
@@ -75,7 +75,7 @@ class OnnxModel:
         values = np.ascontiguousarray(picture.transpose(2, 0, 1))[None]
         try:
             answers: list[NDArray[np.float32]] = session.run(None, {session.get_inputs()[0].name: values})
-        except Exception as error:  # onnxruntime raises a dozen kinds, none of them public
+        except Exception as error:  # onnxruntime raises a dozen types, none of them public
             raise UserError(f"{self.path} cannot be run ({_brief(error)}): is it exported for float32?") from None
         return answers
 
@@ -110,10 +110,10 @@ def find_models(config: OnnxConfig) -> tuple[OnnxModel | None, OnnxModel]:
     """The detector and the landmark network of `landmarks.weights`.
 
     Returns:
-        The detector, None where the folder has none (known boxes need none), and the network.
+        The detector, None if the folder has none (known boxes need none), and the network.
 
     Raises:
-        UserError: no folder, no network, or more files than roles.
+        UserError: there is no folder, no network, or more than one file for a role.
     """
     if config.weights is None:
         raise UserError(
@@ -133,7 +133,7 @@ def find_models(config: OnnxConfig) -> tuple[OnnxModel | None, OnnxModel]:
             fitting = [model for model in others if model.kind == role]
             if len(fitting) > 1:
                 names = ", ".join(model.path.name for model in fitting)
-                raise UserError(f"{folder} holds {len(fitting)} {role}s ({names}): say landmarks.{role}=FILE")
+                raise UserError(f"{folder} holds {len(fitting)} {role}s ({names}): set landmarks.{role}=FILE")
             if fitting:
                 chosen[role] = fitting[0]
     if "network" not in chosen:
@@ -152,7 +152,7 @@ def _named(folder: Path, name: str, role: Kind) -> OnnxModel:
     model = OnnxModel(path)
     if model.kind != role:
         wanted = "scores (N, 2) and boxes (N, 4)" if role == "detector" else "136 numbers"
-        raise UserError(f"landmarks.{role}={name} is no {role}: its outputs are {model.outputs}, {wanted} wanted")
+        raise UserError(f"landmarks.{role}={name} is no {role}: its outputs are {model.outputs}, {wanted} expected")
     return model
 
 
@@ -164,7 +164,7 @@ class Frame:
         x: of the centre, in edge coordinates.
         y: likewise.
         side: in pixels of the picture.
-        angle: by which the face is turned clockwise in the picture, in radians.
+        angle: the face's clockwise rotation in the picture, in radians.
     """
 
     x: float
@@ -174,14 +174,14 @@ class Frame:
 
     @property
     def axes(self) -> Points:
-        """(2, 2): the frame's right and down as columns, in the picture's directions."""
+        """(2, 2): the frame's right and down directions as columns, in the picture's axes."""
         cos, sin = math.cos(self.angle), math.sin(self.angle)
         return np.array([[cos, -sin], [sin, cos]])
 
     def crop(self, image: Image3, width: int, height: int) -> Image3:
-        """The square resampled to (height, width, 3), the border replicated, anti-aliased."""
+        """The square resampled to (height, width, 3) with anti-aliasing; the picture's border is replicated."""
         size = max(width, height)
-        # A turned square needs the picture beyond it: first the upright square round it at the same resolution.
+        # A turned square needs pixels beyond it: first crop the upright square around it at the same resolution.
         reach = size if self.angle == 0 else math.ceil(size * float(np.abs(self.axes[0]).sum())) + 6
         half = self.side * reach / size / 2
         region = crop_image(image, (self.x - half, self.y - half, self.x + half, self.y + half), reach)
@@ -202,11 +202,10 @@ class Frame:
 class OnnxLandmarker:
     """A detector and a landmark network in onnxruntime on the CPU, one thread.
 
-    A face is cropped by the detector's box, then again by the landmarks found, turned so that the eyes are level:
-    small errors of the box and rolled faces then matter less. The numbers behind the defaults are in
-    `conf/landmarks/onnx.yaml`.
+    A face is cropped by the detector's box, then again by the landmarks found, turned so that the eyes are level. This
+    reduces the effect of small box errors and of roll. `conf/landmarks/onnx.yaml` has the measurements.
 
-    `score` is the detector's; for a box that was given it is 1, since nothing was asked about it.
+    `score` is the detector's; it is 1 for a given box.
     """
 
     name = "onnx"
@@ -224,7 +223,7 @@ class OnnxLandmarker:
         }
 
     def find(self, queries: Sequence[Query]) -> list[list[Landmarks]]:
-        """See `Landmarker`. UserError where faces are to be found and there is no detector."""
+        """See `Landmarker`; UserError if a picture has no boxes and there is no detector."""
         return [self._faces(query) for query in queries]
 
     def _faces(self, query: Query) -> list[Landmarks]:
@@ -235,7 +234,7 @@ class OnnxLandmarker:
         return [Landmarks(self._place(query.image, box).astype(np.float32), score) for box, score in boxes]
 
     def _detected(self, image: Image3) -> list[tuple[FaceBox, float]]:
-        """The faces of a picture: the whole of it, then, where it is large, finer and finer tiles."""
+        """The faces found in the whole picture and, if it is large, in finer and finer tiles of it."""
         if self.detector is None:
             raise UserError(
                 f"landmarks.weights={self.config.weights} holds no face detector (an .onnx file with scores (N, 2) "
@@ -253,13 +252,13 @@ class OnnxLandmarker:
         answers = [_seen(self.detector, self.config, image, view) for _, *view in views]
         boxes = np.concatenate([boxes for boxes, _ in answers])
         scores = np.concatenate([scores for _, scores in answers])
-        # The coarser view is preferred, whatever the scores: it sees the whole face where a tile may cut it.
+        # A coarser view wins whatever its score: it shows the whole face, which a tile may cut.
         levels = np.repeat([level for level, *_ in views], [len(scores) for _, scores in answers])
         kept = distinct(boxes, scores - levels, self.config.overlap)
         return [(tuple(boxes[index].tolist()), float(scores[index])) for index in kept]
 
     def _place(self, image: Image3, box: FaceBox) -> Points:
-        """The landmarks (68, 2) of the face in a box; NaN where the box encloses nothing, or the network says so."""
+        """The landmarks (68, 2) of the face in a box; NaN if the box is unusable or too large, or from the network."""
         config, nothing = self.config, np.full((POINTS, 2), np.nan)
         if not usable(box):
             return nothing
@@ -273,7 +272,7 @@ class OnnxLandmarker:
         points = self._in_frame(image, frame)
         for _ in range(config.passes - 1):
             closer = _frame_round(points, config.recrop)
-            # A network that answers nonsense must not send the next crop to the moon.
+            # A nonsense answer of the network must not move the next crop far away.
             if closer is None or not frame.side / 4 <= closer.side <= frame.side * 4:
                 break
             if math.hypot(closer.x - frame.x, closer.y - frame.y) > frame.side:
@@ -296,7 +295,7 @@ _DECISIVE = (
 
 
 def _frame_round(points: Points, margin: float) -> Frame | None:
-    """The upright square round landmarks, side `margin` x the longer side of their box; None where they have none."""
+    """The square around landmarks with level eyes, side `margin` x their box's longer side; None if one is NaN."""
     if not np.isfinite(points).all():
         return None
     across = points[RIGHT_EYE].mean(0) - points[LEFT_EYE].mean(0)
@@ -311,7 +310,7 @@ def _frame_round(points: Points, margin: float) -> Frame | None:
 def _seen(
     detector: OnnxModel, config: OnnxConfig, image: Image3, view: Sequence[int]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """What the detector finds in a part of the picture, shrunk to its input with the aspect kept.
+    """The detector's faces in one part of the picture, resized to its input with the aspect ratio kept.
 
     Returns:
         Boxes (N, 4) in pixels of the picture, and their scores (N,), at least the threshold.
@@ -320,7 +319,7 @@ def _seen(
     height, width = image.shape[:2]
     scale = min(detector.width / (x1 - x0), detector.height / (y1 - y0))
     size = max(1, round((x1 - x0) * scale)), max(1, round((y1 - y0) * scale))
-    # Pillow's kernel widens when it shrinks, so there is no aliasing; the rest of the input is the mean, 0 inside.
+    # Pillow widens its kernel when it shrinks an image, so there is no aliasing; the input's rest is 0, the mean.
     part = np.asarray(Image.fromarray(image[y0:y1, x0:x1]).resize(size, Image.Resampling.BILINEAR), np.float32)
     canvas = np.zeros((detector.height, detector.width, 3), np.float32)
     canvas[: size[1], : size[0]] = (part - np.float32(config.detector_mean)) / np.float32(config.detector_std)

@@ -1,4 +1,4 @@
-"""Finding weight files, and checking that each is the file that its name or a list of sums says."""
+"""Search for weight files, and their check against the SHA-256 in their name or in a list."""
 
 import contextlib
 import hashlib
@@ -13,7 +13,7 @@ from urllib.error import URLError
 
 from src.system.errors import UserError
 
-# Those of face-alignment 1.5 (a test compares); written here so that looking for a file does not import the library.
+# Those of face-alignment 1.5 (a test compares), copied here so that a search for files does not import the library.
 URLS: Final = {
     "2DFAN4": "https://www.adrianbulat.com/downloads/python-fan/2DFAN4-11f355bf06.pth.tar",
     "3DFAN4": "https://www.adrianbulat.com/downloads/python-fan/3DFAN4-7835d9f11d.pth.tar",
@@ -33,15 +33,15 @@ _TIMEOUT = 30.0  # seconds without a byte from the server
 
 @dataclass(frozen=True)
 class WeightFile:
-    """A file whose bytes were as they should be."""
+    """A weight file that passed its check."""
 
     path: Path
     sha256: str
 
 
 def cache_folder() -> Path:
-    """Where torch hub, and with it the face-alignment library, keeps its downloads."""
-    import torch  # seconds, and hundreds of megabytes, that the workers of an ONNX network do without
+    """The download folder of torch hub, which the face-alignment library uses too."""
+    import torch  # takes seconds and hundreds of megabytes, which the workers of an ONNX network save
 
     return Path(torch.hub.get_dir()) / "checkpoints"
 
@@ -51,10 +51,10 @@ def library_file(kind: str, folder: str | None) -> Path | None:
 
     Args:
         kind: a key of `URLS`.
-        folder: `landmarks.weights`: only there; None: in torch hub's cache.
+        folder: `landmarks.weights`, the only folder searched; None: torch hub's cache.
 
     Returns:
-        The file; None where there is none.
+        The file, or None.
 
     Raises:
         UserError: the folder is missing, or holds more than one candidate.
@@ -72,17 +72,17 @@ def library_file(kind: str, folder: str | None) -> Path | None:
 
 
 def library_weights(kind: str, folder: str | None) -> WeightFile:
-    """As `library_file`, but checked against the digits in its name, and downloaded where allowed and not there.
+    """The file of `library_file`, checked against the digits in its name; downloaded if missing and `folder` is None.
 
     Raises:
-        UserError: the above; not to be had, or damaged.
+        UserError: as `library_file`; or the file is damaged or cannot be fetched.
     """
     path = library_file(kind, folder) or _download(kind, folder)
     return WeightFile(path, hashlib.sha256(read_library_file(path)).hexdigest())
 
 
 def read_library_file(path: Path) -> bytes:
-    """The bytes of a file that holds the first digits of its SHA-256 in its name; UserError where they differ."""
+    """The bytes of a file whose name holds the first digits of its SHA-256; UserError if they differ."""
     data = _read(path)
     digest, digits = hashlib.sha256(data).hexdigest(), _DIGITS.search(path.name)
     if not digits or not digest.startswith(digits[1]):
@@ -128,7 +128,7 @@ def _patience(seconds: float) -> Iterator[None]:
 
 
 def existing_folder(folder: str) -> Path:
-    """The folder of `landmarks.weights`; UserError where there is none."""
+    """The folder of `landmarks.weights`; UserError if it does not exist."""
     path = Path(folder).expanduser()
     if not path.is_dir():
         what = "is not a folder" if path.exists() else "does not exist"
@@ -139,10 +139,10 @@ def existing_folder(folder: str) -> Path:
 def read_onnx_file(path: Path) -> bytes:
     """The bytes of an ONNX file, checked against `SHA256SUMS` beside it, else against `KNOWN_ONNX`.
 
-    A name that neither lists is taken as it is.
+    A file that neither lists is not checked.
 
     Raises:
-        UserError: unreadable, or with another sum than listed.
+        UserError: the file cannot be read, or its SHA-256 differs from the listed one.
     """
     data = _read(path)
     listed = _listed_sums(path.parent)
@@ -159,7 +159,7 @@ def read_onnx_file(path: Path) -> bytes:
 
 
 def _listed_sums(folder: Path) -> dict[str, str]:
-    """SHA-256 by file name out of a folder's `SHA256SUMS`, as sha256sum writes it; empty where there is none."""
+    """SHA-256 by file name from a folder's `SHA256SUMS`, as sha256sum writes it; empty if there is none."""
     path = folder / SUMS
     if not path.is_file():
         return {}

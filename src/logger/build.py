@@ -1,6 +1,6 @@
-"""Where losses, metrics and pictures of a run go; `conf/logger` mirrors this folder.
+"""Builds and closes the loggers of a run; `conf/logger` mirrors this folder.
 
-Lightning is imported when a logger is built: a command's settings are checked before seconds go into imports.
+Lightning is imported only when a logger is built, so that settings are checked before the slow imports.
 """
 
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
@@ -18,22 +18,22 @@ class ShowsPanel(Protocol):
     """A logger that shows pictures of faces."""
 
     def log_panel(self, sheet: "NDArray[np.uint8]", strips: "list[NDArray[np.uint8]]", iterations: int) -> None:
-        """Show them.
+        """Show the faces.
 
         Args:
             sheet: (height, width, 3) uint8, all faces in one picture.
-            strips: a picture a face.
+            strips: one such picture per face.
             iterations: batches done.
         """
 
 
 def build_loggers(config: LoggerConfig, run_dir: str, run_config: dict[str, Any]) -> "list[Logger]":
-    """The loggers of a run; `metrics.csv` is always among them but for `logger=none`.
+    """The loggers of a run; `metrics.csv` is always among them, except with `logger=none`.
 
-    All show a run over `iterations`, the number of batches done.
+    All of them plot over `iterations`, the number of batches done.
 
     Args:
-        config: which.
+        config: which loggers, with their settings.
         run_dir: the run folder, which exists.
         run_config: the run's configuration as plain values, for the dashboards.
     """
@@ -55,7 +55,7 @@ def build_loggers(config: LoggerConfig, run_dir: str, run_config: dict[str, Any]
 
 
 def close_loggers(config: LoggerConfig, run_dir: str) -> None:
-    """End what Lightning leaves open, the W&B run: belongs into a `finally`."""
+    """Close the W&B run, which Lightning leaves open; call it in a `finally`."""
     if isinstance(config, WandbLoggerConfig):
         from src.logger.wandb_run import finish_run
 

@@ -1,9 +1,9 @@
-"""Where losses, metrics and pictures of a run go; `conf/logger` mirrors these classes."""
+"""The configuration of each logger; `conf/logger` mirrors these classes."""
 
 from dataclasses import dataclass
 from typing import Literal
 
-FINISH_SECONDS = 300.0  # that W&B may take at the end to send the rest
+FINISH_SECONDS = 300.0  # for W&B to send the rest at the end
 
 
 @dataclass(frozen=True)
@@ -15,27 +15,27 @@ class CsvLoggerConfig:
 
 @dataclass(frozen=True)
 class TensorBoardLoggerConfig:
-    """TensorBoard's event files in `tensorboard/` of the run folder, beside what `csv` leaves there."""
+    """TensorBoard's event files in `tensorboard/` of the run folder, in addition to the files of `csv`."""
 
     name: Literal["tensorboard"] = "tensorboard"
 
 
 @dataclass(frozen=True)
 class WandbLoggerConfig:
-    """A Weights & Biases run, beside what `csv` leaves in the run folder."""
+    """A Weights & Biases run, in addition to the files of `csv` in the run folder."""
 
     name: Literal["wandb"] = "wandb"
     project: str = "mtun"
     """Project on W&B."""
     entity: str | None = None
-    """User or team; null: the login's own."""
+    """User or team; null: the login's default."""
     group: str | None = None
-    """Group of runs, for sweeps."""
+    """Group of runs; null: none, in a sweep the name of its folder."""
     tags: tuple[str, ...] = ()
     mode: Literal["auto", "online", "offline", "disabled"] = "auto"
     """auto: online with a login (WANDB_API_KEY or netrc), else offline; online falls back to offline."""
     artifact: bool = False
-    """Send best.ckpt along as a model artifact when the run ends."""
+    """Upload best.ckpt as a model artifact when the run ends."""
 
     def __post_init__(self) -> None:
         if not self.project:
@@ -44,7 +44,7 @@ class WandbLoggerConfig:
 
 @dataclass(frozen=True)
 class NoLoggerConfig:
-    """Nothing is written but checkpoints."""
+    """No metrics, curves or panels are written."""
 
     name: Literal["none"] = "none"
 

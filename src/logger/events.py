@@ -1,4 +1,4 @@
-"""TensorBoard's event files: curves over iterations, the panels of faces, the configuration."""
+"""The TensorBoard logger: curves over iterations, the panels of faces, the configuration."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -34,7 +34,7 @@ class Events(TensorBoardLogger):
 
         Args:
             metrics: name -> number.
-            step: of the batch, counted from 0; shown at `step + 1`, the batches done.
+            step: number of the batch, counted from 0; shown at `step + 1`, the batches done.
         """
         assert step is not None
         self._begin(step + 1)
@@ -47,14 +47,14 @@ class Events(TensorBoardLogger):
         self.experiment.add_image("panel", sheet, iterations, dataformats="HWC")
 
     def log_hyperparams(self, params: Any, *args: Any, **kwargs: Any) -> None:
-        """Nothing: the configuration is under Text."""
+        """Do nothing: the configuration is under Text."""
 
     @rank_zero_only
     def save(self) -> None:
-        """Nothing: the writer's thread appends each event to the file as it comes; a flush would wait for it."""
+        """Do nothing: the writer's thread appends each event to the file by itself; a flush would wait for it."""
 
     def _begin(self, iterations: int) -> None:
-        """Before the first number: what a resumed run logged after its checkpoint is void, as it comes again."""
+        """Before the first number: make TensorBoard drop what was logged after the checkpoint of a resumed run."""
         if self._begun:
             return
         self._begun = True

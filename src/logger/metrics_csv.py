@@ -1,4 +1,4 @@
-"""`metrics.csv`: every logged number of a run, a row a step, whatever other logger there is."""
+"""The logger that writes `metrics.csv`: every logged number of a run, one row per step."""
 
 import csv
 from collections.abc import Mapping
@@ -13,20 +13,20 @@ from src.system.files import replacing
 
 FILE = "metrics.csv"
 INDEX = ("iterations", "step", "epoch")
-"""Batches done; the batch's number counted from 0, as Lightning has it; the epoch counted from 0."""
+"""Batches done; the batch's number counted from 0, as in Lightning; the epoch counted from 0."""
 
 
 class MetricsCsv(Logger):
-    """Writes `metrics.csv` in the run folder, each row as soon as it is known.
+    """Writes `metrics.csv` in the run folder, each row as soon as it is complete.
 
-    A resumed run goes on in the file that is there. What was logged after the checkpoint, and now comes again, is
-    taken out at the first new row. (Lightning's own CSVLogger deletes the file.)
+    A resumed run appends to the file. With its first new row it removes the rows that were logged after the
+    checkpoint, as they will be logged again. (Lightning's own CSVLogger deletes the file.)
 
     Args:
         run_dir: the run folder.
 
     Raises:
-        UserError: while logging: the file cannot be written.
+        UserError: the file cannot be written; raised while logging.
     """
 
     def __init__(self, run_dir: str) -> None:
@@ -37,12 +37,12 @@ class MetricsCsv(Logger):
 
     @property
     def name(self) -> str:
-        """Nothing is to be appended to the run folder's path."""
+        """Empty, so that Lightning appends nothing to the run folder's path."""
         return ""
 
     @property
     def version(self) -> str:
-        """Nothing is to be appended to the run folder's path."""
+        """Empty, so that Lightning appends nothing to the run folder's path."""
         return ""
 
     @property
@@ -51,15 +51,15 @@ class MetricsCsv(Logger):
         return self.run_dir
 
     def log_hyperparams(self, params: Any, *args: Any, **kwargs: Any) -> None:
-        """Nothing: `config.yaml` has them."""
+        """Do nothing: `config.yaml` has them."""
 
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        """Add numbers to the row of a batch, which `save` writes.
+        """Add numbers to the row of a batch; `save` writes the row.
 
         Args:
             metrics: name -> number.
-            step: of the batch, counted from 0.
+            step: number of the batch, counted from 0.
         """
         assert step is not None
         if self._row.get("step", step) != step:
@@ -83,16 +83,16 @@ class MetricsCsv(Logger):
                 csv.DictWriter(file, self._columns).writerow(row)
         except OSError as error:
             raise UserError(
-                f"{self.path} cannot be written ({error}); free some space: the same command goes on"
+                f"{self.path} cannot be written ({error}); free some space: the same command resumes the run"
             ) from error
 
     @rank_zero_only
     def finalize(self, status: str) -> None:
-        """Write what is left."""
+        """Write the last row."""
         self.save()
 
     def _go_on(self, row: dict[str, float]) -> None:
-        """Keep of an earlier file what lies before the first new row, or beside it."""
+        """Of an earlier file keep the rows before the first new row, and one of the same step with other numbers."""
         names = row.keys() - set(INDEX)
         rows = [
             old
@@ -112,7 +112,7 @@ class MetricsCsv(Logger):
 
 
 def _read(path: Path) -> list[dict[str, str]]:
-    """The rows of a metrics file but for one that a kill cut short; none where there is no file."""
+    """The complete rows of a metrics file, without one that a kill cut short; none if there is no file."""
     if not path.is_file():
         return []
     with path.open(newline="") as file:

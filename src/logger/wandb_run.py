@@ -1,4 +1,4 @@
-"""A Weights & Biases run: curves over iterations, panels of faces, configuration, git revision, the best checkpoint."""
+"""The Weights & Biases logger: curves over iterations, panels, configuration, git revision, the best checkpoint."""
 
 import logging
 import netrc
@@ -24,11 +24,11 @@ from src.system.revision import revision
 log = logging.getLogger(__name__)
 ID_FILE = "wandb_id.txt"
 HOSTS = ("api.wandb.ai", "api.forge.coreweave.com")
-START_SECONDS = 20.0  # for the server's first answer; after it, training goes on offline
+START_SECONDS = 20.0  # to wait for the server's first answer; after that, training continues offline
 
 
 def wandb_mode(config: WandbLoggerConfig) -> str:
-    """online, offline or disabled: `auto` asks whether there is a login."""
+    """online, offline or disabled; `auto` takes WANDB_MODE, else online with a login, else offline."""
     if config.mode != "auto":
         return config.mode
     if os.environ.get("WANDB_MODE"):
@@ -37,11 +37,11 @@ def wandb_mode(config: WandbLoggerConfig) -> str:
 
 
 class WandbRun(WandbLogger):
-    """The run; offline, with a warning, where W&B refuses the key or does not answer.
+    """The W&B run; if W&B refuses the key or does not answer, it warns and runs offline.
 
-    The run's id is kept in `wandb_id.txt` of the run folder, so that a resumed run goes on in the same W&B run. Every
-    number comes with `iterations`, the batches done, which is the x-axis of all charts: W&B's own step has to grow with
-    each call, and would not do so over a resume.
+    `wandb_id.txt` in the run folder keeps the id, so that a resumed run continues the same W&B run. Each number comes
+    with `iterations`, the batches done, which is the x-axis of all charts: W&B's own step must grow with each call,
+    which it does not when a run resumes.
 
     Args:
         config: project, entity, mode and so on.
@@ -58,21 +58,21 @@ class WandbRun(WandbLogger):
         """Add numbers to the charts.
 
         Args:
-            metrics: name -> number, or what else W&B can show.
-            step: of the batch, counted from 0; shown at `step + 1`, the batches done.
+            metrics: name -> number, or any other value that W&B can show.
+            step: number of the batch, counted from 0; shown at `step + 1`, the batches done.
         """
         assert step is not None
         self.experiment.log({**metrics, "iterations": step + 1})
 
     @rank_zero_only
     def log_panel(self, sheet: NDArray[np.uint8], strips: list[NDArray[np.uint8]], iterations: int) -> None:
-        """Show a picture a face, each with a slider over the iterations; see `ShowsPanel`."""
+        """Show one picture per face, each with a slider over the iterations; see `ShowsPanel`."""
         images = [wandb.Image(strip, caption=f"face {number}") for number, strip in enumerate(strips, 1)]
         self.log_metrics({"panel/faces": images}, iterations - 1)
 
 
 def start_run(config: WandbLoggerConfig, run_dir: str, run_config: dict[str, Any]) -> "wandb.Run":
-    """Start the run, or go on in the one that the folder belongs to."""
+    """Start a W&B run, or continue the one that the run folder belongs to."""
     keeper = Path(run_dir) / ID_FILE
     identity = keeper.read_text().strip() if keeper.is_file() else ""
     if not identity:
@@ -88,7 +88,7 @@ def start_run(config: WandbLoggerConfig, run_dir: str, run_config: dict[str, Any
             name=Path(run_dir).name,
             dir=run_dir,
             id=identity,
-            # Offline too: when a part is sent, this says that it belongs behind the others and not in their place.
+            # Offline too: when a part is sent, W&B then appends it to the others instead of replacing them.
             resume="allow",
             mode=mode,
             config={**run_config, "revision": revision()},
@@ -96,7 +96,7 @@ def start_run(config: WandbLoggerConfig, run_dir: str, run_config: dict[str, Any
         )
 
     mode = wandb_mode(config)
-    # A key that was copied with a space or a line's end would be refused, even offline.
+    # W&B refuses a key that was copied with a space or a line break, even offline.
     if key := os.environ.pop("WANDB_API_KEY", "").strip():
         os.environ["WANDB_API_KEY"] = key
     try:
@@ -105,8 +105,8 @@ def start_run(config: WandbLoggerConfig, run_dir: str, run_config: dict[str, Any
         if mode != "online":
             raise
         why = str(error).splitlines()[0]
-        log.warning("W&B cannot be used now (%s): training goes on offline", why)
-        wandb.teardown()  # W&B's process still holds the id of the run that did not come about
+        log.warning("W&B cannot be used now (%s): training continues offline", why)
+        wandb.teardown()  # W&B's process still holds the id of the run that did not start
         run = start("offline")
     run.define_metric("iterations", hidden=True)
     run.define_metric("*", step_metric="iterations")
@@ -116,9 +116,10 @@ def start_run(config: WandbLoggerConfig, run_dir: str, run_config: dict[str, Any
 
 
 def finish_run(config: WandbLoggerConfig, run_dir: str) -> None:
-    """End the W&B run of this run folder, if there is one: belongs into a `finally`.
+    """End the W&B run of this run folder, if there is one; call it in a `finally`.
 
-    Sends `checkpoints/best.ckpt` before if asked for; says how to send what stayed offline.
+    It first uploads `checkpoints/best.ckpt` if `artifact` is set and the run did not fail. For an offline run it logs
+    the command that sends it.
     """
     run, folder = wandb.run, Path(run_dir)
     if run is None or not Path(run.settings.sync_dir).resolve().is_relative_to(folder.resolve()):
@@ -132,7 +133,7 @@ def finish_run(config: WandbLoggerConfig, run_dir: str) -> None:
     offline = run.offline
     run.finish(exit_code=int(failed))
     if offline:
-        # A run that was resumed offline has a folder a part; W&B sends them in their order.
+        # A run that was resumed offline has one folder per part; W&B must get them in order.
         parts = sorted(str(part) for part in (folder / "wandb").glob(f"offline-run-*-{run.id}"))
         log.info("this W&B run is offline; to send it: wandb sync %s", shlex.join(parts))
 

@@ -50,7 +50,7 @@ class Backbone(nn.Module):
         checkpoint_activations: less memory for more computation in training, see `recompute`.
 
     Raises:
-        UserError: no such model, layer or file; or neither a cached file nor a network for "imagenet".
+        UserError: no such model, layer or file; weights of another network; or a failed download of "imagenet".
     """
 
     mean: Tensor
@@ -69,7 +69,7 @@ class Backbone(nn.Module):
             raise UserError(f"loss.feature.layer={layer}: {name} has no such layer; its last ones are {nodes[-6:]}")
         self.extractor = create_feature_extractor(network.eval(), {path: "features"})
         del network, features
-        gc.collect()  # tracing leaves cycles that would keep all of it: half a gigabyte of VGG-19's classifier
+        gc.collect()  # tracing leaves cycles that would keep everything: half a gigabyte of VGG-19's classifier
         self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(3, 1, 1))
         self.register_buffer("std", torch.tensor(IMAGENET_STD).view(3, 1, 1))
         self.checkpoint_activations = False
@@ -91,7 +91,7 @@ class Backbone(nn.Module):
 def _load(name: str, weights: str) -> nn.Module:
     if weights == "random":
         log.warning("loss.feature.weights=random: %s has RANDOM weights; good for tests, not for results", name)
-        with torch.random.fork_rng([]):  # the same features in every run, and the caller's random numbers untouched
+        with torch.random.fork_rng([]):  # the same features in every run; the caller's random state stays
             torch.manual_seed(0)
             network: nn.Module = get_model(name, weights=None)
             return network

@@ -1,4 +1,4 @@
-"""The weights of the objective, Eq. 7.6."""
+"""The configuration of the objective, Eq. 7.6: its terms and weights."""
 
 from dataclasses import dataclass, field
 from typing import Literal
@@ -6,7 +6,7 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class FeatureLossConfig:
-    """Eq. 7.2: which network compares, at which layer, with what weight."""
+    """Eq. 7.2: the network, its layer and the weight of the term."""
 
     weight: float = 0.01
     """a of Eq. 7.6; 0 leaves the term and its network out."""
@@ -27,7 +27,7 @@ class AdversarialLossConfig:
     weight: float = 0.01
     """b of Eq. 7.6; 0 leaves the discriminator out."""
     decay: float = 1.0
-    """The weight's factor after each epoch; the published code has 0.995."""
+    """Factor on the weight after each epoch, above 0 to 1; the published code has 0.995."""
     floor: float = 0.0
     """The weight never decays below this; the published code has 0.005."""
 
@@ -39,7 +39,7 @@ class StructureLossConfig:
     weight: float = 1.0
     """0 leaves the heatmaps unsupervised."""
     normalise: Literal["kernels", "mean"] = "kernels"
-    """kernels: over the visible kernels, Eq. 7.5; mean: over the map, the published code."""
+    """kernels: divide by the visible kernels, Eq. 7.5; mean: by the pixels, as the published code."""
 
 
 @dataclass(frozen=True)

@@ -26,9 +26,10 @@ def adversarial_weight(config: AdversarialLossConfig, epoch: int) -> float:
 
 
 class Objective(nn.Module):
-    """LT = pixel Lp + a Lf + b LU + structure Lh + alignment La; terms of weight 0 are neither built nor computed.
+    """LT = pixel Lp + a Lf + b LU + structure Lh + alignment La.
 
-    The frozen feature network is this module's only content, so that a checkpoint of the networks need not hold it.
+    Terms of weight 0, except Lp, are neither built nor computed. Only this module holds the frozen feature network, so
+    that a checkpoint of the networks need not contain it.
     """
 
     def __init__(self, config: LossConfig) -> None:
@@ -44,11 +45,11 @@ class Objective(nn.Module):
         fake_logits: Tensor | None,
         epoch: int = 0,
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """The weighted sum and every term before its weight.
+        """The weighted sum, and every term without its weight.
 
         Args:
-            output: of the generator.
-            pairs: the batch that it is of.
+            output: the generator's output.
+            pairs: the batch that it was made from.
             fake_logits: (B,) D's logits of the output; None leaves the adversarial term out.
             epoch: for the adversarial weight's decay.
 

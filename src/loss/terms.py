@@ -1,7 +1,7 @@
 """The terms of the objective, Eqs. 7.1-7.5, and the alignment term, each a small function.
 
-Squared Euclidean norms are averaged over all elements of a batch (our choice, as the published code: the weights 0.01
-of Eq. 7.6 only make sense beside a mean). Every term is computed in float32.
+Squared Euclidean norms are averaged over all elements of a batch (our choice, as in the published code: the weights
+0.01 of Eq. 7.6 only make sense with a mean). Every term is computed in float32.
 """
 
 import torch
@@ -36,17 +36,17 @@ def discriminator_loss(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
 
 
 def adversarial_loss(fake_logits: Tensor) -> Tensor:
-    """Eq. 7.4 as it must be meant: LU = -E[log D(U(l))], non-saturating. Logits (B,).
+    """Eq. 7.4 with its sign corrected: LU = -E[log D(U(l))], non-saturating. Logits (B,).
 
-    Printed is "minimise E[log D(U(l))]", which would teach U to look fake; the published code has this sign.
+    The text prints "minimise E[log D(U(l))]", which would teach U to look fake; the published code has this sign.
     """
     return F.softplus(-fake_logits.float()).mean()
 
 
 def structure_loss(heatmaps: list[Tensor], target: Tensor, kernels: Tensor) -> Tensor:
-    """Eq. 7.5: per component the squared error of its map over its number of visible kernels, averaged, over stacks.
+    """Eq. 7.5: each component's squared error divided by its number of visible kernels.
 
-    Self-occluded landmarks are in neither the target nor the average; a component with none of them visible is still
+    Self-occluded landmarks are in neither the target nor the number; a component without visible landmarks is still
     taught its empty map (divided by 1).
 
     Args:
@@ -63,12 +63,12 @@ def structure_loss(heatmaps: list[Tensor], target: Tensor, kernels: Tensor) -> T
 
 
 def structure_loss_mean(heatmaps: list[Tensor], target: Tensor) -> Tensor:
-    """The published code's form of Eq. 7.5: a plain mean squared error a stack, summed over the stacks."""
+    """The published code's form of Eq. 7.5: the mean squared error of each stack, summed over the stacks."""
     return torch.stack([F.mse_loss(maps.float(), target) for maps in heatmaps]).sum()
 
 
 def alignment_loss(matrix: Tensor, true_matrix: Tensor) -> Tensor:
-    """Our choice: the mean squared error between the STN's 2x3 matrix and the known one, normalised coordinates.
+    """Our choice: the mean squared error between the STN's 2x3 matrix and the true one, normalised coordinates.
 
     Training pairs are made by a known similarity transform, so the STN's matrix has a free label. Both (B, 2, 3).
     """

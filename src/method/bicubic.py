@@ -1,4 +1,4 @@
-"""The bicubic baselines: of the input as it is, and of the input aligned by the known transform."""
+"""The bicubic baselines: of the unaligned input, and of the input aligned by the known transform."""
 
 from torch import Tensor
 

@@ -1,4 +1,4 @@
-"""From what a person named to the methods: the one place that knows them all."""
+"""Loads methods by name or checkpoint file; the only list of all methods."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,19 +12,19 @@ from src.model.checkpoint import Weights
 from src.system.errors import UserError
 
 WORDS = ("bicubic", "bicubic_aligned")
-"""What can be named beside a checkpoint file."""
+"""The methods that have a name; all others are checkpoint files."""
 
 
 def load_method(named: str, device: torch.device, weights: Weights = "auto") -> Method:
-    """The method that a word or a file names.
+    """The method of a name or of a checkpoint file.
 
     Args:
         named: one of `WORDS`, or a checkpoint that `src.train` wrote.
         device: where a network computes.
-        weights: which of a checkpoint's.
+        weights: which of the checkpoint's weights.
 
     Raises:
-        UserError: no such word and no such file; a file that is no checkpoint; see `load_checkpoint`.
+        UserError: no method or file is called so, or `load_checkpoint` refuses the file.
     """
     match named:
         case "bicubic":
@@ -37,7 +37,7 @@ def load_method(named: str, device: torch.device, weights: Weights = "auto") -> 
 
 
 def load_methods(named: Sequence[str], device: torch.device, weights: Weights = "auto") -> list[Method]:
-    """Several methods, whose names tell them apart: a second one of a name is `NAME_2`, its title says its file."""
+    """Several methods: the second one called NAME is renamed `NAME_2`, and its title gets its file."""
     methods = [load_method(name, device, weights) for name in named]
     taken: dict[str, int] = {}
     for word, method in zip(named, methods, strict=True):

@@ -1,4 +1,4 @@
-"""The seam for methods: a small face goes in, an upright face comes out, whatever is in between."""
+"""The interface of methods: small unaligned faces in, upright faces out."""
 
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
@@ -11,17 +11,17 @@ from src.model.output import Upscaled
 
 @dataclass(frozen=True)
 class Facts:
-    """What a report says of a method beside its figures; None where it does not apply or is not recorded.
+    """What a report says about a method besides its scores; None where it does not apply or is not recorded.
 
     Attributes:
         checkpoint: the file that it was read from.
-        checkpoint_sha256: of that file's bytes.
+        checkpoint_sha256: hash of that file.
         experiment: name of the training run.
-        seed: of the training.
+        seed: seed of the training.
         epoch: the epoch that the file was saved in, from 0.
         iterations: training batches seen.
-        weights: averaged (their moving average) or raw (the last update's).
-        parameters: of the network.
+        weights: averaged (the moving average) or raw (the last update).
+        parameters: number of the network's parameters.
         heatmap_side: R of its heatmaps.
         heatmap_std: standard deviation of the kernels that they estimate, in pixels of the HR image.
         trained_on: the misalignment that it was trained with.
@@ -41,12 +41,12 @@ class Facts:
 
 
 class Method(Protocol):
-    """What can be compared: it sees the LR faces and nothing else.
+    """A method to compare: it sees the LR faces and nothing else.
 
     Attributes:
-        name: its key in files, a word.
-        title: its words in tables.
-        facts: what a report says of it.
+        name: its key in files, one word.
+        title: its name in tables.
+        facts: what a report says about it.
     """
 
     name: str
@@ -66,7 +66,7 @@ class Method(Protocol):
 
 @runtime_checkable
 class ToldTransform(Protocol):
-    """A method that is told the known transform, which no real system has; for reference rows."""
+    """A method that is given the known transform, which no real system has; for reference rows."""
 
     def upright(self, lr: Tensor, matrix: Tensor) -> Upscaled:
         """The upright faces.
@@ -78,5 +78,5 @@ class ToldTransform(Protocol):
 
 
 def apply(method: Method, lr: Tensor, matrix: Tensor) -> Upscaled:
-    """What a method makes of LR faces; only a `ToldTransform` sees the known transform."""
+    """A method's output for LR faces; only a `ToldTransform` gets the known transform."""
     return method.upright(lr, matrix) if isinstance(method, ToldTransform) else method(lr)

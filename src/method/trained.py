@@ -23,7 +23,7 @@ class Trained:
     """The generator of a checkpoint, on a device.
 
     Args:
-        checkpoint: what was read from the file.
+        checkpoint: as read from the file.
         device: where it computes.
 
     Raises:
@@ -45,7 +45,7 @@ class Trained:
 
 
 def load_trained(path: Path, device: torch.device, weights: Weights = "auto") -> Trained:
-    """The method that a checkpoint holds; see `load_checkpoint` for what is refused."""
+    """The method of a checkpoint file; see `load_checkpoint` for the files that it refuses."""
     return Trained(load_checkpoint(path, weights), device)
 
 
@@ -70,7 +70,7 @@ def _facts(checkpoint: Checkpoint) -> Facts:
 
 
 def _trained_on(checkpoint: Checkpoint) -> tuple[HeatmapConfig, MisalignmentConfig]:
-    """The heatmaps and the misalignment of the training."""
+    """The heatmap and misalignment configurations of the training."""
     config, data = checkpoint.config, checkpoint.training.get("data")
     values: dict[str, Any] = data if isinstance(data, dict) else {}
     try:
@@ -81,6 +81,6 @@ def _trained_on(checkpoint: Checkpoint) -> tuple[HeatmapConfig, MisalignmentConf
     if config.heatmap_side is not None and (heatmaps.maps != config.heatmaps or config.heatmaps not in COMPONENTS):
         raise UserError(
             f"{checkpoint.path}: its network estimates {config.heatmaps} heatmaps, its data.heatmaps.maps is "
-            f"{heatmaps.maps}; known are {', '.join(map(str, COMPONENTS))}"
+            f"{heatmaps.maps}; known numbers are {', '.join(map(str, COMPONENTS))}"
         )
     return heatmaps, misalignment

@@ -1,4 +1,4 @@
-"""How well an estimated transform fits the known one."""
+"""The angle error: how far the estimated rotation is from the known one."""
 
 from typing import Final
 
@@ -10,7 +10,7 @@ from src.metric.metric import Judged, Metric
 
 
 def angle_error(matrix: Tensor, true_matrix: Tensor) -> Tensor:
-    """How far the estimated rotation angle is from the true one, degrees in [0, 180]: (B, 2, 3) twice -> (B,)."""
+    """Difference of the estimated and the true rotation angle, degrees in [0, 180]: (B, 2, 3) twice -> (B,)."""
     difference = torch.rad2deg(angle_of(matrix.detach().float()) - angle_of(true_matrix.float()))
     return ((difference + 180) % 360 - 180).abs()
 
@@ -25,7 +25,7 @@ METRICS: Final = (
         "angle error",
         "deg",
         2,
-        "Angle error: between the rotation of the estimated transform and that of the known one, in degrees.",
+        "Angle error: the angle between the rotations of the estimated and the known transform, in degrees.",
         _angle_error,
         higher_is_better=False,
         in_validation=True,

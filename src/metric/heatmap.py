@@ -1,4 +1,4 @@
-"""How well estimated heatmaps fit: distances in pixels of the HR image.
+"""The errors of estimated heatmaps: distances in pixels of the HR image.
 
 A component without a visible landmark has no true place: its error is NaN, and means leave it out.
 """
@@ -13,16 +13,16 @@ from src.face.points import COMPONENTS
 from src.image.sides import SIDE
 from src.metric.metric import Judged, Metric
 
-FLOOR: Final = 1e-4  # of the peak: the lowest value that the sub-pixel fit looks at
-ROUND: Final = 0.7  # the flatter of a lone kernel's two curvatures is at least so much of the sharper one
+FLOOR: Final = 1e-4  # share of the peak: the sub-pixel fit raises lower values to it
+ROUND: Final = 0.7  # a single kernel's flatter curvature is at least this share of its sharper one
 
 
 def peaks(heatmaps: Tensor) -> Tensor:
-    """Where each map is highest, refined below a pixel, in pixels of the map.
+    """The peak of each map, to a fraction of a pixel, in pixels of the map.
 
-    The logarithm of a Gaussian kernel is a parabola: it is fitted through the highest pixel and its neighbours along x
-    and along y, with one curvature, and moves the peak by at most half a pixel. Where kernels merge around the peak
-    (the curvatures differ), or at the border, the pixel itself is given.
+    The logarithm of a Gaussian kernel is a parabola. It is fitted to the highest pixel and its neighbours along x and
+    y, with one curvature, and moves the peak by at most half a pixel. Where kernels merge around the peak (the
+    curvatures differ), or at the border, the result is the pixel itself.
 
     On maps rendered from real landmarks the remaining error is 0.1 pixels of the 128x128 image at R = 64, and 0.5 at
     R = 32, where the lips' landmarks share a pixel.
@@ -128,7 +128,7 @@ METRICS: Final = (
         "heatmap peak error",
         "px",
         2,
-        "Heatmap peak error: from the highest point of the last stack's map (sub-pixel) to the nearest visible "
+        "Heatmap peak error: distance from the peak of the last stack's map (sub-pixel) to the nearest visible "
         "landmark of the component, in pixels of the 128x128 image. A face that hides a component is left out of its "
         "mean.",
         _peak_error,
@@ -142,7 +142,8 @@ METRICS: Final = (
         "heatmap centroid error",
         "px",
         2,
-        "Heatmap centroid error: between the centres of mass of the last stack's map and of its target, likewise.",
+        "Heatmap centroid error: distance between the centres of mass of the last stack's map and of its target, in "
+        "pixels of the 128x128 image; hidden components are left out.",
         _centroid_error,
         by_component=True,
         higher_is_better=False,

@@ -1,4 +1,4 @@
-"""PSNR and SSIM, per image; the mean over a set is the mean of these, never one figure of pooled pixels."""
+"""PSNR and SSIM of each image; the score of a set is their mean, never computed on pooled pixels."""
 
 from typing import Final
 
@@ -47,7 +47,7 @@ def ssim(sr: Tensor, hr: Tensor) -> Tensor:
     """
     # float64: the variances are differences of close numbers, and no autocast or TF32 setting reaches it.
     x, y = sr.double(), hr.double()
-    # The window is separable: a banded matrix a side, which is several times faster here than a convolution.
+    # The window is separable: one banded matrix per side is several times faster here than a convolution.
     rows, columns = _windows(x.shape[-2], x.device), _windows(x.shape[-1], x.device).T
     mean_x, mean_y, square_x, square_y, product = (
         rows @ moment @ columns for moment in (x, y, x.square(), y.square(), x * y)
@@ -76,7 +76,7 @@ def luma(rgb: Tensor) -> Tensor:
 
 
 def image_metrics(sr: Tensor, hr: Tensor) -> dict[str, Tensor]:
-    """PSNR in dB and SSIM of each image, on RGB and on Y, as of the 8-bit files: clamped and rounded first.
+    """PSNR in dB and SSIM of each image, on RGB and on Y; images are first clamped and rounded to 8 bits.
 
     Args:
         sr: (B, 3, H, W), about [-1, 1].
@@ -125,7 +125,7 @@ def _of_image(key: str, title: str, unit: str, decimals: int, protocol: str, pla
     )
 
 
-_FILES = "Every image is clamped and rounded to 8 bits, then compared over its whole 128x128 pixels, no border cropped."
+_FILES = "Every image is clamped and rounded to 8 bits, then compared over all 128x128 pixels; no border is cropped."
 _PSNR = f"PSNR: data range 1, over the three channels of RGB; capped at {PSNR_CAP:g} dB (identical images)."
 _SSIM = (
     "SSIM: Wang et al. 2004, Gaussian window 11x11, standard deviation 1.5, K1 0.01, K2 0.03, whole windows only; "
@@ -137,5 +137,5 @@ METRICS: Final = (
     _of_image("psnr_rgb", "PSNR RGB", "dB", 2, f"{_FILES} {_PSNR}", 0),
     _of_image("ssim_rgb", "SSIM RGB", "", 4, _SSIM, 1),
     _of_image("psnr_y", "PSNR Y", "dB", 2, _LUMA, 2),
-    _of_image("ssim_y", "SSIM Y", "", 4, "SSIM Y: that of the Y channel alone.", 3),
+    _of_image("ssim_y", "SSIM Y", "", 4, "SSIM Y: SSIM of the Y channel alone.", 3),
 )

@@ -1,4 +1,4 @@
-"""All metrics of this folder: each module's `METRICS`. A new file with metrics needs no entry anywhere."""
+"""Finds all metrics of this folder: each module's `METRICS`. A new file needs no entry elsewhere."""
 
 import functools
 import importlib

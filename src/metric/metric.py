@@ -1,4 +1,4 @@
-"""What a metric is: one figure of every face, or one of every component of it, with the protocol of its measurement."""
+"""The type of a metric: one score per face, or per facial component, and the protocol of its measurement."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -14,11 +14,11 @@ Found = TypeVar("Found")
 
 @dataclass(frozen=True, eq=False)
 class Judged:
-    """What one method made of a batch, beside the truth: all that a metric may look at.
+    """One method's output for a batch, and the truth: all that a metric may use.
 
     Attributes:
-        output: of the method.
-        pairs: the batch. Its heatmaps may be None: they are of one network's shape.
+        output: the method's output.
+        pairs: the batch. Its heatmaps may be None: their shape depends on the network.
         kernel_std: standard deviation of the kernels that the method's heatmaps estimate, in pixels of the HR image.
     """
 
@@ -28,7 +28,7 @@ class Judged:
     _known: dict[Any, Any] = field(default_factory=dict, repr=False)
 
     def once(self, compute: Callable[["Judged"], Found]) -> Found:
-        """`compute(self)`, computed once however many metrics ask for it."""
+        """`compute(self)`, computed once for all metrics that ask for it."""
         if compute not in self._known:
             self._known[compute] = compute(self)
         found: Found = self._known[compute]
@@ -40,16 +40,16 @@ class Metric:
     """A metric.
 
     Attributes:
-        key: of its column in files and logs, a word.
-        title: of its column in tables.
-        unit: of its figures, behind the title; "" for none.
-        decimals: that tables show.
+        key: name of its column in files and logs, one word.
+        title: name of its column in tables.
+        unit: unit of its scores, shown after the title; "" for none.
+        decimals: decimals that tables show.
         protocol: sentences that say how it is measured, for the report.
-        measure: (B,) of a batch, or (B, M) for a metric by component; None where the method has nothing to measure.
-        by_component: one figure a facial component, in the order of `COMPONENTS`; NaN where it has no true value.
-        higher_is_better: the direction of an improvement.
-        in_validation: measured at each validation of a training too.
-        place: its place among the columns; metrics of one place follow one another by their key.
+        measure: gives (B,) for a batch, or (B, M) by component; None if the method has nothing to measure.
+        by_component: one score per facial component, in the order of `COMPONENTS`; NaN where it has no true value.
+        higher_is_better: whether a higher score is better.
+        in_validation: whether validation during training measures it too.
+        place: its place among the columns; metrics with the same place are sorted by key.
     """
 
     key: str
@@ -70,6 +70,6 @@ class Metric:
 
 
 def score(judged: Judged, metrics: Iterable[Metric]) -> dict[str, Tensor]:
-    """Every metric that applies to what a method made of a batch, by key: (B,), or (B, M) by component."""
+    """The scores of a batch by metric key, (B,) or (B, M); a metric that does not apply is left out."""
     measured = {metric.key: metric.measure(judged) for metric in metrics}
     return {key: values for key, values in measured.items() if values is not None}

@@ -1,6 +1,6 @@
-"""Reading a checkpoint: the generator that it holds and how it was trained, without the trainer.
+"""Reads a checkpoint, without the trainer: its generator, and how that was trained.
 
-Nothing in the file is executed: torch's unpickler is told to build tensors and plain values only.
+Nothing in the file is executed: torch's unpickler builds only tensors and plain values.
 """
 
 import pickle
@@ -19,14 +19,14 @@ from src.system.errors import UserError
 
 GENERATOR = "generator."  # prefix of the generator's tensors in `state_dict`
 AVERAGED = "averaged"
-"""Key of a checkpoint with `ema.enabled`: {"updates": int, "generator": the averaged generator's tensors by name}."""
+"""Key in a checkpoint with `ema.enabled`: {"updates": int, "generator": the averaged generator's tensors by name}."""
 Weights = Literal["auto", "averaged", "raw"]
-"""Which of a checkpoint's generators: the moving average, the last update's, or the average where there is one."""
+"""Which of a checkpoint's generators: averaged: the moving average; raw: the last update; auto: averaged, else raw."""
 REMEDY = "give one that src.train wrote (checkpoints/last.ckpt in a run folder)"
 
 
-class Damaged(UserError):  # noqa: N818 - it is what the file is
-    """A checkpoint that is cut short, damaged or exchanged for something else; the one before may still be whole."""
+class Damaged(UserError):  # noqa: N818 - it describes the file
+    """A checkpoint file that is cut short, damaged or replaced; the previous checkpoint may still be whole."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +36,7 @@ class Checkpoint:
     Attributes:
         path: the file.
         generator: on the CPU, float32, in eval mode, without gradients.
-        config: what it was built from.
+        config: its configuration.
         training: the whole training configuration, plain values.
         epoch: the number of the epoch it was saved in, from 0; None where not recorded.
         iterations: training batches seen, None where not recorded.
@@ -53,15 +53,15 @@ class Checkpoint:
 
 
 def load_checkpoint(path: str | Path, weights: Weights = "auto") -> Checkpoint:
-    """The generator out of a checkpoint that training wrote.
+    """Read the generator from a checkpoint that training wrote.
 
     Args:
         path: the file.
-        weights: which generator; auto: the averaged one where there is one.
+        weights: which generator; auto: the averaged one if there is one.
 
     Raises:
-        UserError: no such file, no checkpoint, cut short or damaged, one that asks to run code, one of another model,
-            or one without the averaged weights that were asked for; one line each.
+        UserError: the file does not exist, is no checkpoint, is cut short or damaged, could run code, holds another
+            model, or lacks the averaged weights that were asked for.
     """
     path = Path(path)
     content = read_content(path)
@@ -85,7 +85,7 @@ def load_checkpoint(path: str | Path, weights: Weights = "auto") -> Checkpoint:
 
 
 def read_content(path: Path) -> dict[str, Any]:
-    """The file's content, every kind of bad file told apart."""
+    """The file's content; UserError says what is wrong with a bad file."""
     if path.is_dir():
         raise UserError(f"{path} is a folder: {REMEDY}")
     if not path.exists():
@@ -106,7 +106,7 @@ def read_content(path: Path) -> dict[str, Any]:
             f"{path} is refused: it holds more than tensors and plain values{what}, which could run code; "
             f"nothing was run; {REMEDY}"
         ) from None
-    except Exception as error:  # damaged archives raise a dozen kinds
+    except Exception as error:  # damaged archives raise a dozen types
         raise Damaged(f"{path} is damaged ({_first_line(error)}); copy it again from where it was written") from None
     if not isinstance(content, dict):
         raise UserError(f"{path} is no checkpoint: it holds a {type(content).__name__}; {REMEDY}")
@@ -114,15 +114,15 @@ def read_content(path: Path) -> dict[str, Any]:
 
 
 def _check_archive(path: Path, start: bytes) -> None:
-    """A checkpoint is a zip archive with `NAME/data.pkl`, whole by the archive's own checksums."""
+    """UserError unless the file is a zip archive with `NAME/data.pkl` and its own checksums hold."""
     if not start.startswith(b"PK\x03\x04"):
-        what = "an empty file" if not start else "no archive of torch's"
+        what = "an empty file" if not start else "not a torch archive"
         raise Damaged(f"{path} is no checkpoint ({what}); {REMEDY}")
     try:
         with zipfile.ZipFile(path) as archive:
             if not any(name.endswith("/data.pkl") for name in archive.namelist()):
                 raise UserError(f"{path} is a zip file but no checkpoint; {REMEDY}")
-            damaged = archive.testzip()  # torch itself does not look at the checksums
+            damaged = archive.testzip()  # torch itself does not check the checksums
     except (zipfile.BadZipFile, EOFError):
         raise Damaged(
             f"{path} is cut short or damaged ({path.stat().st_size:,} bytes); copy it again from where it was written"
@@ -134,17 +134,17 @@ def _check_archive(path: Path, start: bytes) -> None:
 def _built(path: Path, values: Mapping[str, Any]) -> tuple[GeneratorConfig, nn.Module]:
     try:
         config = generator_config(values)
-        with torch.device("meta"):  # the weights come from the file: none are drawn, no random number is used up
+        with torch.device("meta"):  # the weights come from the file: no random number is drawn
             return config, config.build()
     except UserError as error:
         raise UserError(f"{path}: {error}") from None
-    except Exception as error:  # values of the wrong kind surface in the layers' constructors
+    except Exception as error:  # values of the wrong kind fail in the layers' constructors
         raise UserError(f"{path}: its generator configuration does not build ({_first_line(error)})") from None
 
 
 def _load(path: Path, generator: nn.Module, found: Mapping[str, Any], prefix: str) -> None:
-    """Move the generator's tensors in; UserError names the first that does not fit, `prefix` before its name."""
-    other = "the file's weights are of another version of the network than its configuration"
+    """Load the generator's tensors; UserError names the first that does not fit, with `prefix` before its name."""
+    other = "the file's weights and its configuration are of different versions of the network"
     expected = generator.state_dict()
     for name, tensor in expected.items():
         value = found.get(name)

@@ -1,4 +1,4 @@
-"""The generators that a run can have, and what it must know of one before it is built."""
+"""The configurations of all generators, and the protocol that each of them follows."""
 
 import typing
 from collections.abc import Mapping
@@ -12,26 +12,26 @@ from src.system.errors import UserError
 from src.system.plain import from_plain, variant_for, variants
 
 GeneratorConfig = MTUNConfig | LightConfig
-"""Every generator's configuration. This is the one list of them: the command line and checkpoints are read by it."""
+"""Every generator's configuration. This is their only list: the command line and checkpoints are parsed with it."""
 
 
 class AnyGeneratorConfig(Protocol):
-    """What each member of `GeneratorConfig` has; training, evaluation and checkpoints ask for nothing else.
+    """What each member of `GeneratorConfig` has; training, evaluation and checkpoints use nothing else.
 
-    They are frozen dataclasses, whose fields are the keys of `model.generator`.
+    Members are frozen dataclasses; their fields are the keys of `model.generator`.
     """
 
     @property
     def name(self) -> str:
-        """Its value of `model.generator.name`: a field, a `Literal` of that one word."""
+        """Its value of `model.generator.name`: a field of type `Literal` with that one word."""
 
     @property
     def title(self) -> str:
-        """Its words in tables."""
+        """Its name in tables."""
 
     @property
     def heatmaps(self) -> int:
-        """M, the number of component heatmaps; without meaning where `heatmap_side` is None."""
+        """M, the number of component heatmaps; meaningless if `heatmap_side` is None."""
 
     @property
     def heatmap_side(self) -> int | None:
@@ -45,14 +45,14 @@ class AnyGeneratorConfig(Protocol):
         """The network: (B, 3, 16, 16) in [-1, 1] to `Upscaled`."""
 
     def parameter_groups(self, generator: nn.Module) -> list[list[nn.Parameter]]:
-        """The network's weights; then, where they may learn at another rate, those of its localisation net."""
+        """The weights outside the STN; then those of the STN, which may learn at another rate."""
 
 
 def generator_config(values: Mapping[str, Any]) -> GeneratorConfig:
-    """A generator's configuration out of plain values, as a checkpoint stores them.
+    """A generator's configuration from plain values, as a checkpoint stores them.
 
     Raises:
-        UserError: no generator has that name, or a key is not one of its own.
+        UserError: no generator has that name, or it has no such key.
     """
     schema = variant_for(GeneratorConfig, values)
     if schema is None:

@@ -7,10 +7,10 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True)
 class DiscriminatorConfig:
-    """The published discriminator of 6.9 M parameters. No batch normalisation; it sees the image alone."""
+    """The published discriminator of 6.9 M parameters. It has no batch normalisation and sees only the image."""
 
     widths: tuple[int, int, int, int] = (32, 64, 128, 96)
-    """Channels of the four stages, 128 > 64 > 32 > 16 > 8."""
+    """Channels of the four stages, which take the side from 128 to 8."""
     hidden: int = 1024
     """Units of the fully connected layer."""
     spatial_dropout: float = 0.2

@@ -1,4 +1,4 @@
-"""The heatmap estimation branch (HEB): stacked hourglasses, each one's output supervised."""
+"""The heatmap estimation branch (HEB): stacked hourglasses with supervised outputs."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from src.model.recompute import recompute
 
 
 class Hourglass(nn.Module):
-    """One hourglass: an upper path at full resolution plus a lower path through half of it, recursively.
+    """One hourglass: an upper path at full resolution plus a lower path at half resolution, recursively.
 
     Upper: a residual. Lower: max-pool 2, residual, the inner hourglass (a residual at the bottom), nearest x2.
     """
@@ -43,14 +43,14 @@ class HEBConfig:
     width: int = 64
     """Channels inside the hourglasses."""
     depth: int = 4
-    """Halvings inside an hourglass: 64 > 32 > 16 > 8 > 4."""
+    """Halvings inside an hourglass: 4 go from 64 to 4."""
 
     def __post_init__(self) -> None:
         if self.resolution not in (16, 32, 64, 128):
             raise ValueError(f"resolution must be 16, 32, 64 or 128, not {self.resolution}")
         if self.depth < 1 or self.resolution % 2**self.depth:
             raise ValueError(
-                f"depth must be at least 1 and 2^depth divide resolution {self.resolution}, not {self.depth}"
+                f"depth={self.depth} must be at least 1, and 2^depth must divide resolution={self.resolution}"
             )
         if not 1 <= self.stacks <= 4:
             raise ValueError(f"stacks must be 1-4, not {self.stacks}; heb.enabled=false leaves the branch out")
@@ -59,7 +59,7 @@ class HEBConfig:
 
 
 class HeatmapEstimation(nn.Module):
-    """Stacked hourglasses with intermediate supervision on each one's heatmaps.
+    """Stacked hourglasses with intermediate supervision of each one's heatmaps.
 
     Attributes:
         checkpoint_activations: less memory for more computation in training, see `recompute`.

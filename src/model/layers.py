@@ -1,7 +1,7 @@
 """The small layers that the networks share.
 
-Every ReLU works in place: what it overwrites is the output of a normalisation, a convolution, a linear layer, a pooling
-or a sum, which none of these keeps for its backward pass; a fresh tensor as large costs more time than the maximum.
+Every ReLU works in place. It overwrites the output of a normalisation, convolution, linear layer, pooling or sum; none
+of these needs its output in the backward pass. Allocating a new tensor takes longer than the ReLU itself.
 """
 
 import torch.nn.functional as F
@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 
 class Residual(nn.Module):
-    """The pre-activation residual block: BN, ReLU, conv k3 to `hidden`, BN, ReLU, conv k1 to `outputs`; a shortcut.
+    """The pre-activation residual block: BN, ReLU, conv k3 to `hidden`, BN, ReLU, conv k1 to `outputs`; plus shortcut.
 
     The source text has hidden = `inputs` (the default), the published code hidden = `outputs`; they differ only where
     a block changes the width. The shortcut is the identity, or a 1x1 convolution where the widths differ.

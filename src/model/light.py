@@ -1,4 +1,4 @@
-"""MTUN-light, the generator for CPUs and quick runs: the method's parts, most of the work at 16x16 and 32x32.
+"""MTUN-light, the generator for CPUs and quick runs: the method's parts, with most work at 16x16 and 32x32.
 
 Our choice throughout. It keeps what makes the method: upsampled features, a similarity STN that warps them upright,
 supervised hourglasses on the aligned features, their last heatmaps fused back. It leaves out the autoencoder through
@@ -48,7 +48,7 @@ class LightConfig:
 
     @property
     def title(self) -> str:
-        """Its words in tables."""
+        """Its name in tables."""
         return "MTUN-light"
 
     @property
@@ -99,7 +99,7 @@ class LightMTUN(nn.Module):
             nn.PixelShuffle(2),
             Residual(config.width64, config.width64),
             nn.ReLU(inplace=True),
-            # No feature map at 128x128: on a CPU one block of 16 channels there takes longer than all before it.
+            # No feature map at 128x128: on a CPU one block of 16 channels there takes longer than everything before it.
             nn.Conv2d(config.width64, 4 * 3, 3, padding=1),
             nn.PixelShuffle(2),
         )

@@ -1,7 +1,7 @@
 """MTUN, the generator: an unaligned 16x16 face in, the upright 128x128 face and its component heatmaps out.
 
-The order is that of the source text (sections 7.5.3-7.5.4); the layers and widths are facts of the published code.
-Every convolution has a bias; the leaky ReLUs have slope 0.2; the values run in [-1, 1].
+The order is that of the source text (sections 7.5.3-7.5.4); the layers and widths are those of the published code.
+Every convolution has a bias; the leaky ReLUs have slope 0.2; image values are in [-1, 1].
 """
 
 from dataclasses import dataclass, field
@@ -44,13 +44,13 @@ class MTUNConfig:
     """Channels of the aligned features F."""
     heb: HEBConfig = field(default_factory=HEBConfig)
     skip: bool = True
-    """False: the tail sees the fused path alone (ablation)."""
+    """False: the tail sees only the fused path (ablation)."""
     residual: Literal["source", "published"] = "source"
-    """Width inside the one block that narrows (tail, 64 to 32): its inputs (source) or its outputs (published)."""
+    """Hidden width of the one block that narrows (tail, 64 to 32): its inputs (source) or its outputs (published)."""
 
     @property
     def title(self) -> str:
-        """Its words in tables."""
+        """Its name in tables."""
         return "MTUN"
 
     @property
@@ -74,7 +74,7 @@ class MTUNConfig:
 
 
 class Autoencoder(nn.Module):
-    """A U-Net through a 1x1 bottleneck, 3x16x16 > 256x16x16: context from the whole face."""
+    """A U-Net with a 1x1 bottleneck, 3x16x16 to 256x16x16: context from the whole face."""
 
     def __init__(self, encoder: tuple[int, int, int, int], decoder: tuple[int, int, int, int]) -> None:
         super().__init__()
@@ -169,7 +169,7 @@ class MTUN(nn.Module):
             fused = torch.cat([self._run(self.skip, aligned), fused], 1)  # (B, 96, 128, 128)
         if not self.checkpoint_activations:
             return Upscaled(self.tail(fused), heatmaps, matrix)  # (B, 3, 128, 128)
-        # In three parts: at 128x128 the activations of the tail alone would be the most that is ever kept.
+        # In three parts: the activations of the whole tail at 128x128 would set the peak memory.
         for part in (self.tail[:2], self.tail[2:4], self.tail[4:]):
             fused = self._run(part, fused)
         return Upscaled(fused, heatmaps, matrix)
@@ -178,7 +178,7 @@ class MTUN(nn.Module):
         return recompute(part, features, enabled=self.checkpoint_activations)
 
     def _to_heb(self, aligned: Tensor) -> Tensor:
-        """F at the branch's resolution. Our choice for the ablations: F itself, resampled, so all else stays equal."""
+        """F at the branch's resolution. Our choice for the ablations: resample F, so that all else stays equal."""
         side = self.config.heb.resolution
         if side < ALIGN_SIDE:
             return F.avg_pool2d(aligned, ALIGN_SIDE // side)

@@ -1,4 +1,4 @@
-"""What every generator gives back."""
+"""The output of every generator."""
 
 from typing import NamedTuple
 

@@ -1,4 +1,4 @@
-"""The weights of a network: how many there are, and in which groups they are trained."""
+"""Counts the weights of a network and splits them into groups for the optimiser."""
 
 from torch import nn
 
@@ -9,10 +9,10 @@ def parameter_count(network: nn.Module) -> int:
 
 
 def groups_without(network: nn.Module, part: nn.Module | None) -> list[list[nn.Parameter]]:
-    """A network's weights but for those of one of its parts, then those of the part; a group without any is left out.
+    """A network's weights outside one part, then those of the part; an empty group is left out.
 
     Args:
-        network: the whole of it.
+        network: the whole network.
         part: a module inside it, or None.
     """
     apart = [] if part is None else list(part.parameters())

@@ -1,4 +1,4 @@
-"""Activation checkpointing: keep a part's inputs, compute its activations again in the backward pass."""
+"""Activation checkpointing: keep only a part's inputs, compute its activations again in the backward pass."""
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -10,15 +10,15 @@ from torch.utils.checkpoint import checkpoint
 
 
 def recompute(part: nn.Module, *inputs: Tensor, enabled: bool = True) -> Tensor:
-    """`part(*inputs)`, its activations not kept: memory for about a third more computation, the same numbers.
+    """`part(*inputs)` without keeping its activations: less memory, about a third more computation, the same numbers.
 
-    Batch normalisation notes its running statistics once, in the forward pass. The parts of the generators draw no
-    random numbers, so none are restored.
+    Batch normalisation updates its running statistics once, in the forward pass. The parts of the generators draw no
+    random numbers, so the random state is not restored.
 
     Args:
-        part: a module of tensors to one tensor.
-        inputs: what it takes.
-        enabled: False, or no gradients asked for: a plain call.
+        part: a module that maps tensors to one tensor.
+        inputs: its inputs.
+        enabled: False, or gradients off: a plain call.
     """
     if not (enabled and torch.is_grad_enabled()):
         plain: Tensor = part(*inputs)
@@ -33,10 +33,10 @@ def recompute(part: nn.Module, *inputs: Tensor, enabled: bool = True) -> Tensor:
 
 @contextmanager
 def statistics_left_alone(network: nn.Module) -> Iterator[None]:
-    """Let batch normalisation note its statistics in copies, which are dropped: a second pass is no second batch.
+    """Let batch normalisation update copies of its running statistics, so that a second pass does not count.
 
-    Without any (`track_running_stats`), or with a momentum of 0, it would keep other tensors for the backward pass
-    than in the forward pass, or carry a NaN over.
+    Without statistics (`track_running_stats`) it would keep other tensors for the backward pass than in the forward
+    pass; with a momentum of 0 it would carry a NaN over.
     """
     norms = [module for module in network.modules() if isinstance(module, _BatchNorm)]
     kept = [dict(norm._buffers) for norm in norms]
@@ -50,7 +50,7 @@ def statistics_left_alone(network: nn.Module) -> Iterator[None]:
 
 
 def checkpoint_activations(network: nn.Module, on: bool = True) -> None:
-    """Let every part of a network that can, those with that attribute, keep less for its backward pass."""
+    """Switch recomputing on or off in every module that has the attribute `checkpoint_activations`."""
     for module in network.modules():
         if hasattr(module, "checkpoint_activations"):
             vars(module)["checkpoint_activations"] = on

@@ -12,7 +12,7 @@ Localisation = Literal["source", "published", "features16", "none"]
 
 
 def _source_localisation(inputs: int) -> nn.Sequential:
-    """The source text's: pool, conv k5 n20, pool, conv k5 n20, pool, FC 80 > 20. For 32x32 features and larger."""
+    """The source text's: pool, conv k5 n20, pool, conv k5 n20, pool, FC 80 to 20. For 32x32 features and larger."""
     return nn.Sequential(
         nn.MaxPool2d(2),
         nn.Conv2d(inputs, 20, 5),
@@ -29,7 +29,7 @@ def _source_localisation(inputs: int) -> nn.Sequential:
 
 
 def _published_localisation(inputs: int) -> nn.Sequential:
-    """The authors' published one for 64x64 features: conv k5 n128, conv k5 n20, conv k3 n20, FC 180 > 20."""
+    """The published code's, for 64x64 features: conv k5 n128, conv k5 n20, conv k3 n20, FC 180 to 20."""
     return nn.Sequential(
         nn.MaxPool2d(2),
         nn.Conv2d(inputs, 128, 5),
@@ -75,14 +75,14 @@ class SpatialTransformer(nn.Module):
                 raise ValueError("localisation 'none' has no transformer to build")
         self.head = nn.Linear(hidden, 4)
         nn.init.zeros_(self.head.weight)
-        # Angle 0, scale 1, no shift. The published code's bias starts the angle at 1 rad; the text's identity is meant.
+        # Angle 0, scale 1, no shift: the source text's identity. The published code's bias starts the angle at 1 rad.
         with torch.no_grad():
             self.head.bias.copy_(torch.tensor([0.0, 1.0, 0.0, 0.0]))
 
     def forward(self, features: Tensor) -> Tensor:
         """(B, C, H, W) -> the 2x3 matrices (B, 2, 3) in float32: upright output to unaligned input coordinates.
 
-        All of it is computed in float32: next to scale 1, bfloat16 numbers are 1/128 apart, half a pixel of 128.
+        Everything is computed in float32: near scale 1, bfloat16 numbers are 1/128 apart, half a pixel of 128.
         """
         with torch.autocast(features.device.type, enabled=False):
             angle, scale, shift_x, shift_y = self.head(self.localisation(features.float())).unbind(1)

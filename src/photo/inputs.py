@@ -1,4 +1,4 @@
-"""What a person named: the pictures, and each of them as the network's input."""
+"""Finds the pictures to upscale, and turns a picture into the network's input."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -16,7 +16,7 @@ from src.system.errors import UserError
 
 
 def to_lr(image: NDArray[np.uint8]) -> Tensor:
-    """A face crop of any size as the network's input: padded with black to a centred square, then reduced.
+    """A face crop of any size as the network's input: padded with black to a centred square, then resized.
 
     Args:
         image: (H, W, 3) uint8 RGB.
@@ -33,7 +33,10 @@ def to_lr(image: NDArray[np.uint8]) -> Tensor:
 
 
 def find_images(paths: Sequence[Path]) -> Iterator[Path | UserError]:
-    """Every file that was named and every picture in the folders (not in theirs), in name order, each once."""
+    """Every named file, and every picture in a named folder (not in subfolders) by name, each once.
+
+    Yields a UserError for a folder without pictures.
+    """
     seen: set[Path] = set()
     for path in paths:
         found: list[Path | UserError] = [path]

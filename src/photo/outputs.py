@@ -1,4 +1,4 @@
-"""What a person gets: the names of the results, and writing them without a loss."""
+"""Names the upscaled pictures and writes them, without overwriting anything unasked."""
 
 from io import BytesIO
 from pathlib import Path
@@ -12,15 +12,15 @@ from src.system.files import write_whole
 
 
 class Names:
-    """Deals out output names: `NAME.png` and `NAME_heatmaps.png`, with `_2`, `_3` ... where NAME is taken already."""
+    """Gives out file names: `NAME.png` and `NAME_heatmaps.png`, with `_2`, `_3` ... if NAME is taken."""
 
     def __init__(self) -> None:
         self._taken: set[str] = set()
 
     def claim(self, stem: str) -> str:
-        """A name whose files nobody else of this run writes."""
+        """A name whose files no other picture of this run uses."""
         number, name = 1, stem
-        # Folded: some file systems don't tell A.png from a.png.
+        # Case-folded: to some file systems A.png and a.png are the same.
         while not self._taken.isdisjoint(wanted := {f"{name}.png".casefold(), f"{name}_heatmaps.png".casefold()}):
             number += 1
             name = f"{stem}_{number}"
@@ -32,13 +32,13 @@ def save(pictures: dict[Path, Tensor], inputs: set[Path], overwrite: bool) -> No
     """Write (1, 3, H, W) in [-1, 1] as 8-bit PNGs.
 
     Raises:
-        UserError: a file is there already, or is one of the inputs (then none is written), or cannot be written.
+        UserError: a file exists already or is one of the inputs (then none is written), or cannot be written.
     """
     for path in pictures:
         if path.resolve() in inputs:
-            raise UserError(f"{path} is an input and stays as it is; choose another --out")
+            raise UserError(f"{path} is an input, which is never overwritten; choose another --out")
         if path.exists() and not overwrite:
-            raise UserError(f"{path} is there already; --overwrite replaces it")
+            raise UserError(f"{path} exists already; --overwrite replaces it")
     for path, image in pictures.items():
         png = BytesIO()
         Image.fromarray(to_bytes(image)[0].cpu().numpy()).save(png, "PNG")

@@ -1,4 +1,4 @@
-"""From pictures to upright 128x128 faces on disk, one picture after another; a bad one stops no other."""
+"""Upscales pictures to upright 128x128 faces on disk, one by one; a bad picture does not stop the others."""
 
 import sys
 from collections.abc import Sequence
@@ -22,15 +22,15 @@ EXIT_SOME_FAILED = 1
 
 @dataclass(frozen=True)
 class Request:
-    """What a person asked for.
+    """The command's arguments.
 
     Attributes:
         paths: pictures, or folders of them.
         checkpoint: the method: a checkpoint that `src.train` wrote.
         out: folder of the results.
-        weights: which of the checkpoint's.
+        weights: which of the checkpoint's weights.
         device: "auto", "cpu" or "cuda".
-        heatmaps: write the heatmaps too, where the method has some.
+        heatmaps: write the heatmaps too, if the method has any.
         overwrite: replace files of an earlier run.
     """
 
@@ -44,10 +44,10 @@ class Request:
 
 
 def upscale(request: Request) -> int:
-    """Upscale what was named; the exit code: 0, or 1 if any picture failed.
+    """Upscale the named pictures; the exit code is 0, or 1 if any picture failed.
 
     Raises:
-        UserError: nothing can be done at all: the checkpoint, the device or the output folder.
+        UserError: the checkpoint, the device or the output folder is not usable.
     """
     device = pick_device(request.device, "--device ")
     method = load_method(str(request.checkpoint), device, request.weights)

@@ -1,4 +1,4 @@
-"""`check=true`: whether what lies in a store is what its card says, and whether its splits share nobody."""
+"""`check=true`: verifies that stores match their cards and their source, and that no two splits share a person."""
 
 import csv
 import hashlib
@@ -22,25 +22,25 @@ from src.store.read import SPLITS, FaceStore
 from src.system.errors import UserError
 from src.system.progress import Say
 
-FARTHEST = float(SIDE)  # pixels beyond the crop: an annotated jaw may leave it, a broken landmark leaves it far
-BLOCK = 4096  # faces looked at together
-# What reading a damaged table raises; its hash tells that it is damaged.
+FARTHEST = float(SIDE)  # pixels outside the crop; an annotated jaw may be outside, a landmark farther out is broken
+BLOCK = 4096  # faces checked at a time
+# Errors that reading a malformed array or table raises, even if its hash is right.
 UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, OSError, csv.Error)
 
 
 def run_check(config: PrepareConfig, say: Say) -> None:
-    """Verify the stores in `out`, having made them first where the source is named and they are not there.
+    """Verify the stores in `out`; if there are none and a source is named, make them first.
 
-    Counts, hashes of every file, ranges of landmarks and boxes, the reject lists; no identity and no picture in two
-    splits; and, where the source is named, that its splits are all there and that its pictures and landmarks are still
-    those that the stores were made from.
+    This checks counts, the hash of every file, ranges of landmarks and boxes, the reject lists, and that no identity
+    and no picture is in two splits. If a source is named, it also checks that every split of the source has a store,
+    and that pictures and landmarks have not changed since.
 
     Args:
-        config: of the command.
-        say: shows a line: one for every thing that is off.
+        config: the command's configuration.
+        say: shows a line to the person, one for each fault.
 
     Raises:
-        UserError: no store there, or something is off.
+        UserError: `out` holds no store, or there are faults.
     """
     out, named = Path(config.out), config.source.name != "synthetic"
     if named and not _folders(out):
@@ -56,7 +56,7 @@ def run_check(config: PrepareConfig, say: Say) -> None:
         off += len(faults)
         if not faults:
             stores.append(FaceStore(folder))
-            say(f"{folder}: {len(stores[-1]):,} faces, every file as its card says")
+            say(f"{folder}: {len(stores[-1]):,} faces, every file matches its card")
     faults = list(_shared(stores))
     if named:
         try:
@@ -68,13 +68,13 @@ def run_check(config: PrepareConfig, say: Say) -> None:
         say(fault)
     off += len(faults)
     if off:
-        raise UserError(f"out={out}: {off:,} {'thing is' if off == 1 else 'things are'} off, listed above")
+        raise UserError(f"out={out}: {off:,} {'fault' if off == 1 else 'faults'}, listed above")
     if len(stores) > 1:
-        say(f"{out}: no identity and no picture is in two of {', '.join(store.path.name for store in stores)}")
+        say(f"{out}: no identity or picture is in more than one of {', '.join(store.path.name for store in stores)}")
 
 
 def _folders(out: Path) -> list[Path]:
-    """The store, or those of the splits, also those that have lost their card."""
+    """`out` if it is a store, else the folders of the splits, even without a card."""
     if (out / CARD).is_file():
         return [out]
     return [out / split for split in SPLITS if (out / split).is_dir() and any((out / split).iterdir())]
@@ -90,11 +90,11 @@ def _faults(out: Path, folder: Path) -> Iterator[str]:
     yield from wrong
     card = store.card
     if card.split != ("" if folder == out else folder.name):
-        yield f"it is the split '{card.split}', in a folder of another name"
+        yield f"its card says split '{card.split}', but the folder has another name"
     if card.fingerprint != fingerprint(card.settings):
-        yield "the settings in its card are not those that it was made with"
+        yield "the settings in its card are not those it was made with"
     yield from (f"{name} is not in its card" for name in (REJECTED, CONTACT) if name not in card.files)
-    if not wrong:  # what follows reads the files
+    if not wrong:  # these checks read the files
         yield from _wrong_arrays(store)
         yield from _wrong_tables(store)
 
@@ -143,11 +143,11 @@ def _wrong_rows(store: FaceStore, rows: Sequence[FaceRow]) -> Iterator[str]:
     for number, row in enumerate(rows):
         x0, y0, x1, y1 = row.crop_box
         if not (np.isfinite(row.crop_box).all() and x1 > x0 and abs((x1 - x0) - (y1 - y0)) < 1e-3):
-            yield f"face {number} ({row.file}) has the crop box {row.crop_box}, which is no square"
+            yield f"face {number} ({row.file}) has the crop box {row.crop_box}, which is not square"
         if row.replicated_border is not None and not 0 <= row.replicated_border <= 1:
             yield f"face {number} ({row.file}) has replicated_border {row.replicated_border}, not in 0..1"
         if row.split != store.card.split:
-            yield f"face {number} ({row.file}) is of the split '{row.split}' in a store of '{store.card.split}'"
+            yield f"face {number} ({row.file}) belongs to split '{row.split}', but the store is '{store.card.split}'"
         key = (row.sha256, row.crop_box)
         if key in seen:
             yield f"faces {seen[key]} and {number} ({row.file}) are the same crop of the same picture"
@@ -155,7 +155,7 @@ def _wrong_rows(store: FaceStore, rows: Sequence[FaceRow]) -> Iterator[str]:
 
 
 def _shared(stores: Sequence[FaceStore]) -> Iterator[str]:
-    """Identities, and pictures under whatever name, that two splits have."""
+    """Report identities, and pictures under any name, that are in several splits."""
     for what, key in (("identity", _identity), ("picture", _picture)):
         holders: dict[str, dict[str, FaceRow]] = defaultdict(dict)
         for store in stores:
@@ -176,13 +176,13 @@ def _picture(row: FaceRow) -> str:
 
 
 def _against_source(out: Path, splits: Sequence[Split], stores: Sequence[FaceStore]) -> Iterator[str]:
-    """Splits that are missing, and pictures or landmarks that are not those that the stores were made from."""
+    """Report splits without a store, and pictures or landmarks that have changed since the store was made."""
     made = {store.card.split: store for store in stores}
     for split in splits:
         store = made.get(split.name)
         if store is None:
             if not (out / split.name / CARD).is_file():
-                yield f"{out / split.name} is not there, though the source has that split"
+                yield f"{out / split.name} is missing, though the source has that split"
             continue
         for key, value in split.settings.items():
             before = store.card.settings.get(key)
@@ -193,7 +193,7 @@ def _against_source(out: Path, splits: Sequence[Split], stores: Sequence[FaceSto
             job = jobs.get(file)
             try:
                 changed = job is None or hashlib.sha256(job.picture.read()).hexdigest() != digest
-                why = "is not in the source any more" if job is None else "has changed since the store was made"
+                why = "is no longer in the source" if job is None else "has changed since the store was made"
             except (OSError, UserError) as error:
                 changed, why = True, f"cannot be read: {error}"
             if changed:

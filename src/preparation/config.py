@@ -10,20 +10,20 @@ from src.source.config import Source
 
 @dataclass(frozen=True)
 class PrepareConfig:
-    """What `conf/prepare.yaml` composes to.
+    """The configuration of one preparation.
 
     Attributes:
         source: where faces come from.
         out: the store's folder; with splits, the folder of the stores `train`, `val`, `test`.
-        landmarks: who places the landmarks; auto: the source itself where it has them, else face_alignment.
-        crop: the rule that cuts a face out of its picture, and the filters on what comes out.
-        visibility: "estimated": landmarks that the head itself hides are flagged, by the head's pose, where no
-            annotation says; "annotated": only what an annotation leaves out is hidden.
-        workers: processes that decode and crop beside this one; 0 does all in this one. The bytes are the same.
-        shards: into how many shards `shard` divides the work.
-        shard: do this one only, 0 to shards - 1, for several processes or machines; null does all.
-        check: verify the stores in `out` instead of making them (they are made first where the source is named).
-        strict: end in an error, without a store, when anything was rejected.
+        landmarks: the source of landmarks; auto: the pictures' source if it has them, else face_alignment.
+        crop: the rule that cuts a face out of its picture, and the filters on the result.
+        visibility: "estimated": where all 68 landmarks are placed, the head's pose decides which it hides;
+            "annotated": only landmarks that an annotation leaves out are hidden.
+        workers: extra processes that decode and crop; 0: this process does everything. The bytes are the same.
+        shards: number of shards that the work is divided into.
+        shard: do only this shard, 0 to shards - 1, for several processes or machines; null: do all.
+        check: verify the stores in `out` (if there are none and a source is named, make them first).
+        strict: end with an error, without a store, if anything was rejected.
         overwrite: replace stores that were made with other settings, or are damaged.
     """
 

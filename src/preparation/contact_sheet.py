@@ -1,4 +1,4 @@
-"""The contact sheet: faces of a store with their landmarks and heatmaps, to see at once whether they fit."""
+"""The contact sheet: one picture of a store's faces with landmarks and heatmaps, to check them by eye."""
 
 from pathlib import Path
 
@@ -21,14 +21,14 @@ MAPS, STD = 4, 3.0
 def draw_contact_sheet(folder: Path) -> Image.Image:
     """Up to 48 faces, evenly spread over a store, each twice: with its landmarks, and with its component heatmaps.
 
-    Visible landmarks are green dots, hidden ones red crosses. Heatmaps (only of visible landmarks) lie in the colours
-    of their components, eyes yellow, nose green, mouth red, chin blue, on the darkened face.
+    Visible landmarks are green dots, hidden ones red crosses. The heatmaps (of visible landmarks only) cover the
+    darkened face in the colours of their components: eyes yellow, nose green, mouth red, chin blue.
 
     Args:
-        folder: a store, whole or just sealed.
+        folder: a store; only its three arrays are read.
 
     Returns:
-        A picture of 4 faces a row, each 512 pixels wide and 256 high.
+        A picture with up to 4 faces in a row, each 512 pixels wide and 256 high.
     """
     images, landmarks, visible = (np.load(folder / name, mmap_mode="r") for name in ARRAYS)
     chosen = np.unique(np.linspace(0, len(images) - 1, min(MOST, len(images))).round().astype(int))

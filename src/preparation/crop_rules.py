@@ -1,4 +1,4 @@
-"""The crop rules: which square of a photograph becomes a face of the store, and which are refused."""
+"""The crop rules: which square of a photograph becomes a face of the store, and when a square is refused."""
 
 from dataclasses import dataclass
 from typing import Annotated, Literal
@@ -20,13 +20,13 @@ COMMON_RULE = {
 
 @dataclass(frozen=True)
 class LandmarksCrop:
-    """A square round the landmarks: `conf/crop/landmarks.yaml`."""
+    """A square around the landmarks: `conf/crop/landmarks.yaml`."""
 
     name: Literal["landmarks"]
     max_replicated_border: float = 1.0
-    """Share of the square that may lie outside the picture, 0-1; a face above it is rejected."""
+    """Largest share of the square outside the picture, 0-1; a face above it is rejected."""
     min_side: float = 0.0
-    """Pixels of the picture that the square's side must have at least; a smaller face is rejected."""
+    """Shortest side of the square in pixels of the picture; a smaller face is rejected."""
 
     def __post_init__(self) -> None:
         _check_filters(self.max_replicated_border, self.min_side)
@@ -62,7 +62,7 @@ class CelebaAlignedCrop:
         if not (x1 > x0 and abs((x1 - x0) - (y1 - y0)) < 1e-6):
             raise ValueError(f"box={list(self.box)} is not a square x0, y0, x1, y1")
         if x1 - x0 > 3 * max(CELEBA_SIZE) or replicated_share(self.box, *CELEBA_SIZE) >= 1:
-            raise ValueError(f"box={list(self.box)} does not lie on a picture of 178x218")
+            raise ValueError(f"box={list(self.box)} is outside a 178x218 picture, or far larger")
         _check_filters(self.max_replicated_border, self.min_side)
 
     @property
@@ -72,7 +72,7 @@ class CelebaAlignedCrop:
         return {"name": self.name, "formula": f"x0, y0, x1, y1 = {box} of every 178x218 picture", **COMMON_RULE}
 
     def square(self, points: NDArray[np.float32], width: int, height: int) -> CropBox:
-        """The fixed square; ValueError where the picture has another size."""
+        """The fixed square; ValueError if the picture has another size."""
         if (width, height) != CELEBA_SIZE:
             raise ValueError(f"{width}x{height}, but crop=celeba_aligned is for 178x218 pictures: use crop=landmarks")
         return self.box
@@ -89,7 +89,7 @@ def _check_filters(max_replicated_border: float, min_side: float) -> None:
 
 
 def crop_fault(crop: LandmarksCrop | CelebaAlignedCrop, box: CropBox, border: float) -> str:
-    """Why the filters refuse a square with this share of replicated border; "" where they don't."""
+    """Why the filters refuse a square with this share of replicated border; "" if they accept it."""
     if border >= 1:
         return "the crop lies outside the picture"
     if border > crop.max_replicated_border:

@@ -1,4 +1,4 @@
-"""From decoded photographs to faces as the store keeps them: landmarks, visibility, crop."""
+"""Turns decoded photographs into the faces of a store: landmarks, visibility, crop."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ from src.store.face import Face, FaceRow
 from src.system.errors import BadFace
 
 Outcome = Face | BadFace
-MAX_PIXELS = 48_000_000  # decoded at a time: 144 MB, so that large photographs do not fill the memory
+MAX_PIXELS = 48_000_000  # decoded at a time (144 MB), so that large photographs do not fill the memory
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Recipe:
     Attributes:
         crop: the crop rule with its filters.
         visibility: "estimated" or "annotated", as in PrepareConfig.
-        landmarker: who places the landmarks; None: the source has.
+        landmarker: places the landmarks; None: the source's are used.
     """
 
     crop: LandmarksCrop | CelebaAlignedCrop
@@ -43,7 +43,7 @@ class Recipe:
 
 @dataclass(frozen=True, eq=False)
 class _Placed:
-    """A face of a photograph whose landmarks are placed and plausible; `given`: by the source itself."""
+    """A face whose landmarks are placed and plausible; `given`: the source itself placed them."""
 
     identity: str
     points: NDArray[np.float32]
@@ -57,7 +57,7 @@ class _Placed:
 
 @dataclass(frozen=True, eq=False)
 class _Whose:
-    """A face that a network has answered for: what to call it in an error, whose it is, what its source knows."""
+    """Whose landmarks a network found: the face's label in errors, its identity, and what its source knows."""
 
     label: str
     identity: str
@@ -66,9 +66,9 @@ class _Whose:
 
 
 def finish(loaded: Iterable[Photo | list[Outcome]], recipe: Recipe) -> Iterator[list[Outcome]]:
-    """The faces of each photograph, in order; what is finished already is passed on.
+    """The faces and rejects of each photograph, in order; finished items pass through unchanged.
 
-    Photographs go to the landmark network together, up to 48 megapixels of them at a time.
+    Photographs go to the landmark network in groups of up to 48 megapixels.
     """
     group: list[Photo | list[Outcome]] = []
     pixels = 0
@@ -97,13 +97,13 @@ def _finish_group(group: Sequence[Photo | list[Outcome]], recipe: Recipe) -> Ite
 
 
 def _annotated(photo: Photo) -> list[_Placed | BadFace]:
-    """The faces that the source has landmarks of."""
+    """The faces with the source's own landmarks."""
     placed: list[_Placed | BadFace] = []
     for annotation in photo.job.annotations:
         try:
             points = _points(annotation)
             if points is None:
-                raise BadFace(annotation.name, "the source has no landmarks of it: use a network (landmarks=onnx)")
+                raise BadFace(annotation.name, "the source has no landmarks for it: use a network (landmarks=onnx)")
             _check(points, photo, annotation.name)
             source = annotation.landmark_source
             placed.append(_Placed(annotation.identity, points, source, 1.0, annotation=annotation, given=True))
@@ -113,7 +113,7 @@ def _annotated(photo: Photo) -> list[_Placed | BadFace]:
 
 
 def _found(photos: Sequence[Photo], landmarker: Landmarker) -> list[list[_Placed | BadFace]]:
-    """The faces that a network finds, or those that the source says are there with the network's landmarks."""
+    """The faces with a network's landmarks: at the places that the source knows, else where a detector finds them."""
     known = [_known_points(photo) for photo in photos]
     queries = [_query(photo, points) for photo, points in zip(photos, known, strict=True)]
     placed = []
@@ -142,7 +142,7 @@ def _query(photo: Photo, known: Sequence[NDArray[np.float32] | BadFace | None]) 
             boxes.append(annotation.box)
         elif isinstance(points, np.ndarray):
             boxes.append(face_box(points[np.isfinite(points).all(1)]))
-    # A face that is annotated without a place is looked for; what cannot be read is a reject and no question.
+    # An annotated face without box or points has to be detected; an unreadable annotation is a reject, not a query.
     unknown = len(boxes) + sum(isinstance(points, BadFace) for points in known) < len(known)
     if photo.job.detect or unknown or not known:
         return Query(photo.image)
@@ -152,7 +152,7 @@ def _query(photo: Photo, known: Sequence[NDArray[np.float32] | BadFace | None]) 
 def _at_boxes(
     photo: Photo, known: Sequence[NDArray[np.float32] | BadFace | None], found: list[Landmarks], name: str
 ) -> list[_Placed | BadFace]:
-    """The answers to known boxes, in the order of the annotations."""
+    """The faces at known boxes, in the order of the annotations."""
     answers = iter(found)
     placed: list[_Placed | BadFace] = []
     for annotation, points in zip(photo.job.annotations, known, strict=True):
@@ -168,7 +168,7 @@ def _at_boxes(
 def _detected(
     photo: Photo, known: Sequence[NDArray[np.float32] | BadFace | None], found: list[Landmarks], name: str
 ) -> list[_Placed | BadFace]:
-    """The faces of a photograph whose faces nobody knew, or of one face whose place nobody knew."""
+    """All detected faces; only the largest if the source names a face without its place."""
     job = photo.job
     if not found:
         return [BadFace(job.file, "no face was found")]
@@ -187,9 +187,9 @@ def _detected(
 
 
 def _checked(photo: Photo, face: Landmarks, network: str, whose: _Whose) -> _Placed | BadFace:
-    """A network's landmarks, or why they cannot be a face's."""
+    """A face with a network's landmarks, or why they are rejected."""
     if not np.isfinite(face.points).all():
-        return BadFace(whose.label, f"the landmark network ({network}) answered NaN")
+        return BadFace(whose.label, f"the landmark network ({network}) returned NaN")
     try:
         _check(face.points, photo, whose.label)
     except BadFace as bad:
@@ -207,7 +207,7 @@ def _check(points: NDArray[np.float32], photo: Photo, label: str) -> None:
 
 
 def _visible(faces: Sequence[_Placed], visibility: str) -> NDArray[np.bool_]:
-    """(B, 68): what an annotation leaves out is hidden, and where it leaves out nothing, what the head hides."""
+    """(B, 68): landmarks that an annotation leaves out are hidden; if it leaves out none, those the head hides."""
     if not faces:
         return np.zeros((0, POINTS), np.bool_)
     points = np.stack([face.points for face in faces]).astype(np.float64)
@@ -215,7 +215,7 @@ def _visible(faces: Sequence[_Placed], visibility: str) -> NDArray[np.bool_]:
     if visibility == "annotated":
         return known
     flags = np.array(known)
-    # Who annotates 39 points of a profile has said which ones are seen.
+    # An annotation of 39 points of a profile already says which are visible.
     asked: NDArray[np.bool_] = np.all(known, axis=1)
     deep = np.array([face.depth is not None for face in faces])
     if (flat := asked & ~deep).any():
@@ -246,7 +246,7 @@ def _crop(photo: Photo, face: _Placed, visible: NDArray[np.bool_], crop: Landmar
     fault = crop_fault(crop, box, border or 0.0)
     if fault:
         return BadFace(label, fault)
-    # A landmark that nobody placed is hidden; it gets the centre of the others, so that arithmetic stays finite.
+    # A landmark without a position is hidden; it gets the mean of the others, so that arithmetic stays finite.
     moved = np.where(known[:, None], moved, moved[known].mean(0))
     gray = annotation.gray if annotation else None
     row = FaceRow(

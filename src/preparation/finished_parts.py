@@ -1,4 +1,4 @@
-"""A store's work in parts, each of which lands on disk whole or not at all, so that a run can be stopped anywhere."""
+"""The finished parts of a store in the making: each is on disk whole or not at all, so a run can stop anywhere."""
 
 import csv
 import fcntl
@@ -25,9 +25,9 @@ from src.store.write import clear_leftovers, leftovers
 from src.system.errors import BadFace, UserError
 from src.system.files import replacing, sync
 
-PART = 4 * CHUNK  # jobs; whatever the number of workers and shards, so that these change no byte
+PART = 4 * CHUNK  # jobs; fixed, so that the number of workers and shards changes no byte
 SETTINGS, LOCK = "settings.json", "lock"
-# All that numpy, zipfile and csv raise for damaged bytes.
+# The errors that numpy, zipfile and csv raise for damaged bytes.
 DAMAGE = (
     OSError, ValueError, KeyError, IndexError, TypeError, EOFError, RuntimeError, NotImplementedError, BadZipFile,
     struct.error, zlib.error, csv.Error,
@@ -41,24 +41,24 @@ class DamagedPart(Exception):  # noqa: N818 - it says what was found; the part i
 class Parts:
     """The finished parts of a store in the making, in `.NAME.parts` beside it; a context manager that locks them.
 
-    A run that does everything locks the folder for itself; one that does a shard shares it with the other shards,
-    and locks its shard.
+    A run without shards locks the whole folder; a run of one shard shares the folder with the other shards and locks
+    its own shard.
 
     Args:
         final: the store's folder.
-        settings: of the store; parts made with other ones are not used.
-        jobs: how many the store has.
-        shard: (number, of how many), or None for all.
-        overwrite: throw away parts that were made with other settings.
+        settings: the store's; parts made with other settings are not used.
+        jobs: number of jobs of the store.
+        shard: (number, number of shards), or None for all.
+        overwrite: remove parts that were made with other settings.
 
     Raises:
-        UserError: on entering: another process does this work, or there are parts of other settings.
+        UserError: on entering: another process does this work, or there are parts with other settings.
     """
 
     def __init__(
         self, final: Path, settings: Settings, jobs: int, shard: tuple[int, int] | None = None, overwrite: bool = False
     ) -> None:
-        # With other sizes of parts or another layout, parts of before would not fit.
+        # Parts of another size or layout would not fit.
         self.settings: Settings = {**settings, "layout": f"{LAYOUT}, parts of {PART}, chunks of {CHUNK}"}
         self.final, self.jobs, self.shard, self.overwrite = final, jobs, shard, overwrite
         self.folder = final.parent / f".{final.name}.parts"
@@ -72,7 +72,7 @@ class Parts:
             else:
                 self._lock(LOCK, fcntl.LOCK_SH)
                 self._lock(f"shard-{self.shard[0]}-of-{self.shard[1]}.lock", fcntl.LOCK_EX)
-                self._lock("settings.lock", fcntl.LOCK_EX, wait=True)  # one shard writes them, the others compare
+                self._lock("settings.lock", fcntl.LOCK_EX, wait=True)  # one shard writes the file, the others compare
             self._check_settings()
             if self.shard is not None:
                 os.close(self._locks.pop())
@@ -87,21 +87,21 @@ class Parts:
         self._release()
 
     def missing(self) -> list[int]:
-        """The numbers of the parts that this run has to do, in order."""
+        """The numbers of the parts that this run still has to do, in order."""
         number, shards = self.shard or (0, 1)
         return [part for part in range(number, self.count, shards) if not self._path(part).is_file()]
 
     def landed(self) -> int:
-        """How many parts are there, of all shards."""
+        """How many parts of all shards are finished."""
         return sum(self._path(part).is_file() for part in range(self.count))
 
     def chunks(self, part: int) -> list[range]:
-        """The jobs of a part, cut into what is done at a time."""
+        """The jobs of a part, in chunks that are done at a time."""
         start, stop = part * PART, min((part + 1) * PART, self.jobs)
         return [range(at, min(at + CHUNK, stop)) for at in range(start, stop, CHUNK)]
 
     def land(self, part: int, outcomes: Sequence[Face | BadFace]) -> None:
-        """Write a part to a hidden name, and rename it."""
+        """Write a part under a hidden name, then rename it."""
         faces = [outcome for outcome in outcomes if isinstance(outcome, Face)]
         rows, reasons = io.StringIO(newline=""), io.StringIO(newline="")
         write_header(rows)
@@ -119,13 +119,13 @@ class Parts:
             sync(hidden)
 
     def read(self, part: int) -> tuple[list[Face], list[BadFace]]:
-        """A part's faces and rejects; DamagedPart, and the part is gone, where its checksums don't hold."""
+        """A part's faces and rejects; if it is damaged, the part is removed and DamagedPart raised."""
         rows, rejected, arrays = self._stored(part, tuple(ARRAYS))
         images, landmarks, visible = (arrays[name] for name in ARRAYS)
         return [Face(images[i], landmarks[i], visible[i], row) for i, row in enumerate(rows)], rejected
 
     def summary(self) -> tuple[int, list[BadFace]]:
-        """How many faces all parts have, and their rejects; DamagedPart as `read`."""
+        """The number of faces in all parts, and their rejects; DamagedPart as in `read`."""
         faces, rejected = 0, list[BadFace]()
         for part in range(self.count):
             rows, bad, _ = self._stored(part, ())
@@ -134,7 +134,7 @@ class Parts:
         return faces, rejected
 
     def forget_rejects(self) -> None:
-        """Remove the parts with rejects: the next run looks at them anew, for they may have been mended."""
+        """Remove the parts with rejects: the next run does them again, when the files may have been fixed."""
         for part in range(self.count):
             if self._path(part).is_file() and self._stored(part, ())[1]:
                 self._path(part).unlink()
@@ -152,7 +152,7 @@ class Parts:
         return rows, [bad for _, bad in reasons], arrays
 
     def assembling(self) -> bool:
-        """Lock the assembly; False where another shard's process is at it."""
+        """Lock the assembly of the store; False if another shard's process is doing it."""
         try:
             self._lock("assembly.lock", fcntl.LOCK_EX)
         except (StoreError, FileNotFoundError):
@@ -160,7 +160,7 @@ class Parts:
         return True
 
     def remove(self) -> None:
-        """Throw the parts away: the store is there."""
+        """Remove all parts; the store no longer needs them."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _path(self, part: int) -> Path:
@@ -173,7 +173,7 @@ class Parts:
             try:
                 handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
             except FileNotFoundError:
-                continue  # removed by who finished just now
+                continue  # another run just finished and removed it
             try:
                 fcntl.flock(handle, kind | (0 if wait else fcntl.LOCK_NB))
             except BlockingIOError:
@@ -182,7 +182,7 @@ class Parts:
                 raise StoreError(
                     f"{self.final}{what} is being written by another process; wait for it or stop it"
                 ) from None
-            # Whoever held the lock may have finished and removed the folder: then ours is of a file that is gone.
+            # The process that held the lock may have removed the folder: then we have locked a deleted file.
             if _is_open_file(handle, path):
                 self._locks.append(handle)
                 return
@@ -201,8 +201,8 @@ class Parts:
             if not self.overwrite or self.shard is not None:
                 throw = "overwrite=true" if self.shard is None else f"rm -r {self.folder}"
                 raise UserError(
-                    f"{self.final}: unfinished work lies in {self.folder}, begun with {key}={begun.get(key)}, not "
-                    f"{self.settings.get(key)}: go on with the settings of then, or throw it away: {throw}"
+                    f"{self.final}: {self.folder} holds unfinished work, begun with {key}={begun.get(key)}, not "
+                    f"{self.settings.get(key)}: resume with the old settings, or discard it: {throw}"
                 )
             for stale in self.folder.glob("*.npz"):
                 stale.unlink()
@@ -232,14 +232,14 @@ def _is_open_file(handle: int, path: Path) -> bool:
 
 
 def tidy(final: Path, wait: bool) -> None:
-    """Put right what a killed run left beside a store while it was put in place, unless a run is at work there.
+    """Clean up beside a store whose run was killed while it moved the store into place.
 
     Args:
         final: the store's folder.
-        wait: leave everything to the run that is at work, instead of refusing.
+        wait: if another process works there, do nothing instead of raising.
 
     Raises:
-        StoreError: another process is at work.
+        StoreError: another process works there, and `wait` is False.
     """
     if leftovers(final):
         with _alone(final, wait) as parts:
@@ -248,7 +248,7 @@ def tidy(final: Path, wait: bool) -> None:
 
 
 def discard(final: Path) -> None:
-    """Remove the parts of a store that is there already, unless a run is at work with them."""
+    """Remove the parts of a finished store, unless another run is using them."""
     with _alone(final, wait=True) as parts:
         if parts is not None:
             parts.remove()
@@ -256,7 +256,7 @@ def discard(final: Path) -> None:
 
 @contextmanager
 def _alone(final: Path, wait: bool) -> Iterator[Parts | None]:
-    """Hold the lock of a store's parts, None where a run has it; a folder without parts is not left behind."""
+    """Lock a store's parts, None if a run holds the lock; a folder without parts is removed afterwards."""
     parts = Parts(final, {}, 0)
     try:
         parts._lock(LOCK, fcntl.LOCK_EX)

@@ -1,4 +1,4 @@
-"""Files and faces that were rejected: when they end a run, where they are listed, and what is said of them."""
+"""Rejected files and faces: when they end a run, where they are listed, and the summary shown at the end."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -16,7 +16,10 @@ from src.system.progress import Say
 
 
 def check_rejects(config: PrepareConfig, out: Path, works: Sequence[tuple[Plan, Parts]]) -> None:
-    """Refuse, before any store appears, what is to be refused; its rejects are looked at anew by the next run."""
+    """UserError, before any store appears, if a split has no face, or anything was rejected and `strict` is set.
+
+    Rejects are then listed in a file, and the next run does their parts again.
+    """
     faces, rejected = dict[str, int](), list[tuple[str, BadFace]]()
     for plan, parts in works:
         if plan.published() and config.shard is not None:
@@ -30,7 +33,7 @@ def check_rejects(config: PrepareConfig, out: Path, works: Sequence[tuple[Plan, 
     for _, parts in works:
         parts.forget_rejects()
     out.mkdir(parents=True, exist_ok=True)
-    # Beside an old store that stays (overwrite=true), its own list stays too.
+    # With overwrite=true an old store keeps its list, and this list goes beside the store's folder.
     path = out / REJECTED if not (out / CARD).exists() else out.with_name(f"{out.name}.{REJECTED}")
     write_rejected(path, rejected)
     first = f"first {rejected[0][1]}" if rejected else "the source is empty"
@@ -39,12 +42,12 @@ def check_rejects(config: PrepareConfig, out: Path, works: Sequence[tuple[Plan, 
         raise UserError(f"no usable face{where}: all {len(rejected):,} were rejected ({first}); see {path}")
     raise UserError(
         f"strict=true, and {len(rejected):,} of {sum(faces.values()) + len(rejected):,} were rejected ({first}); "
-        f"see {path}, and mend or remove them, or leave strict=true out; no store was written"
+        f"see {path}, and fix or remove them, or leave strict=true out; no store was written"
     )
 
 
 def list_rejects(out: Path, plans: Sequence[Plan]) -> list[tuple[str, BadFace]]:
-    """The rejects of all stores in `out`, those of a source with splits written down there in one list."""
+    """The rejects of the planned stores; with splits, also write one list of all stores' rejects to `out`."""
     if not any(plan.split.name for plan in plans):
         return read_rejected(out / REJECTED)
     splits = [name for name in SPLITS if (out / name / CARD).exists()]
@@ -56,7 +59,7 @@ def list_rejects(out: Path, plans: Sequence[Plan]) -> list[tuple[str, BadFace]]:
 
 
 def say_rejects(rejected: list[tuple[str, BadFace]], path: Path, say: Say) -> None:
-    """The reasons, commonest first, and where the list is."""
+    """Show where the list is, and the eight most common reasons."""
     if not rejected:
         return
     say(f"rejected: {len(rejected):,}, listed in {path}")

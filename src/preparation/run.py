@@ -1,4 +1,4 @@
-"""Turning a source into stores, in parts that a stopped run goes on from."""
+"""Makes stores from a source, part by part, so that a stopped run can resume."""
 
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -20,16 +20,16 @@ from src.system.progress import FaceProgress, Say
 
 
 def run_preparation(config: PrepareConfig, say: Say) -> None:
-    """Write the stores of a source; those that are there already, made with the same settings, are left alone.
+    """Write the stores of a source; leave alone a store that exists with the same settings.
 
     Args:
-        config: what to make, and where; with `shard`, a share of the work, and the stores where it was the last one.
+        config: what to make, and where; with `shard`, one share of the work: the last shard to end makes the stores.
         say: shows a line to the person.
 
     Raises:
-        UserError: the source or the landmark network is not usable, `out` holds something else or a store of other
-            settings, another process writes there, the disk is full, no face was usable, or `strict` and something
-            was rejected. No half store is left, and what is finished of it is gone on from by the same command.
+        UserError: the source or the landmark network is not usable, `out` holds something else or a store with other
+            settings, another process writes there, the disk is full, no face was usable, or `strict` is set and
+            something was rejected. No half store is left; the same command resumes from the finished parts.
     """
     out = out_folder(config)
     splits = list_splits(config.source, config.landmarks.name)
@@ -47,7 +47,7 @@ def run_preparation(config: PrepareConfig, say: Say) -> None:
         try:
             whole = _make(config, out, todo, say)
         except FileNotFoundError:
-            # Another shard's run put the store together and took the parts away while this one was at work.
+            # Meanwhile another shard's run has put the store together and removed the parts.
             whole = config.shard is not None and all(plan.published() for plan in plans)
             if not whole:
                 raise
@@ -56,7 +56,7 @@ def run_preparation(config: PrepareConfig, say: Say) -> None:
         rejected = list_rejects(out, plans)
     for plan in plans:
         store = FaceStore(plan.final)
-        was = "nothing to do, it was there already" if plan.done else f"look at {plan.final / CONTACT}"
+        was = "nothing to do, it exists already" if plan.done else f"look at {plan.final / CONTACT}"
         say(f"{plan.final}: {len(store):,} faces, {store.card.rejected:,} rejected; {was}")
         if not plan.split.annotated:
             _say_agreement(store, plan.split.jobs, say)
@@ -66,7 +66,7 @@ def run_preparation(config: PrepareConfig, say: Say) -> None:
 
 
 def _make(config: PrepareConfig, out: Path, todo: Sequence[Plan], say: Say) -> bool:
-    """Do the parts that are missing of every split, then put the stores together; False where parts are missing."""
+    """Do the missing parts of every split, then put the stores together; False if another shard's run will do that."""
     with ExitStack() as locks:
         works = [(plan, locks.enter_context(plan.parts(config))) for plan in todo]
         for plan, parts in works:
@@ -80,12 +80,12 @@ def _make(config: PrepareConfig, out: Path, todo: Sequence[Plan], say: Say) -> b
             for plan, parts in missing:
                 say(
                     f"{plan.final}: shard {config.shard} of {config.shards} is done; {parts.landed():,} of "
-                    f"{parts.count:,} parts are there, and the run that does the last one makes the store"
+                    f"{parts.count:,} parts are there; the run that does the last part makes the store"
                 )
             if missing:
                 return False
             if config.shard is not None and not all(parts.assembling() for _, parts in works):
-                say(f"{out}: shard {config.shard} is done; another shard's run puts the store together")
+                say(f"{out}: shard {config.shard} is done; another shard's run makes the store")
                 return False
             try:
                 check_rejects(config, out, works)
@@ -103,7 +103,7 @@ def _do_parts(config: PrepareConfig, plan: Plan, parts: Parts, say: Say) -> None
     if not todo:
         return
     if parts.landed():
-        say(f"{plan.final}: goes on, {parts.landed():,} of {parts.count:,} parts are there already")
+        say(f"{plan.final}: resumes, {parts.landed():,} of {parts.count:,} parts are there already")
     chunks = [(part, chunk) for part in todo for chunk in parts.chunks(part)]
     expected = sum(max(1, jobs[at].faces) for _, chunk in chunks for at in chunk)
     outcomes = resolved(jobs, (chunk for _, chunk in chunks), plan.recipe, config.workers)
@@ -128,21 +128,21 @@ def _assemble(config: PrepareConfig, plan: Plan, parts: Parts) -> None:
             rejected += [(split.name, one) for one in bad]
         writer.close()
         write_rejected(writer.folder / REJECTED, rejected)
-        from src.preparation.contact_sheet import draw_contact_sheet  # it brings torch, which no worker needs
+        from src.preparation.contact_sheet import draw_contact_sheet  # imports torch, which no worker needs
 
         draw_contact_sheet(writer.folder).save(writer.folder / CONTACT)
         writer.seal(split.name, plan.settings, split.description, len(rejected), config.crop.rule)
         if not (plan.final / CARD).exists():
-            (plan.final / REJECTED).unlink(missing_ok=True)  # of an earlier run that made no store
+            (plan.final / REJECTED).unlink(missing_ok=True)  # from an earlier run that made no store
         writer.publish()
 
 
 def _say_agreement(store: FaceStore, jobs: Sequence[object], say: Say) -> None:
-    """Where the source has landmarks of its own beside a network's: how many faces were found, and how far off."""
+    """If a network placed landmarks and the source has its own: show how many faces it found, and its error."""
     errors = [row.landmark_error for row in store.manifest if row.landmark_error is not None]
     if errors:
         annotated = sum(len(getattr(job, "annotations", ())) for job in jobs)
         say(
             f"  {len(errors):,} of {annotated:,} annotated faces were found; the landmarks' mean error is "
-            f"{100 * sum(errors) / len(errors):.1f} % of the distance of the outer eye corners"
+            f"{100 * sum(errors) / len(errors):.1f} % of the distance between the outer eye corners"
         )

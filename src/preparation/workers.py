@@ -1,4 +1,4 @@
-"""Doing jobs, in this process or in several, always in their order and with the same bytes."""
+"""Runs the jobs of a preparation in this process or in workers, with the same order and bytes."""
 
 import os
 import signal
@@ -17,10 +17,10 @@ from src.source.split import Job
 from src.store.face import Face
 from src.system.errors import BadFace, UserError
 
-# What a landmark network is asked at a time, whatever the number of workers: a network's last bits may depend on its
-# batch, so batches must not depend on who computes them.
+# Jobs that go to the landmark network together, whatever the number of workers: the last bits of its output may depend
+# on the batch.
 CHUNK = 32
-LOADED = 4  # photographs a message where only the decoding is done by workers; they may be large
+LOADED = 4  # photographs in one message when workers only decode; they may be large
 
 Outcomes = list[Face | BadFace]
 Result = TypeVar("Result")
@@ -29,19 +29,19 @@ _recipe: Recipe | None = None
 
 
 def resolved(jobs: Sequence[Job], chunks: Iterable[range], recipe: Recipe, workers: int) -> Iterator[list[Outcomes]]:
-    """What the jobs of each chunk give, in the order of the chunks whatever the number of workers.
+    """The faces and rejects of each chunk of jobs, in the order of the chunks whatever the number of workers.
 
-    Only a few chunks are under way at a time, so memory does not grow with the number of jobs.
+    Only a few chunks are in progress at a time, so memory does not grow with the number of jobs.
 
     Raises:
-        UserError: a worker process died, or the landmark network cannot be had.
+        UserError: a worker process died, or the landmark network is not usable.
     """
     if workers == 0:
         for chunk in chunks:
             yield list(finish((jobs[at].load() for at in chunk), recipe))
         return
     light = recipe.landmarker is None or recipe.landmarker.in_workers
-    # Spawned, not forked: a fork copies the progress bar's thread's locks, and a network's threads.
+    # Spawned, not forked: a fork copies locks that the threads of the progress bar or a network may hold.
     pool = ProcessPoolExecutor(
         workers, get_context("spawn"), _start_worker, (recipe if light else replace(recipe, landmarker=None),)
     )
@@ -52,7 +52,7 @@ def resolved(jobs: Sequence[Job], chunks: Iterable[range], recipe: Recipe, worke
             yield from _decoded_beside(pool, workers, jobs, chunks, recipe)
     except BrokenProcessPool:
         raise UserError(
-            f"a worker process died (killed, or out of memory); what is finished is kept: run the same command again, "
+            f"a worker process died (killed, or out of memory); finished parts are kept: run the same command again, "
             f"with workers={workers // 2} if memory was short"
         ) from None
     finally:
@@ -72,7 +72,7 @@ def _in_order(pool: ProcessPoolExecutor, workers: int, chunks: Iterable[list[Job
 def _decoded_beside(
     pool: ProcessPoolExecutor, workers: int, jobs: Sequence[Job], chunks: Iterable[range], recipe: Recipe
 ) -> Iterator[list[Outcomes]]:
-    """Workers decode ahead; the network, which wants the whole machine, runs here."""
+    """Workers decode ahead; the network, which uses the whole machine, runs here."""
     waiting, under_way = iter(chunks), deque[deque[Future[list[Photo | Outcomes]]]]()
 
     def fill() -> None:
@@ -97,9 +97,9 @@ def _decoded_beside(
 
 
 def _submit(pool: ProcessPoolExecutor, call: Callable[[list[Job]], Result], jobs: list[Job]) -> "Future[Result]":
-    """Hand out work; Ctrl-C is held back meanwhile, so that a worker that is started here inherits that.
+    """Hand out work with SIGINT blocked, so that a worker process that starts here inherits the block.
 
-    Else it would reach the workers too, in the middle of their imports, and each would write a traceback.
+    Otherwise Ctrl-C would reach workers in the middle of their imports, and each would print a traceback.
     """
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
@@ -111,12 +111,12 @@ def _submit(pool: ProcessPoolExecutor, call: Callable[[list[Job]], Result], jobs
 def _start_worker(recipe: Recipe) -> None:
     global _recipe
     _recipe = recipe
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent says when it is over
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides when to stop
     threading.Thread(target=_follow_parent, daemon=True).start()
 
 
 def _follow_parent() -> None:
-    """End with the parent: a worker whose parent was killed would wait for work for ever."""
+    """Exit when the parent ends: a worker whose parent was killed would wait for work forever."""
     parent = parent_process()
     if parent is not None:
         parent.join()

@@ -1,4 +1,4 @@
-"""The curves of a run as one picture, from its `metrics.csv`."""
+"""Draws the curves of a run as one picture, from its `metrics.csv`."""
 
 import csv
 from pathlib import Path
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 CURVE_POINTS: Final = 400
-"""A curve of more points is drawn by the means of so many stretches."""
+"""A longer curve is drawn as the means of this many stretches."""
 
 
 class Group(NamedTuple):
-    """One plot: the metrics whose names begin so."""
+    """One plot: the metrics whose names have one of these prefixes."""
 
     title: str
     prefixes: tuple[str, ...]
@@ -38,7 +38,7 @@ GROUPS: Final = (
     Group("share of waiting for data", ("perf/data_wait",)),
     Group("peak memory, GiB", ("perf/memory",)),
 )
-"""A metric is in the first one that fits."""
+"""A metric belongs to the first group that fits."""
 
 Curve = tuple[NDArray[np.float64], NDArray[np.float64]]
 """Iterations and values."""
@@ -56,7 +56,7 @@ def read_curves(path: Path) -> dict[str, Curve]:
         columns = [(place, values.setdefault(name, ([], []))) for place, name in enumerate(header) if "/" in name]
         for row in rows:
             if len(row) < len(header):
-                continue  # a kill cut it short
+                continue  # cut short by a kill
             iterations = float(row[index])
             for place, (xs, ys) in columns:
                 if row[place]:
@@ -66,7 +66,7 @@ def read_curves(path: Path) -> dict[str, Curve]:
 
 
 def thinned(curve: Curve, points: int = CURVE_POINTS) -> Curve:
-    """The curve by the means of at most so many stretches; as it is where it has no more points."""
+    """The means of this many stretches of a curve; the curve itself if it has no more points."""
     xs, ys = curve
     if len(xs) <= points:
         return curve
@@ -76,7 +76,7 @@ def thinned(curve: Curve, points: int = CURVE_POINTS) -> Curve:
 
 
 def grouped(curves: dict[str, Curve]) -> dict[Group, dict[str, Curve]]:
-    """The curves of each plot that has any, in the plots' order; those that fit nowhere are left out."""
+    """The curves of each plot, in the plots' order; empty plots and curves that fit no plot are left out."""
     found: dict[Group, dict[str, Curve]] = {}
     for name in sorted(curves):
         group = next((group for group in GROUPS if name.startswith(group.prefixes)), None)
@@ -86,19 +86,19 @@ def grouped(curves: dict[str, Curve]) -> dict[Group, dict[str, Curve]]:
 
 
 def draw_curves(metrics: Path, out: Path) -> None:
-    """Draw every metric over the iterations; nothing where there is no metric yet.
+    """Draw every metric over the iterations; without any metric yet, write nothing.
 
     Args:
         metrics: the run's `metrics.csv`.
         out: the PNG to write, whole or not at all.
 
     Raises:
-        OSError: it cannot be written.
+        OSError: the PNG cannot be written.
     """
     plots = grouped(read_curves(metrics)) if metrics.is_file() else {}
     if not plots:
         return
-    # Not by pyplot, which would choose a window system and keep the figure.
+    # Without pyplot, which would choose a window system and keep the figure.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -123,7 +123,7 @@ def _plot(axes: "Axes", group: Group, curves: dict[str, Curve]) -> None:
     for name, curve in curves.items():
         xs, ys = thinned(curve)
         axes.plot(xs, ys, label=_label(name), linewidth=1.2, marker="." if len(xs) <= 30 else None)
-    # A term that is 0 or below cannot be drawn logarithmically.
+    # A value of 0 or below cannot be drawn logarithmically.
     if group.logarithmic and all((ys > 0).all() for _, ys in curves.values()):
         axes.set_yscale("log")
     axes.set_title(group.title, fontsize=10, y=1.0)

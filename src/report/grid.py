@@ -1,4 +1,4 @@
-"""Pictures for people: faces side by side, and heatmaps laid over a face."""
+"""Draws results as pictures: faces side by side, and heatmaps over a face."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -17,11 +17,11 @@ GAP: Final = 4
 HEADER: Final = 22
 FONT_SIZE: Final = 13
 BACKGROUND, INK = (24, 24, 24), (240, 240, 240)
-STRENGTH: Final = 0.8  # a map at its peak hides so much of the face
+STRENGTH: Final = 0.8  # share of the face that a map hides at its peak
 
 
 def overlay(images: Tensor, heatmaps: Tensor) -> Tensor:
-    """Heatmaps in a colour each, laid over the greyed images.
+    """Heatmaps, each in its own colour, over the greyed images.
 
     Args:
         images: (B, 3, H, W), about [-1, 1].
@@ -43,7 +43,7 @@ def overlay(images: Tensor, heatmaps: Tensor) -> Tensor:
 def face_grid(
     lr: Tensor, hr: Tensor, images: Mapping[str, Tensor], heatmaps: Mapping[str, Tensor] | None = None
 ) -> NDArray[np.uint8]:
-    """A row a face: LR, what each method made of it, its estimated heatmaps behind it where it has some, HR.
+    """One row per face: LR, each method's image followed by its estimated heatmaps if it has any, HR.
 
     Args:
         lr: (B, 3, 16, 16) in [-1, 1], as the methods see it.
@@ -66,11 +66,11 @@ def face_grid(
 
 
 def labelled(tiles: Mapping[str, Tensor], components: Mapping[str, object] | None = None) -> NDArray[np.uint8]:
-    """Columns of tiles under their labels, and a line that names the components' colours below.
+    """Columns of tiles under their labels, and a legend of the components' colours below.
 
     Args:
         tiles: label -> (B, 3, H, H), about [-1, 1]; the same B and H.
-        components: names, each in its own colour; no line for more than there are colours, or none.
+        components: names in the legend; no legend without names, or with more names than colours.
 
     Returns:
         (height, width, 3) uint8.

@@ -1,4 +1,4 @@
-"""What an evaluation measured: a row a face, and the means that are reported."""
+"""The scores of an evaluation: one row per face, and the means that are reported."""
 
 import csv
 import math
@@ -12,11 +12,11 @@ from src.metric.metric import Metric
 
 @dataclass(frozen=True)
 class MethodScores:
-    """What the metrics say of one face by one method; a metric that does not apply to the method is in neither.
+    """One method's scores on one face; a metric that does not apply to the method is in neither mapping.
 
     Attributes:
-        whole: metric -> its figure.
-        components: metric by component -> component -> its figure, NaN where the component is hidden.
+        whole: metric -> its score.
+        components: metric by component -> component -> its score, NaN where the component is hidden.
     """
 
     whole: dict[str, float] = field(default_factory=dict)
@@ -25,7 +25,7 @@ class MethodScores:
 
 @dataclass(frozen=True)
 class FaceScores:
-    """One face's misalignment and what every method made of it.
+    """One face's misalignment and every method's scores.
 
     Attributes:
         store: the store's folder, as it was given.
@@ -34,8 +34,8 @@ class FaceScores:
         identity: whose face.
         angle_deg: the misalignment's rotation; positive is clockwise on the screen.
         scale: its scale.
-        shift_x_px: its shifts in pixels of the HR image.
-        shift_y_px: likewise.
+        shift_x_px: its shift to the right, in pixels of the HR image.
+        shift_y_px: its shift down, likewise.
         methods: the scores by the method's name, in the order of the table.
     """
 
@@ -61,7 +61,7 @@ class Mean:
 
 @dataclass(frozen=True)
 class MethodMeans:
-    """The means over some faces of one method's scores, as `MethodScores` has them."""
+    """The means of one method's scores over some faces, keyed as in `MethodScores`."""
 
     whole: dict[str, Mean]
     components: dict[str, dict[str, Mean]]
@@ -72,27 +72,27 @@ class Summary:
     """The means over some faces.
 
     Attributes:
-        faces: how many.
-        methods: the means by the method's name.
+        faces: their number.
+        methods: each method's means, by its name.
     """
 
     faces: int
     methods: dict[str, MethodMeans]
 
     def best(self, methods: Iterable[str], metric: str = "psnr_rgb") -> str | None:
-        """Which of these methods has the highest mean; None where there is none with a mean."""
+        """The method with the highest mean; None if no method has a mean."""
         means = {name: self.mean(name, metric) for name in methods}
         known = {name: mean for name, mean in means.items() if mean is not None}
         return max(known, key=lambda name: known[name]) if known else None
 
     def mean(self, method: str, metric: str) -> float | None:
-        """A method's mean of a metric with one figure a face; None where nothing was measured."""
+        """A method's mean of a whole-face metric; None if nothing was measured."""
         found = self.methods[method].whole.get(metric)
         return None if found is None else found.mean
 
 
 def mean_of(values: Iterable[float]) -> Mean:
-    """The mean of what is known: NaN are left out and not counted."""
+    """The mean of all values but NaN, which are not counted."""
     known = [value for value in values if not math.isnan(value)]
     return Mean(
         statistics.fmean(known) if known else None, statistics.stdev(known) if len(known) > 1 else None, len(known)
@@ -100,7 +100,7 @@ def mean_of(values: Iterable[float]) -> Mean:
 
 
 def summarise(rows: Sequence[FaceScores]) -> Summary:
-    """Per-image means over the faces; ValueError for no face."""
+    """Per-image means over the faces; ValueError if there is no face."""
     if not rows:
         raise ValueError("no face was evaluated")
     return Summary(len(rows), {name: _means([row.methods[name] for row in rows]) for name in rows[0].methods})
@@ -118,13 +118,13 @@ def _means(scores: Sequence[MethodScores]) -> MethodMeans:
 
 
 def columns_of(metrics: Iterable[Metric], rows: Sequence[FaceScores]) -> list[Metric]:
-    """The metrics with one figure a face that any method of these rows has, in their order."""
+    """The whole-face metrics that any method of these rows has, in their order."""
     measured = {key for scores in rows[0].methods.values() for key in scores.whole}
     return [metric for metric in metrics if metric.key in measured]
 
 
 def faces_csv(rows: Sequence[FaceScores]) -> str:
-    """`metrics.csv`: a line a face, columns METHOD_METRIC and METHOD_METRIC_COMPONENT, a hidden component's empty."""
+    """`metrics.csv`: one line per face, columns METHOD_METRIC and METHOD_METRIC_COMPONENT (empty where hidden)."""
     text = StringIO()
     cells = [dict(_cells(row)) for row in rows]
     writer = csv.DictWriter(text, list(cells[0]) if cells else [], lineterminator="\n")

@@ -1,4 +1,4 @@
-"""The report of an evaluation: `report.md`, `metrics.json` and the lines for the terminal."""
+"""The report of an evaluation: `report.md`, `metrics.json` and the tables for the terminal."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -8,17 +8,17 @@ from typing import Any, Final
 from src.metric.metric import Metric
 from src.report.scores import FaceScores, Mean, Summary, columns_of, summarise
 
-MOST_COMPONENTS: Final = 8  # with more maps (68) the report gives the mean over them alone
+MOST_COMPONENTS: Final = 8  # with more maps (68) the report gives only their mean
 
 
 @dataclass(frozen=True)
 class MethodCard:
-    """What a report says of a method beside its figures.
+    """What a report says about a method besides its scores.
 
     Attributes:
-        title: its words in tables.
-        facts: whatever is known of it, by words of the report: checkpoint, seed, parameters, what it was trained on.
-        trained: it has learnt from faces; the gain is that of such a method over the best of the others.
+        title: its name in tables.
+        facts: all that is known, by the report's words for it: checkpoint, seed, parameters, training misalignment.
+        trained: whether it was trained; gains are those of a trained method over the best of the others.
     """
 
     title: str
@@ -28,16 +28,16 @@ class MethodCard:
 
 @dataclass(frozen=True)
 class Protocol:
-    """What the numbers were measured on, and how.
+    """The data and the method of the measurement.
 
     Attributes:
-        name: of the protocol.
+        name: the protocol's name.
         misalignment: how the inputs were made: rotation in degrees, scale_min, scale_max, shift as a share of the
             side, fill, seed.
-        methods: the compared ones by name, in the order of the table.
+        methods: the compared methods by name, in the order of the table.
         metrics: what was measured, in the order of the columns.
         stores: the data: path, faces evaluated, faces in the store, SHA-256 of its images.
-        device: what computed it.
+        device: the device that computed them.
     """
 
     name: str
@@ -58,7 +58,7 @@ def inputs_words(ranges: Mapping[str, Any]) -> str:
 
 
 def protocol_words(protocol: Protocol, rows: Sequence[FaceScores]) -> list[str]:
-    """How the numbers were measured, a sentence each."""
+    """How the numbers were measured, in sentences."""
     measured = {key for scores in rows[0].methods.values() for key in (*scores.whole, *scores.components)}
     return [
         f"Per-image means over {len(rows):,} faces; no pooling of pixels.",
@@ -71,7 +71,7 @@ def protocol_words(protocol: Protocol, rows: Sequence[FaceScores]) -> list[str]:
 
 
 def metrics_json(rows: Sequence[FaceScores], protocol: Protocol) -> str:
-    """`metrics.json`: the means over all faces and store by store, with everything they depend on."""
+    """`metrics.json`: the means over all faces and per store, with everything they depend on."""
     values = {
         **_plain(summarise(rows), protocol),
         "stores": {store: _plain(summarise(mine), protocol) for store, mine in by_store(rows).items()},
@@ -88,7 +88,7 @@ def metrics_json(rows: Sequence[FaceScores], protocol: Protocol) -> str:
 
 
 def report_md(rows: Sequence[FaceScores], protocol: Protocol) -> str:
-    """`report.md`: the table, store by store where there are several, and the protocol in words."""
+    """`report.md`: the tables (one per store if there are several) and the protocol in words."""
     stores = by_store(rows)
     lines = ["# Evaluation", ""]
     lines += _section(rows, protocol, f"All {len(rows):,} faces" if len(stores) > 1 else f"{len(rows):,} faces")
@@ -105,7 +105,7 @@ def report_md(rows: Sequence[FaceScores], protocol: Protocol) -> str:
     lines += [
         f"- Computed on {protocol.device}.",
         "",
-        "`metrics.csv` has a row a face, `metrics.json` means and standard deviations, `grid.png` some of the faces.",
+        "`metrics.csv` has one row per face, `metrics.json` means and standard deviations, `grid.png` some faces.",
     ]
     return "\n".join(lines) + "\n"
 
@@ -119,7 +119,7 @@ def by_store(rows: Sequence[FaceScores]) -> dict[str, list[FaceScores]]:
 
 
 def table(rows: Sequence[FaceScores], protocol: Protocol) -> list[list[str]]:
-    """The table of the metrics with one figure a face, the head first: a row a method, a dash for what has none."""
+    """The table of the whole-face metrics, header first: one row per method, a dash where it has no score."""
     summary, columns = summarise(rows), columns_of(protocol.metrics, rows)
     lines = [["method", *(metric.head for metric in columns)]]
     for name, card in protocol.methods.items():
@@ -129,7 +129,7 @@ def table(rows: Sequence[FaceScores], protocol: Protocol) -> list[list[str]]:
 
 
 def component_table(rows: Sequence[FaceScores], protocol: Protocol) -> list[list[str]]:
-    """The table of the metrics by component, the head first; empty where no method has any."""
+    """The table of the metrics by component, header first; empty if no method has any."""
     summary = summarise(rows)
     lines: list[list[str]] = []
     for name, card in protocol.methods.items():
@@ -146,12 +146,12 @@ def component_table(rows: Sequence[FaceScores], protocol: Protocol) -> list[list
 
 
 def number(value: Mean | None, decimals: int) -> str:
-    """A mean as it is printed; a dash where nothing was measured."""
+    """A mean in print; a dash if nothing was measured."""
     return "-" if value is None or value.mean is None else f"{value.mean:.{decimals}f}"
 
 
 def gains(rows: Sequence[FaceScores], protocol: Protocol) -> list[str]:
-    """The gain of each trained method over the best of the others, a sentence each; none where either is missing."""
+    """One sentence per trained method: its gain over the best of the others; empty if either kind is missing."""
     summary = summarise(rows)
     sentences = []
     for name, (over, differences) in _gains(summary, protocol).items():
@@ -166,13 +166,13 @@ def gains(rows: Sequence[FaceScores], protocol: Protocol) -> list[str]:
 
 
 def mean_words(means: Mapping[str, Mean]) -> str:
-    """The mean over the components' means, each component alike."""
+    """The mean of the components' means, with equal weights."""
     known = [value.mean for value in means.values() if value.mean is not None]
     return f"{sum(known) / len(known):.2f}" if known else "-"
 
 
 def _gains(summary: Summary, protocol: Protocol) -> dict[str, tuple[str, dict[str, float]]]:
-    """Trained method -> (the reference, metric -> by how much the method's mean is above the reference's)."""
+    """Trained method -> (the reference, metric -> the method's mean minus the reference's)."""
     over = summary.best(name for name, card in protocol.methods.items() if not card.trained)
     if over is None:
         return {}
@@ -198,7 +198,7 @@ def _section(rows: Sequence[FaceScores], protocol: Protocol, title: str) -> list
 
 
 def _markdown(lines: Sequence[Sequence[str]], left: int) -> list[str]:
-    """A table whose first columns are words and whose others are figures."""
+    """A Markdown table; its first `left` columns are words, the others numbers."""
     head, *body = lines
     rule = [*["---"] * left, *["---:"] * (len(head) - left)]
     return [f"| {' | '.join(values)} |" for values in (head, rule, *body)]

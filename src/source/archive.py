@@ -1,4 +1,4 @@
-"""Pictures inside a zip archive, read where they lie: nothing is ever unpacked to disk."""
+"""Pictures inside a zip archive, read directly from it: nothing is unpacked to disk."""
 
 import os
 import re
@@ -12,21 +12,21 @@ from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
 from src.system.errors import BadFace, UserError
 
-MAX_BYTES = 64 * 1024**2  # of one member unpacked: the largest picture that is decoded is smaller as a JPEG
+MAX_BYTES = 64 * 1024**2  # of one unpacked member; a JPEG of the largest picture that is decoded is smaller
 ENCRYPTED = 0x1  # the bit in a member's flags
-# All that `zipfile` raises for damaged bytes, as it reads the table and as it unpacks a member.
+# Everything that `zipfile` raises for damaged bytes, in the table or in a member.
 DAMAGE = (BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError, struct.error)
 
 
 @dataclass(frozen=True)
 class ZipListing:
-    """What an archive holds, folders left out.
+    """The members of an archive, without folders.
 
     Attributes:
-        sizes: bytes of each readable member, unpacked, by its name.
+        sizes: unpacked bytes of each readable member, by name.
         problems: members that cannot be read, and why.
-        unsafe: members whose name leads out of a folder, or could pass for another's, and why; they are in no other
-            field, so that they cannot stand in for a real picture.
+        unsafe: members whose name leads out of the folder or could pass for another member's, and why; they are in no
+            other field, so they cannot replace a real picture.
     """
 
     sizes: dict[str, int]
@@ -36,12 +36,12 @@ class ZipListing:
 
 @dataclass(frozen=True, slots=True)
 class ZipPicture:
-    """A member of a zip archive; a process opens the archive once.
+    """A member of a zip archive; each process opens the archive once.
 
     Attributes:
         archive: the zip file.
-        member: its whole name in there.
-        size: bytes unpacked.
+        member: its full name in the archive.
+        size: unpacked bytes.
     """
 
     archive: Path
@@ -49,10 +49,10 @@ class ZipPicture:
     size: int
 
     def read(self) -> bytes:
-        """The member's bytes, their checksum verified.
+        """The member's bytes, with their checksum verified.
 
         Raises:
-            BadFace: it is damaged, or one of those that `list_zip` refuses.
+            BadFace: the member is damaged, or `list_zip` does not list it as readable.
             OSError: the archive is gone.
         """
         opened = _open(self.archive)
@@ -61,7 +61,7 @@ class ZipPicture:
             reason = opened.listing.problems.get(self.member, f"no such file in {self.archive.name}")
             raise BadFace(self.member, reason)
         try:
-            # Never more than the size that the table states, which was checked: a longer stream fails its checksum.
+            # Reads at most the size in the table, which was checked: a longer stream fails its checksum.
             return opened.file.read(info)
         except DAMAGE as error:
             reason = f"damaged in {self.archive.name}: {error or type(error).__name__}"
@@ -69,7 +69,7 @@ class ZipPicture:
 
 
 def list_zip(archive: Path) -> ZipListing:
-    """The members of an archive; UserError where it is no zip or was cut short."""
+    """The members of an archive; UserError if it cannot be read, is no zip or was cut short."""
     try:
         return _open(archive).listing
     except OSError as error:
@@ -85,8 +85,8 @@ class _Archive:
 
 def _open(archive: Path) -> _Archive:
     stat = archive.stat()
-    # A forked process shares the file's position with its parent, so each process opens its own; the time and the
-    # size tell an archive that was replaced.
+    # A forked process shares the file's position with its parent, so each process opens the archive again. The time
+    # and the size reveal a replaced archive.
     return _opened(archive, os.getpid(), stat.st_mtime_ns, stat.st_size)
 
 

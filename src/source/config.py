@@ -1,4 +1,4 @@
-"""Where faces come from; `conf/source` mirrors the classes."""
+"""The configuration of the sources of faces: `conf/source/`."""
 
 from dataclasses import dataclass
 from typing import Annotated, Literal
@@ -13,7 +13,7 @@ def _check_root(root: str) -> None:
 
 @dataclass(frozen=True)
 class FolderSource:
-    """Pictures in a folder, with landmarks beside them or without: `conf/source/folder.yaml`."""
+    """Pictures in a folder, with or without landmarks beside them: `conf/source/folder.yaml`."""
 
     name: Literal["folder"]
     root: str
@@ -35,16 +35,16 @@ class IbugSource:
 
 @dataclass(frozen=True)
 class CelebaSource:
-    """CelebA as it is downloaded: `conf/source/celeba.yaml`.
+    """CelebA as downloaded: `conf/source/celeba.yaml`.
 
     Attributes:
         name: "celeba".
         root: the folder with the pictures, as a folder or a zip, and the lists.
         images: "aligned": img_align_celeba, 178x218; "in_the_wild": img_celeba.
-        drop: images with any of these attributes are left out.
-        keep: only images with all of these attributes.
+        drop: leave out images with any of these attributes.
+        keep: take only images with all of these attributes.
         splits: which of CelebA's own splits to make.
-        identities: only these people: a list of their numbers, "1-500", or a file with one number a line.
+        identities: only these people: a list of their numbers, "1-500", or a file with one number per line.
     """
 
     name: Literal["celeba"]
@@ -61,17 +61,17 @@ class CelebaSource:
         if both:
             raise ValueError(f"source.drop and source.keep both name {both[0]}: no image is left")
         if not self.splits or len(set(self.splits)) < len(self.splits):
-            raise ValueError("source.splits names each split at most once, and at least one: '[train,val,test]'")
+            raise ValueError("source.splits must name at least one split, each at most once: '[train,val,test]'")
         if self.identities in ("", ()):
             raise ValueError("source.identities is empty: give '[1,2,2880]', 1-500 or a file, or null for everybody")
         numbers = (self.identities,) if isinstance(self.identities, int) else self.identities
         if isinstance(numbers, tuple) and not all(1 <= number < 2**24 for number in numbers):
-            raise ValueError(f"source.identities={list(numbers)}: a person's number is 1 or more (CelebA: to 10,177)")
+            raise ValueError(f"source.identities={list(numbers)}: a person's number is 1 or more (CelebA: 1 to 10,177)")
 
 
 @dataclass(frozen=True)
 class SyntheticSource:
-    """Drawn faces: `conf/source/synthetic.yaml`. Either `count`, or the splits' counts; none: 2,000 and 200."""
+    """Drawn faces: `conf/source/synthetic.yaml`. Give `count` or counts per split; default: train=2000 val=200."""
 
     name: Literal["synthetic"]
     count: int | None = None
@@ -87,7 +87,7 @@ class SyntheticSource:
         if self.seed < 0:
             raise ValueError(f"source.seed={self.seed} is negative: give 0 or more")
         if "" in self.counts and len(self.counts) > 1:
-            raise ValueError("give source.count=N for one store, or source.train=N source.val=N for one store a split")
+            raise ValueError("give source.count=N for one store, or source.train=N source.val=N for one per split")
 
     @property
     def counts(self) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""Pictures in a folder: with landmarks beside or above them, or with none, and a network that finds the faces."""
+"""Pictures in a folder as a source: with landmarks beside or above them, or with a network that finds the faces."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -16,8 +16,8 @@ from src.system.errors import UserError
 def folder_splits(source: FolderSource, landmarks: str = "auto") -> list[Split]:
     """One split without a name: every picture under `source.root`, in the order of their names.
 
-    Landmarks are taken from a `landmarks68.npz` or from `.pts` files with `landmarks=annotations`, and with auto
-    where there are any. Else a detector finds the faces, and what lies there only tells how far off the network is.
+    With `landmarks=annotations`, or with "auto" if there are any, landmarks come from `landmarks68.npz` or `.pts`
+    files. Else a detector finds the faces, and landmarks in the folder only measure the network's error.
     """
     root = Path(source.root)
     listing = list_pictures(root)
@@ -29,10 +29,10 @@ def folder_splits(source: FolderSource, landmarks: str = "auto") -> list[Split]:
     if annotated and not tables and not points:
         raise UserError(
             f"source.root={root}: {len(listing.pictures)} pictures, but no landmarks; "
-            f"put {NAME} beside them, or one iBUG .pts a face (NAME.pts, or NAME_1.pts, NAME_2.pts), "
+            f"put {NAME} beside them, or one iBUG .pts per face (NAME.pts, or NAME_1.pts, NAME_2.pts), "
             f"or let a network find them: landmarks=face_alignment or landmarks=onnx"
         )
-    # The nearest table at or above a picture is its own, so the deepest folders take theirs first.
+    # A picture belongs to the nearest table at or above it, so the deepest tables take theirs first.
     tables.sort(key=lambda table: len(table.path.parts), reverse=True)
     pictures, jobs = listing.pictures, list[PhotoJob]()
     for table in tables:

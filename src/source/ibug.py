@@ -1,4 +1,4 @@
-"""iBUG's annotated pictures: a `.pts` of 68 points a face (300-W, AFW, HELEN, LFPW, IBUG), or 39 (Menpo's profiles)."""
+"""iBUG's annotated pictures, a `.pts` per face: 68 points (300-W, AFW, HELEN, LFPW, IBUG) or 39 (Menpo's profiles)."""
 
 from pathlib import Path
 
@@ -17,8 +17,8 @@ def ibug_splits(source: IbugSource, landmarks: str = "auto") -> list[Split]:
     listing = list_pictures(root)
     if not listing.points:
         raise UserError(
-            f"source.root={root}: {len(listing.pictures)} pictures, but no .pts file; put one iBUG .pts a face beside "
-            f"them (NAME.pts, or NAME_1.pts, NAME_2.pts), or use source=folder, which finds faces by a detector"
+            f"source.root={root}: {len(listing.pictures)} pictures, but no .pts file; put one iBUG .pts per face "
+            f"beside them (NAME.pts, or NAME_1.pts, NAME_2.pts), or use source=folder, which finds faces by a detector"
         )
     jobs = sorted(pts_jobs(listing.pictures, listing.points, root), key=lambda job: job.file)
     return [

@@ -1,4 +1,4 @@
-"""`landmarks68.npz` with its `meta.csv`, and the pictures that its names stand for."""
+"""Landmarks from `landmarks68.npz` and `meta.csv`, matched to pictures by name."""
 
 import csv
 from collections import defaultdict
@@ -19,11 +19,11 @@ NAME, META = "landmarks68.npz", "meta.csv"
 class LandmarksFile:
     """A table of landmarks: `names` (N,), `landmarks` (N, 68, 2), pixel centres at integers, NaN where not known.
 
-    Names are file names relative to the table's folder, or to its `images/`; a bare name may also stand for the one
-    picture of that name in any sub-folder. A name that stands there twice is a picture with two faces.
+    Names are file names relative to the table's folder or to its `images/`; a bare name also matches the only picture
+    of that name in any sub-folder. A name that occurs twice is a picture with two faces.
 
     Raises:
-        UserError: not readable, other arrays, or a `meta.csv` that does not fit.
+        UserError: the table cannot be read or has other arrays, or the `meta.csv` is invalid.
     """
 
     def __init__(self, path: Path) -> None:
@@ -32,11 +32,11 @@ class LandmarksFile:
         self.meta = _read_meta(path.with_name(META))
 
     def jobs(self, pictures: list[Path], root: Path) -> list[PhotoJob]:
-        """A job for every picture and, as rejected ones, for every name without a picture.
+        """A job for every picture, and a rejected job for every name without a picture.
 
         Args:
             pictures: the files in the table's folder and below.
-            root: of the source; what file names are relative to.
+            root: the source's root; file names are relative to it.
 
         Raises:
             UserError: no name matches a picture.
@@ -63,7 +63,7 @@ class LandmarksFile:
         return jobs
 
     def _match(self, pictures: list[Path]) -> tuple[dict[Path, list[int]], dict[int, str]]:
-        """The table's rows of each picture, and the rows whose name fits several pictures."""
+        """The table's rows of each picture, and the reject reasons of rows whose name fits several pictures."""
         exact: dict[str, Path] = {}
         bare: dict[str, list[Path]] = defaultdict(list)
         for path in pictures:
@@ -108,7 +108,7 @@ def _first(names: object) -> str:
 
 
 def _read_table(path: Path) -> tuple[list[str], NDArray[np.float32]]:
-    wanted = f"an .npz with 'names' (N,) and 'landmarks' (N, {POINTS}, 2) wanted"
+    wanted = f"an .npz with 'names' (N,) and 'landmarks' (N, {POINTS}, 2) expected"
     try:
         with np.load(path, allow_pickle=False) as table:
             names, points = table["names"], table["landmarks"]
@@ -122,14 +122,14 @@ def _read_table(path: Path) -> tuple[list[str], NDArray[np.float32]]:
 
 
 def _read_meta(path: Path) -> dict[str, dict[str, str]]:
-    """`meta.csv` by file name: identity, gray (0 or 1), replicated_border (0..1), each of them optional."""
+    """The rows of `meta.csv` by file name: identity, gray (0 or 1), replicated_border (0..1), each optional."""
     if not path.is_file():
         return {}
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             rows = [{key: value or "" for key, value in row.items() if key} for row in csv.DictReader(file)]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"{path} cannot be read ({error}); mend it, or remove it to do without") from None
+        raise UserError(f"{path} cannot be read ({error}); repair it or remove it, it is optional") from None
     for number, row in enumerate(rows, start=2):
         try:
             row["file"]
@@ -139,7 +139,7 @@ def _read_meta(path: Path) -> dict[str, dict[str, str]]:
             fits = False
         if not fits:
             raise UserError(
-                f"{path}, line {number}: 'file', and where given gray 0 or 1 and replicated_border 0..1, wanted; "
-                f"it has {row}"
+                f"{path}, line {number}: 'file' is needed; gray, if given, must be 0 or 1, and replicated_border 0..1; "
+                f"the line has {row}"
             )
     return {row["file"]: row for row in rows}

@@ -1,4 +1,4 @@
-"""From a source's configuration to its splits; each source imports its own libraries only when it is asked for."""
+"""The splits of a configured source; each source's own libraries are imported only if it is used."""
 
 from src.source.config import CelebaSource, FolderSource, IbugSource, SyntheticSource
 from src.source.split import Split
@@ -11,10 +11,10 @@ def list_splits(
 
     Args:
         source: where faces come from.
-        landmarks: the chosen backend; "auto" takes the source's own landmarks where it has them.
+        landmarks: the chosen backend; "auto" takes the source's own landmarks if it has any.
 
     Raises:
-        UserError: the source is not usable as a whole.
+        UserError: the source as a whole is unusable.
     """
     # Imported here so that a source needs only its own libraries.
     if isinstance(source, FolderSource):

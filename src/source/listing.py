@@ -19,7 +19,7 @@ STORE = frozenset(ARRAYS)
 
 @dataclass(frozen=True)
 class Listing:
-    """What lies below a folder: `files` is everything, in the order of the names; hidden files are left out."""
+    """The files below a folder, in the order of their names, without hidden ones; `files` has all of them."""
 
     files: list[Path]
     pictures: list[Path]
@@ -27,7 +27,7 @@ class Listing:
 
 
 def list_pictures(root: Path) -> Listing:
-    """The files below `root`; UserError where it is no folder or holds no picture."""
+    """The files below `root`; UserError if it is no folder or holds no picture."""
     if not root.is_dir():
         what = "is not a folder" if root.exists() else "does not exist"
         raise UserError(f"source.root={root} {what}: give the folder that holds the pictures")
@@ -39,7 +39,7 @@ def list_pictures(root: Path) -> Listing:
 
 
 def pts_jobs(pictures: list[Path], points: list[Path], root: Path) -> list[PhotoJob]:
-    """Pair `NAME.pts`, or `NAME_1.pts`, `NAME_2.pts` ..., with `NAME.jpg` (or another picture) in the same folder."""
+    """Jobs that pair `NAME.pts`, or `NAME_1.pts`, `NAME_2.pts` ..., with the picture `NAME.*` in the same folder."""
     by_stem: dict[Path, list[Path]] = defaultdict(list)
     for path in pictures:
         by_stem[path.with_suffix("")].append(path)
@@ -72,7 +72,7 @@ def pts_jobs(pictures: list[Path], points: list[Path], root: Path) -> list[Photo
 
 
 def picture_job(path: Path, root: Path, annotations: tuple[Annotation, ...] = (), problem: str = "") -> PhotoJob:
-    """The job of a picture below `root`, named after its place there."""
+    """The job of a picture below `root`, named by its path relative to `root`."""
     file = _relative(path, root)
     if not path.name.isprintable():
         problem = "its name has characters that no list can hold: rename it"
@@ -80,12 +80,12 @@ def picture_job(path: Path, root: Path, annotations: tuple[Annotation, ...] = ()
 
 
 def identity_of(file: str) -> str:
-    """A picture's own name as the name of whom it shows: what a source without names has."""
+    """The identity for a picture in a source without identities: its path without `images/` and suffix."""
     return file.removeprefix("images/").removesuffix(Path(file).suffix)
 
 
 def digest(jobs: list[PhotoJob]) -> str:
-    """A hash of what is in the folder: names, sizes and landmarks. It tells a changed source without decoding it."""
+    """A hash of names, sizes and landmarks. It reveals a changed source without decoding pictures."""
     digest = hashlib.sha256()
     for job in jobs:
         digest.update(repr((job.file, job.picture.size, job.problem)).encode())
@@ -98,23 +98,23 @@ def digest(jobs: list[PhotoJob]) -> str:
 
 
 def _files(root: Path) -> list[Path]:
-    """Every file below `root`, hidden ones left out; links are followed, each folder once."""
+    """Every file below `root` except hidden ones; links are followed, each folder is visited once."""
     found, seen = [], set()
     for folder, subfolders, names in os.walk(root, followlinks=True):
         seen.add(os.path.realpath(folder))
         if CARD in names and set(names) >= STORE:
             subfolders.clear()
-            continue  # a store made here before: its contact sheet is no photograph
+            continue  # a store made earlier: its contact sheet is no photograph
         subfolders[:] = sorted(
             name for name in subfolders if not name.startswith(".") and os.path.realpath(Path(folder, name)) not in seen
         )
         paths = [Path(folder, name) for name in sorted(names) if not name.startswith(".")]
-        found += [path for path in paths if path.is_file()]  # no pipe, which would be waited for
+        found += [path for path in paths if path.is_file()]  # not a pipe, which would block
     return found
 
 
 def _number(path: Path) -> tuple[int, str]:
-    """Sorts `x_2.pts` before `x_10.pts`."""
+    """The sort key that puts `x_2.pts` before `x_10.pts`."""
     digits = re.search(r"_(\d+)$", path.stem)
     return int(digits[1]) if digits else -1, path.name
 
@@ -125,7 +125,7 @@ def _relative(path: Path, root: Path) -> str:
 
 
 def _bytes(path: Path) -> bytes:
-    """A file's bytes, none where it cannot be read: its job will say so."""
+    """A file's bytes, empty if it cannot be read: its job will report that."""
     try:
         return path.read_bytes()
     except OSError:

@@ -1,4 +1,4 @@
-"""A photograph with its faces: where its bytes lie, what its source knows of it, and how it is decoded."""
+"""A photograph with its faces: where its bytes are, what its source knows about it, and how it is decoded."""
 
 import errno
 import hashlib
@@ -14,19 +14,19 @@ from src.image.decode import decode_image
 from src.store.face import Face
 from src.system.errors import BadFace, UserError
 
-# What says that the disk or the folder went away: the pictures are not bad, and must not land among the rejects.
+# Errors of a disk or folder that went away: the pictures are not bad and must not become rejects.
 GONE = {errno.ENOENT, errno.ENOTDIR, errno.EIO, errno.ESTALE, errno.ENODEV, errno.ENXIO, errno.ENOTCONN}
 
 
 class Picture(Protocol):
-    """Where a picture's bytes lie: a file, or a member of an archive; small and picklable."""
+    """The place of a picture's bytes: a file, or a member of an archive; small and picklable."""
 
     @property
     def size(self) -> int:
-        """Bytes, as the folder or the archive's table says; 0 where it cannot be told."""
+        """Bytes according to the folder or the archive's table; 0 if unknown."""
 
     def read(self) -> bytes:
-        """The file's bytes; OSError or BadFace where they cannot be had."""
+        """The file's bytes; OSError or BadFace if they cannot be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class PictureFile:
 
     @property
     def size(self) -> int:
-        """Bytes on disk; 0 where the file is gone."""
+        """Bytes on disk; 0 if the file is missing."""
         return self.path.stat().st_size if self.path.exists() else 0
 
     def read(self) -> bytes:
@@ -47,17 +47,17 @@ class PictureFile:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Annotation:
-    """What a source knows of one face of a photograph.
+    """What a source knows about one face of a photograph.
 
     Attributes:
-        name: what to name in an error: the `.pts` file, or the picture.
-        identity: whose face.
-        points: (68, 2) in pixels of the picture, pixel centres at integers, NaN where nobody placed the landmark;
-            or the `.pts` file that holds them; None where the source has none.
-        box: the face, where the source knows it: a network's detector is skipped.
+        name: the `.pts` file or the picture, for errors.
+        identity: whose face it is.
+        points: (68, 2) in pixels of the picture, pixel centres at integers, NaN where not annotated; or the `.pts`
+            file that holds them; None if the source has none.
+        box: the face's box if the source knows it; a network's detector is then skipped.
         landmark_source: who placed the points, for the manifest.
-        replicated_border: of a picture that was cropped before, where known.
-        gray: where known.
+        replicated_border: its share of a picture that was cropped before, 0 to 1, if known.
+        gray: whether the picture has no colour, if known.
     """
 
     name: str
@@ -71,15 +71,15 @@ class Annotation:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PhotoJob:
-    """A source file with its faces, or what is wrong with it already.
+    """A source file with its faces, or with the problem that was found while listing.
 
     Attributes:
         picture: its bytes.
         file: its name relative to the source's root, with forward slashes.
-        identity: whose face it shows where it shows one; faces that a detector finds are named after it.
+        identity: whose face it shows, if only one; faces that a detector finds are named after it.
         annotations: the faces that the source knows.
-        problem: a reason found while listing; then there is nothing to decode.
-        detect: a network looks for faces even where some are annotated, which then only tell how far off it is.
+        problem: why it is a reject; it is then not decoded.
+        detect: a network searches for faces even if some are annotated; those then only measure its error.
     """
 
     picture: Picture
@@ -91,11 +91,11 @@ class PhotoJob:
 
     @property
     def faces(self) -> int:
-        """How many faces to expect: those annotated, else one; a file with a problem has none."""
+        """The expected number of faces: the annotated ones, else one; 0 for a file with a problem."""
         return 0 if self.problem else max(1, len(self.annotations))
 
     def load(self) -> "Photo | list[Face | BadFace]":
-        """The decoded photograph, or the one reject that a file is which cannot be decoded."""
+        """The decoded photograph, or a list of one reject if it cannot be decoded; UserError if the disk is gone."""
         if self.problem:
             return [BadFace(self.file, self.problem)]
         try:
@@ -106,8 +106,8 @@ class PhotoJob:
         except OSError as error:
             if error.errno in GONE:
                 raise UserError(
-                    f"{self.file} was there when the source was listed and is not any more ({error.strerror}): is the "
-                    f"disk still mounted? What is finished is kept; the same command goes on"
+                    f"{self.file} was there when the source was listed and is now missing ({error.strerror}): is the "
+                    f"disk still mounted? Finished work is kept; the same command resumes"
                 ) from None
             return [BadFace(self.file, f"cannot be read: {error.strerror or error}")]
 
@@ -117,7 +117,7 @@ class Photo:
     """A decoded photograph.
 
     Attributes:
-        job: its file and what its source knows of its faces.
+        job: its file and what its source knows about its faces.
         image: (H, W, 3) uint8 RGB.
         sha256: of the file's bytes.
     """

@@ -1,4 +1,4 @@
-"""Where faces come from. Each source lists its jobs without opening a picture; a job is done on its own."""
+"""The splits and jobs of a source: it lists jobs without opening a picture, and each job is independent."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ class Job(Protocol):
 
     @property
     def faces(self) -> int:
-        """How many faces to expect of it, for the progress bar and the space on disk."""
+        """The expected number of faces, for the progress bar and the space on disk."""
 
     def load(self) -> Photo | list[Face | BadFace]:
         """A photograph whose faces are to be found and cropped, or finished faces and rejects."""
@@ -23,14 +23,14 @@ class Job(Protocol):
 
 @dataclass(frozen=True)
 class Split:
-    """What becomes one store.
+    """The part of a source that becomes one store.
 
     Attributes:
         name: "train", "val", "test"; "" for a source without splits.
-        jobs: in the order of the store; a sequence that makes them when asked keeps memory flat.
-        settings: all that decides the store's bytes, by the dotted key a person would type.
-        description: for the card and the person: name, counts; no path of this machine.
-        annotated: the jobs bring their own landmarks, so no network is asked.
+        jobs: in the order of the store; a sequence that creates them on access saves memory.
+        settings: everything that affects the store's bytes, by the dotted key a user types.
+        description: name and counts for the card and the user; no path of this machine.
+        annotated: the jobs have their own landmarks, so no network is needed.
     """
 
     name: str

@@ -13,22 +13,22 @@ from src.source.split import Split
 from src.store.face import Face, FaceRow
 from src.system.errors import BadFace, UserError
 
-# Raised with every change of the drawing, so that a store of older faces is told from a new one.
+# Increased with every change of the drawing, to distinguish stores of older faces from new ones.
 RENDERER = 1
-# Splits draw from ranges of the index that never meet, so val stays the same when train grows.
+# Splits draw from separate ranges of the index, so val stays the same when train grows.
 FIRST = {"": 0, "train": 0, "val": 10_000_000, "test": 20_000_000}
 
 
 @dataclass(frozen=True, slots=True)
 class SyntheticJob:
-    """The face drawn for (seed, index)."""
+    """The job that draws the face of (seed, index)."""
 
     seed: int
     index: int
     faces: int = 1
 
     def load(self) -> list[Face | BadFace]:
-        """The drawn face; its occlusion is known exactly."""
+        """The drawn face; its visibility flags are exact."""
         from src.synthetic.draw import render_face
 
         drawn = render_face(self.seed, self.index)
@@ -48,7 +48,7 @@ class SyntheticJob:
 
 @dataclass(frozen=True)
 class SyntheticJobs(Sequence[SyntheticJob]):
-    """The jobs of a range of indices, made when asked for."""
+    """The jobs of a range of indices, created on access."""
 
     seed: int
     indices: range
@@ -67,7 +67,7 @@ class SyntheticJobs(Sequence[SyntheticJob]):
 
 
 def synthetic_splits(source: SyntheticSource, landmarks: str = "auto") -> list[Split]:
-    """One split a count that was given."""
+    """One split for each given count; UserError if `landmarks` names a network."""
     if landmarks not in ("auto", "annotations"):
         raise UserError(f"landmarks={landmarks}: drawn faces know their landmarks exactly; leave landmarks= out")
     return [

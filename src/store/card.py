@@ -1,4 +1,4 @@
-"""The card of a store: what it holds, how it was made, and the sizes and hashes that tell a damaged one."""
+"""The card of a store, `card.json`: its contents, how it was made, and the file sizes and hashes that reveal damage."""
 
 import hashlib
 import json
@@ -20,7 +20,7 @@ ARRAYS: dict[str, tuple[DTypeLike, tuple[int, ...]]] = {
     "landmarks.npy": (np.float32, (POINTS, 2)),
     "visible.npy": (np.bool_, (POINTS,)),
 }
-BYTES_A_FACE = SIDE * SIDE * 3 + POINTS * 2 * 4 + POINTS + 256  # the last is about a line of the manifest
+BYTES_A_FACE = SIDE * SIDE * 3 + POINTS * 2 * 4 + POINTS + 256  # 256: about one row of the manifest
 
 SOURCE_KEYS = ("source.seed", "source.count", "source.train", "source.val", "source.test")
 
@@ -29,12 +29,12 @@ Settings = dict[str, Setting]
 
 
 class StoreError(UserError):
-    """A store that is missing, damaged, of another layout or empty; the message names the file and the remedy."""
+    """A store is missing, damaged, empty or has another layout; the message names the file and the remedy."""
 
 
 @dataclass(frozen=True)
 class StoredFile:
-    """A file of a store as it was when whole: its size, and its SHA-256 as `sha256sum` prints it."""
+    """The size of a store's file when it was written, and its SHA-256 as `sha256sum` prints it."""
 
     bytes: int
     sha256: str
@@ -42,16 +42,17 @@ class StoredFile:
 
 @dataclass(frozen=True)
 class Card:
-    """`card.json`.
+    """The content of `card.json`.
 
     Attributes:
-        faces: how many; rows of every array.
-        rejected: how many files or faces of the source were left out (see `rejected.csv`).
+        faces: the number of faces, which is the number of rows of every array.
+        rejected: the number of files or faces of the source that were left out (see `rejected.csv`).
         split: "train", "val", "test" or "".
         crop: the crop rule with its formula, the resampler and the coordinate convention.
         source: a description for people: name, counts, seed; no path of the machine that made it.
-        settings: all that decides the store's bytes, by dotted key; `fingerprint` is its hash.
-        files: of every array and the manifest.
+        settings: everything that affects the store's bytes, by dotted key.
+        fingerprint: the hash of `settings`.
+        files: size and hash of every other file of the store, by name.
         layout: version of the folder's layout.
     """
 
@@ -69,7 +70,7 @@ class Card:
 
 
 def remake(folder: Path, card: Card | None = None) -> str:
-    """The command that makes a store again, as far as its card tells."""
+    """A hint with the command that makes a store again, as far as its card records it."""
     if card is None:
         return f"make it again: python -m src.prepare source=... out={folder} overwrite=true"
     words = [f"source={card.source.get('name', '...')}"]
@@ -81,7 +82,7 @@ def remake(folder: Path, card: Card | None = None) -> str:
 
 
 def fingerprint(settings: Settings) -> str:
-    """SHA-256 of the settings, whatever their order."""
+    """SHA-256 of the settings, independent of their order."""
     return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
 
 
@@ -92,7 +93,7 @@ def write_card(folder: Path, card: Card) -> None:
 
 
 def read_card(folder: Path) -> Card:
-    """The card of a store; StoreError where it cannot be read or is of another layout."""
+    """The card of a store; StoreError if it cannot be read or has another layout."""
     again = remake(folder)
     try:
         text = (folder / CARD).read_text(encoding="utf-8")

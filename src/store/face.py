@@ -1,4 +1,4 @@
-"""What a source hands over: a face with the row that traces it, or the reason why there is none."""
+"""A face as the store keeps it, and its row of the manifest."""
 
 from dataclasses import dataclass
 
@@ -17,13 +17,13 @@ class FaceRow:
         identity: whose face it is, as far as the source knows.
         crop_box: x0, y0, x1, y1 of the square in source pixels, *edge* coordinates (pixel i covers i to i + 1).
         landmark_source: who placed the landmarks.
-        landmark_score: their confidence, 0 to 1; 1 for annotations.
+        landmark_score: the confidence of the landmarks, 0 to 1; 1 for annotations.
         sha256: of the source file's bytes (of the drawn image's bytes for a synthetic face).
         split: "train", "val", "test", or "" for a source without splits.
-        replicated_border: the share of the crop that lies outside the picture, 0 to 1; None where not known.
-        gray: whether the picture has no colour; None where not known.
-        landmark_error: mean distance of a network's landmarks to those that the source has, as a share of the
-            distance of the outer eye corners; None where there is nothing to compare.
+        replicated_border: the share of the crop outside the picture, 0 to 1; None if unknown.
+        gray: whether the picture has no colour; None if unknown.
+        landmark_error: mean distance between a network's landmarks and the source's, as a share of the distance
+            between the outer eye corners; None if there is nothing to compare.
     """
 
     file: str
@@ -46,7 +46,7 @@ class Face:
         image: (128, 128, 3) uint8 RGB.
         landmarks: (68, 2) float32, (x, y) in pixels of `image`, pixel centres at integers; always finite.
         visible: (68,) bool.
-        row: its line of the manifest.
+        row: its row of the manifest.
     """
 
     image: NDArray[np.uint8]

@@ -1,4 +1,4 @@
-"""The manifest of a store, a CSV file with a row a face, and the list of rejected files."""
+"""Reading and writing of a store's CSV files: the manifest, one row per face, and the list of rejects."""
 
 import csv
 from collections.abc import Iterable
@@ -14,12 +14,12 @@ COLUMNS = tuple(column for field in fields(FaceRow) for column in (BOX if field.
 
 
 def write_header(file: TextIO) -> None:
-    """The manifest's first line."""
+    """Write the manifest's first line."""
     csv.writer(file, lineterminator="\n").writerow(COLUMNS)
 
 
 def write_row(file: TextIO, row: FaceRow) -> None:
-    """Append a face's line; floats are written so that they read back exactly, None as nothing."""
+    """Append a face's row; floats read back exactly, and None is written as an empty field."""
     values: dict[str, object] = {field.name: getattr(row, field.name) for field in fields(FaceRow)}
     values |= dict(zip(BOX, row.crop_box, strict=True))
     values["gray"] = None if row.gray is None else int(row.gray)
@@ -27,13 +27,13 @@ def write_row(file: TextIO, row: FaceRow) -> None:
 
 
 def read_manifest(path: Path) -> list[FaceRow]:
-    """The rows of a `manifest.csv`; ValueError where it is not one."""
+    """The rows of a `manifest.csv`; ValueError if it has other columns."""
     with path.open(encoding="utf-8", newline="") as file:
         return read_rows(file, str(path))
 
 
 def read_rows(file: TextIO, name: str) -> list[FaceRow]:
-    """The rows of an open manifest; ValueError, naming it, where it is none."""
+    """The rows of an open manifest; ValueError with its `name` if it has other columns."""
     reader = csv.DictReader(file)
     if tuple(reader.fieldnames or ()) != COLUMNS:
         raise ValueError(f"{name} has the columns {reader.fieldnames}, not {list(COLUMNS)}")
@@ -57,20 +57,20 @@ def _row(values: dict[str, str]) -> FaceRow:
 
 
 def write_rejected(path: Path, rejected: Iterable[tuple[str, BadFace]]) -> None:
-    """Write `rejected.csv`: file, split, reason, a row for every (split, BadFace)."""
+    """Write `rejected.csv`: one row of file, split and reason for every (split, BadFace)."""
     with path.open("w", encoding="utf-8", newline="") as file:
         write_reasons(file, rejected)
 
 
 def write_reasons(file: TextIO, rejected: Iterable[tuple[str, BadFace]]) -> None:
-    """The same into an open file."""
+    """Write the same rows into an open file."""
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(("file", "split", "reason"))
     writer.writerows((bad.file, split, bad.reason) for split, bad in rejected)
 
 
 def read_rejected(path: Path) -> list[tuple[str, BadFace]]:
-    """What `write_rejected` wrote; empty where there is no such file."""
+    """The (split, BadFace) pairs of a `rejected.csv`; empty if there is no such file."""
     if not path.is_file():
         return []
     with path.open(encoding="utf-8", newline="") as file:
@@ -78,5 +78,5 @@ def read_rejected(path: Path) -> list[tuple[str, BadFace]]:
 
 
 def read_reasons(file: TextIO) -> list[tuple[str, BadFace]]:
-    """What `write_reasons` wrote."""
+    """The (split, BadFace) pairs of an open `rejected.csv`."""
     return [(row["split"], BadFace(row["file"], row["reason"])) for row in csv.DictReader(file)]

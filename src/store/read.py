@@ -16,15 +16,16 @@ SPLITS = ("train", "val", "test")
 
 
 class FaceStore:
-    """A store on disk. Opening it reads the card and the files' sizes; arrays are mapped when first asked for.
+    """A store on disk. Opening it reads the card and the files' sizes; arrays are mapped on first use.
 
-    Pickled, it carries its path and card only: a loader's worker maps the files itself.
+    A pickle holds only the path and the card: each loader worker maps the files itself.
 
     Args:
         path: the store's folder.
 
     Raises:
-        StoreError: nothing there, no store, a file cut short, another layout version, or no face in it.
+        StoreError: the path is missing or no store, a file has the wrong size, the layout version differs, or the
+            store is empty.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -53,24 +54,24 @@ class FaceStore:
 
     @property
     def manifest(self) -> list[FaceRow]:
-        """Every face's row, in the order of the arrays; read when first asked for."""
+        """Every face's row, in the order of the arrays; read on first use."""
         if self._manifest is None:
             self._manifest = read_manifest(self.path / MANIFEST)
         return self._manifest
 
     def wrong_hashes(self) -> list[str]:
-        """What is not the file that was written, by the card's SHA-256, a line each; reads every byte."""
+        """A line for each file that is missing or differs from the card's SHA-256; reads every byte."""
         wrong = []
         for name, stored in self.card.files.items():
             path = self.path / name
             if not path.is_file():
-                wrong.append(f"{name} is gone")
+                wrong.append(f"{name} is missing")
                 continue
             with path.open("rb") as file:
                 found = hashlib.file_digest(file, "sha256").hexdigest()
             if found != stored.sha256:
-                told = f"sha256 {found[:12]}, the card says {stored.sha256[:12]}"
-                wrong.append(f"{name} is not the file that was written: {told}")
+                sums = f"sha256 {found[:12]}, the card says {stored.sha256[:12]}"
+                wrong.append(f"{name} has changed since it was written: {sums}")
         return wrong
 
     def _rows(self, name: str, indices: ArrayLike) -> NDArray[Any]:
@@ -81,13 +82,13 @@ class FaceStore:
 
 
 class FaceStores:
-    """Several stores as one data set; index i counts through them in the given order.
+    """Several stores as one data set; indices run through them in the given order.
 
     Args:
         paths: the stores' folders, at least one.
 
     Raises:
-        StoreError: from any of the stores, or when there is none.
+        StoreError: `paths` is empty, or one of the stores raises it.
     """
 
     def __init__(self, paths: Sequence[str | Path]) -> None:

@@ -1,4 +1,4 @@
-"""Writing a store: to a hidden folder beside its place, renamed when whole."""
+"""Writing of a store: into a hidden folder beside its final place, renamed when it is complete."""
 
 import errno
 import fcntl
@@ -25,14 +25,14 @@ FULL_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 class StoreWriter:
-    """A store in the making; a context manager that leaves nothing behind unless `publish` was called.
+    """A context manager that writes a store; it leaves nothing behind unless `publish` was called.
 
-    Faces go straight to disk, so memory stays flat. The folder `.NAME.partial` beside the final one is locked while
-    it is written; one left over by a killed run is cleared away.
+    Faces go straight to disk, so memory use stays constant. The folder `.NAME.partial` beside the final one is locked
+    during writing; what a killed run left in it is deleted.
 
     Args:
-        final: the store's folder; it must not exist, or be empty, unless `overwrite`.
-        overwrite: put the new store in the place of an old one, which stays until the new one is whole.
+        final: the store's folder; it must be missing or empty, unless `overwrite`.
+        overwrite: replace an old store, which stays until the new one is complete.
 
     Raises:
         StoreError: another process is writing the same store.
@@ -62,14 +62,14 @@ class StoreWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         for file in self._open_files():
-            with suppress(OSError):  # what a full disk refused is thrown away below
+            with suppress(OSError):  # after a full disk; the folder is deleted below
                 file.close()
         if self._lock is not None:
             shutil.rmtree(self.folder, ignore_errors=True)
         self._release()
 
     def add(self, face: Face, split: str = "") -> None:
-        """Append a face; ValueError where an array has not the layout's type and shape or a landmark is not finite."""
+        """Append a face; ValueError if an array's type or shape differs from the layout or a landmark is not finite."""
         arrays: dict[str, NDArray[Any]] = {
             "images.npy": face.image,
             "landmarks.npy": face.landmarks,
@@ -77,7 +77,7 @@ class StoreWriter:
         }
         for name, (dtype, shape) in ARRAYS.items():
             if arrays[name].dtype != dtype or arrays[name].shape != shape:
-                raise ValueError(f"{face.row.file}: {name} wants {dtype} {shape}")
+                raise ValueError(f"{face.row.file}: {name} must be {dtype} {shape}")
         if not np.isfinite(face.landmarks).all():
             raise ValueError(f"{face.row.file}: landmarks must be finite")
         for name in ARRAYS:
@@ -86,7 +86,7 @@ class StoreWriter:
         self.faces += 1
 
     def close(self) -> None:
-        """Finish the arrays and the manifest; no face can be added any more."""
+        """Finish the arrays and the manifest; no face can be added afterwards."""
         if self._manifest.closed:
             return
         self._write_headers()
@@ -98,7 +98,7 @@ class StoreWriter:
     def seal(
         self, split: str, settings: Settings, source: Settings, rejected: int, crop: dict[str, str] | None = None
     ) -> Card:
-        """Write the card, with the hash of every file in `folder`: a whole store now, under its hidden name."""
+        """Write the card with the hash of every file in `folder`; the store is then complete under its hidden name."""
         self.close()
         others = sorted(path.name for path in self.folder.iterdir() if path.name not in (*ARRAYS, MANIFEST))
         files = {name: stored_file(self.folder / name) for name in (*ARRAYS, MANIFEST, *others)}
@@ -108,7 +108,7 @@ class StoreWriter:
         return card
 
     def publish(self) -> None:
-        """Rename the sealed store into its place."""
+        """Rename the sealed store to its final name."""
         for path in self.folder.iterdir():
             sync(path)
         sync(self.folder)
@@ -142,15 +142,15 @@ class StoreWriter:
 
 
 def recover(final: Path) -> None:
-    """Put an old store back that a run killed between the two renames of `publish` had set aside."""
+    """Restore the old store if a run was killed between the two renames of `publish`."""
     if _set_aside(final).exists() and not final.exists():
         _set_aside(final).rename(final)
 
 
 def clear_leftovers(final: Path) -> None:
-    """What a killed run left beside a store: an old one that was replaced, a new one that was not finished.
+    """Delete what a killed run left beside a store: a replaced old store, an unfinished new one.
 
-    For those alone who hold the lock on the store's parts.
+    Only the holder of the lock on the store's parts may call this.
     """
     recover(final)
     for folder in (_set_aside(final), unfinished(final)):
@@ -158,22 +158,22 @@ def clear_leftovers(final: Path) -> None:
 
 
 def leftovers(final: Path) -> bool:
-    """Whether there is anything of that kind."""
+    """Whether a killed run left anything beside a store."""
     return _set_aside(final).exists() or unfinished(final).exists()
 
 
 def unfinished(final: Path) -> Path:
-    """The hidden folder of a store in the making."""
+    """The hidden folder of an unfinished store."""
     return final.parent / f".{final.name}.partial"
 
 
 @contextmanager
 def disk_errors(final: Path, needed: int) -> Iterator[None]:
-    """Turn a full disk or a folder that cannot be written into a UserError with the free and the needed space.
+    """Turn an OSError into a UserError, for a full disk with the free and the needed space.
 
     Args:
         final: the store that is written.
-        needed: bytes, about, for the whole store.
+        needed: approximate bytes of the whole store.
     """
     try:
         yield
@@ -189,7 +189,7 @@ def full_disk(final: Path, needed: int, why: str) -> str:
     free = shutil.disk_usage(place).free
     return (
         f"{final} cannot be written ({why}): {free / 2**20:,.1f} MiB free, about {needed / 2**20:,.1f} MiB needed; "
-        f"free some space, and the same command goes on; or choose another out="
+        f"free some space, and the same command resumes; or choose another out="
     )
 
 
@@ -198,7 +198,7 @@ def _set_aside(final: Path) -> Path:
 
 
 def stored_file(path: Path) -> StoredFile:
-    """A file's size and hash, as the card has them."""
+    """A file's size and hash, as the card records them."""
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     return StoredFile(path.stat().st_size, digest)

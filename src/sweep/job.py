@@ -1,4 +1,4 @@
-"""One job of a sweep (`-m`): its folder, its W&B group, and a record of what became of it, whatever launched it."""
+"""Runs one job of a sweep (`-m`), with any launcher: its folder, its W&B group and its record `job.json`."""
 
 import os
 import sys
@@ -15,37 +15,37 @@ from src.sweep.table import JobRecord, write_record
 from src.system.errors import UserError
 from src.system.processes import first_of_its_launch
 
-# The sweep's folder, from the callback below to the command and its jobs; Hydra tells it to no one else.
+# The callback below passes the sweep's folder in this variable to the command and its jobs; Hydra itself does not.
 FOLDER = "MTUN_SWEEP_FOLDER"
 
 
 class JobFailed(Exception):  # noqa: N818 - it is what happened
-    """A job of a sweep did not come to its end; the message is one line. Plain, so that any launcher can pickle it."""
+    """A job of a sweep failed; the message is one line. The class is plain, so that any launcher can pickle it."""
 
 
 class TellFolder(Callback):
-    """Hydra's callback that notes where the sweep goes; `conf/train.yaml` names it."""
+    """A Hydra callback that records the sweep's folder; `conf/train.yaml` names it."""
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
-        """Before the first job."""
+        """Record the folder before the first job."""
         os.environ[FOLDER] = str(Path(config.hydra.sweep.dir).resolve())
 
 
 def fit_for_sweep(
     config: DictConfig, folder: Path, sweep: Path, launcher: str, overrides: tuple[str, ...] = ()
 ) -> None:
-    """Give the job its own folder and the sweep's group; UserError for what a sweep cannot do.
+    """Give the job its own folder and the sweep's group; raise a UserError for a setting that no sweep can use.
 
     Args:
         config: the job's configuration, changed in place.
-        folder: of the job.
+        folder: the job's folder.
         sweep: the sweep's folder, whose name becomes the W&B group.
         launcher: the choice of `hydra/launcher`.
-        overrides: of the job.
+        overrides: the job's overrides.
     """
     if any(override.startswith("run_dir=") for override in overrides):
         raise UserError(
-            "run_dir in a sweep: every job gets a folder of its own; name the sweep's with hydra.sweep.dir="
+            "run_dir in a sweep: every job gets its own folder; name the sweep's folder with hydra.sweep.dir="
         )
     if "run_dir" in config:
         config.run_dir = str(folder)
@@ -57,28 +57,28 @@ def fit_for_sweep(
         value = OmegaConf.select(config, f"trainer.{key}", default=1)
         if value != 1 and launcher != "submitit_slurm":
             raise UserError(
-                f"trainer.{key}={value} in a sweep with hydra/launcher={launcher}: the processes of a run are started "
-                f"by running its command again, which is the whole sweep's; use trainer.{key}=1 and several jobs at "
-                "once (hydra/launcher=joblib), or hydra/launcher=submitit_slurm"
+                f"trainer.{key}={value} in a sweep with hydra/launcher={launcher}: a run starts its processes by "
+                f"running its command again, and that command is the whole sweep; use trainer.{key}=1 and several jobs "
+                "at once (hydra/launcher=joblib), or hydra/launcher=submitit_slurm"
             )
 
 
 def run_as_job(
     config: DictConfig, task: Callable[[], float | None], launch: str, has_table: bool = False
 ) -> float | None:
-    """Run one job of a sweep; what the task gives back.
+    """Run one job of a sweep and return the task's result.
 
-    A job that fails leaves its reason in `job.json` and says it, with the traceback if it is no mistake of the user's.
-    The launchers go on with the others.
+    A failed job writes the reason to `job.json` and prints it, with a traceback unless it is a user's mistake. The
+    launchers then continue with the other jobs.
 
     Args:
-        config: the job's.
+        config: the job's configuration.
         task: what to run.
         launch: the stamp of this launch of the sweep.
-        has_table: the records are looked at in the end, so that a failure need not be raised to be known.
+        has_table: the command reads the records at the end, so that a failure need not be raised to be known.
 
     Raises:
-        JobFailed: the task raised; not in a plain sweep with a table.
+        JobFailed: the task failed; the first process of a job does not raise it in a plain sweep with a table.
     """
     hydra = HydraConfig.get()
     folder, overrides = Path(hydra.runtime.output_dir), tuple(hydra.overrides.task)
@@ -103,10 +103,10 @@ def run_as_job(
     else:
         record("done")
         return result
-    # Outside of the except clauses: the exception, and with it every tensor of its frames, is let go.
+    # Outside of the except clauses, so that the exception and every tensor of its frames are freed.
     record("failed", line)
     print(f"error: job {number}: {line}", file=sys.stderr, flush=True)
     if sweeper == "basic" and has_table and first_of_its_launch():
-        # The job's other processes have to end badly, or the first one waits for them.
-        return None  # with hydra.sweeper.max_batch_size it would start no further batch; the record tells enough
+        # The job's other processes must fail, or the first one would wait for them.
+        return None  # raising would start no further batch with hydra.sweeper.max_batch_size; the record is enough
     raise JobFailed(line)

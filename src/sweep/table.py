@@ -1,4 +1,4 @@
-"""The table of a sweep, `sweep.md` and `sweep.csv`: a row a job. Once more: `python -m src.sweep.table DIR`."""
+"""The table of a sweep, `sweep.md` and `sweep.csv`, a row per job; `python -m src.sweep.table DIR` rewrites it."""
 
 import csv
 import io
@@ -16,27 +16,27 @@ from src.system.processes import first_of_its_launch
 
 RECORD: Final = "job.json"
 SCORE: Final = "val/psnr_rgb"
-"""What sweeps compare by, and `sweep=optuna` maximises: the mean over the validation faces, in dB."""
+"""The score that sweeps compare and `sweep=optuna` maximises: the mean over the validation faces, in dB."""
 COLUMNS: Final = ("job", "overrides", SCORE, "val/ssim_rgb", "iterations", "status", "folder")
 
 
 @dataclass(frozen=True)
 class JobRecord:
-    """What a job of a sweep leaves in its folder as `job.json`; `src/sweep/job.py` writes it."""
+    """The content of a job's `job.json`; `src/sweep/job.py` writes it."""
 
     number: int
     """0, 1, ... in the sweep's order."""
     overrides: tuple[str, ...]
-    """As on a command line, the sweep's choices filled in."""
+    """As on a command line, with the sweep's choices filled in."""
     status: Literal["running", "done", "failed"]
     error: str | None = None
-    """One line, of a failed job."""
+    """The reason of a failed job, one line."""
     launch: str = ""
-    """The stamp of the launch: a sweep's folder may be used again."""
+    """The stamp of the launch: several launches may use one sweep's folder."""
 
 
 def write_record(folder: Path, record: JobRecord) -> None:
-    """Write or replace `job.json`; of several processes of a job only the first one does."""
+    """Write or replace `job.json`; only the first process of a job does so."""
     if not first_of_its_launch():
         return
     write_whole(folder / RECORD, json.dumps(asdict(record), indent=2) + "\n")
@@ -50,18 +50,18 @@ def read_record(path: Path) -> JobRecord:
 
 @dataclass(frozen=True)
 class Scores:
-    """How far a run came, read from its metrics."""
+    """The best scores and the length of a run, read from its metrics."""
 
     psnr_rgb: float | None = None
     """The highest of its validations, dB; None before the first."""
     ssim_rgb: float | None = None
-    """Of that same validation."""
+    """Of the same validation."""
     iterations: int = 0
-    """Batches, as far as logged."""
+    """Batches logged so far."""
 
 
 def read_scores(run_dir: str | Path) -> Scores:
-    """The scores of a run folder, over all parts of a run that was resumed."""
+    """The scores of a run folder, over all parts of a resumed run."""
     best, ssim, iterations = -math.inf, None, 0
     for path in sorted(Path(run_dir).glob("metrics*.csv")):
         with path.open(newline="") as file:
@@ -75,24 +75,24 @@ def read_scores(run_dir: str | Path) -> Scores:
 
 @dataclass(frozen=True)
 class Row:
-    """One job of the table."""
+    """One row of the table."""
 
     record: JobRecord
     overrides: str
-    """Those in which the jobs differ."""
+    """The overrides in which the jobs differ."""
     scores: Scores
     folder: str
-    """Relative to the sweep's."""
+    """Relative to the sweep's folder."""
 
     @property
     def status(self) -> str:
         """done, or what went wrong."""
         if self.record.status == "failed":
             return f"failed: {self.record.error}"
-        return self.record.status if self.record.status == "done" else "running, or killed without a word"
+        return self.record.status if self.record.status == "done" else "running or killed"
 
     def cells(self) -> tuple[str, ...]:
-        """In the order of `COLUMNS`."""
+        """The cells in the order of `COLUMNS`."""
         psnr, ssim = self.scores.psnr_rgb, self.scores.ssim_rgb
         return (
             str(self.record.number),
@@ -106,13 +106,13 @@ class Row:
 
 
 def differing(jobs: list[tuple[str, ...]]) -> list[str]:
-    """Of every job the overrides that not all jobs have, in one string each; all of them where there is one job."""
+    """One string per job: the overrides that not all jobs have; all of them if there is only one job."""
     counts = Counter(override for job in jobs for override in set(job))
     return [" ".join(x for x in job if counts[x] < len(jobs) or len(jobs) == 1) for job in jobs]
 
 
 def read_jobs(sweep: Path) -> list[Row]:
-    """The jobs of a sweep's folder in their order; UserError where there is none."""
+    """The jobs of a sweep's folder in their order; raises a UserError if there is none."""
     paths = list(sweep.glob(f"**/{RECORD}"))
     jobs = sorted(((read_record(path), path.parent) for path in paths), key=lambda job: (job[0].number, str(job[1])))
     if not jobs:
@@ -125,7 +125,7 @@ def read_jobs(sweep: Path) -> list[Row]:
 
 
 def markdown(rows: list[Row], sweep: Path) -> str:
-    """`sweep.md`: the table, and which job was best."""
+    """The text of `sweep.md`: the table and the best job."""
     table = [COLUMNS, ("---:", "---", "---:", "---:", "---:", "---", "---"), *(row.cells() for row in rows)]
     lines = ["| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |" for cells in table]
     scored = [(row.scores.psnr_rgb, row) for row in rows if row.scores.psnr_rgb is not None]
@@ -133,13 +133,13 @@ def markdown(rows: list[Row], sweep: Path) -> str:
         value, best = max(scored, key=lambda pair: pair[0])
         lines += ["", f"Best: job {best.record.number}, {SCORE} {value:.2f} dB, {best.overrides}".rstrip(", ")]
     protocol = (
-        f"{SCORE}: the highest of a job's validations, dB, mean over its data.val; val/ssim_rgb: of the same one."
+        f"{SCORE}: the highest of a job's validations, dB, mean over its data.val; val/ssim_rgb: that validation's."
     )
     return "\n".join([f"# Sweep {sweep.name}", "", *lines, "", protocol, ""])
 
 
 def comma_separated(rows: list[Row]) -> str:
-    """`sweep.csv`: the same with every digit, the error in a column of its own."""
+    """The text of `sweep.csv`: the same with all digits, and the error in its own column."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow([*COLUMNS, "error"])
@@ -152,7 +152,7 @@ def comma_separated(rows: list[Row]) -> str:
 
 
 def write_table(sweep: Path) -> list[Row]:
-    """Write `sweep.md` and `sweep.csv` and print the former; the jobs."""
+    """Write `sweep.md` and `sweep.csv`, print the table and return its rows."""
     rows = read_jobs(sweep)
     text = markdown(rows, sweep)
     (sweep / "sweep.md").write_text(text)
@@ -162,9 +162,9 @@ def write_table(sweep: Path) -> list[Row]:
 
 
 def close_sweep(sweep: Path, launch: str) -> int:
-    """Show the table of a sweep that is over, and say which jobs of this launch failed; their number."""
+    """Write and print the table of a finished sweep, report this launch's unfinished jobs and return their number."""
     if not any(sweep.glob(f"**/{RECORD}")):
-        return 0  # it ended before its first job, for a reason that is said elsewhere
+        return 0  # it ended before its first job, for a reason that is reported elsewhere
     rows = [row for row in write_table(sweep) if row.record.launch == launch]
     print(f"sweep folder: {sweep}", file=sys.stderr)
     for status, what in (("failed", "failed"), ("running", "have not ended, or were killed")):
@@ -176,9 +176,9 @@ def close_sweep(sweep: Path, launch: str) -> int:
 
 
 def main() -> None:
-    """Write the table of one sweep's folder anew, as for jobs that a cluster has finished since."""
+    """Rewrite the table of one sweep's folder, for example after a cluster has finished more jobs."""
     if len(sys.argv) != 2:
-        sys.exit("usage: python -m src.sweep.table DIR, the folder of a sweep")
+        sys.exit("usage: python -m src.sweep.table DIR (the folder of a sweep)")
     try:
         write_table(Path(sys.argv[1]))
     except UserError as error:

@@ -1,21 +1,21 @@
-"""How the drawing is compiled, and an honest cache of it on disk.
+"""The drawing's compiler options, and the removal of outdated compiled functions from the cache on disk.
 
-Numba notices an edit of the file that a compiled function stands in, not of those that it calls. So when any file of
-this package has changed, as after an update, all its cached functions are thrown away. Imported before any of them.
+Numba notices an edit of the file that holds a compiled function, but not of the files that it calls. So when any file
+of this package has changed, all its cached functions are deleted. This module is imported before any of them.
 """
 
 import contextlib
 import hashlib
 from pathlib import Path
 
-# Everything that keeps infinities and NaN what they are: about a tenth faster than without.
+# The fast-math flags that preserve infinities and NaN: about a tenth faster than without.
 FAST_MATH = {"arcp", "nsz", "contract", "reassoc", "afn"}
 
 _PACKAGE = Path(__file__).parent
 
 
 def discard_stale_cache(package: Path = _PACKAGE) -> bool:
-    """Delete the compiled functions of other sources than today's; whether there was anything to delete."""
+    """Delete the cached functions if the sources have changed since; returns whether it did."""
     digest = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(package.glob("*.py")))).hexdigest()
     cache = package / "__pycache__"
     stamp = cache / "numba-sources.sha256"

@@ -1,5 +1,6 @@
-"""Feature outlines in face coordinates (x, y in millimetres on the unrolled front of the head), shared by relief, paint
-and landmarks so that a landmark sits on what is drawn.
+"""Feature outlines, shared by relief, paint and landmarks, so that landmarks match the drawing.
+
+Face coordinates are x, y in millimetres on the unrolled front of the head.
 """
 
 from numba import njit
@@ -10,7 +11,7 @@ from src.synthetic.parameters import Shape
 
 @njit(cache=True, error_model="numpy", fastmath=FAST_MATH)
 def _arch(s: float, fullness: float) -> float:
-    """Like s ** (1 - fullness) for s in 0..1, cheaper; 0 below."""
+    """About s ** (1 - fullness) for s in 0..1, but cheaper; 0 for smaller s."""
     return s * (1.0 + fullness - fullness * s) if s > 0.0 else 0.0
 
 

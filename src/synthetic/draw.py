@@ -1,6 +1,6 @@
-"""The way in: `render_face`, with what was compiled from other sources discarded before anything is compiled."""
+"""The entry point `render_face`; outdated compiled functions are deleted before anything is compiled."""
 
-from src.synthetic import compiled  # noqa: F401 - first: it discards what was compiled from other sources
+from src.synthetic import compiled  # noqa: F401 - first: it deletes outdated compiled functions
 from src.synthetic.render import SyntheticFace, render_face
 
 __all__ = ["SyntheticFace", "render_face"]

@@ -22,7 +22,7 @@ _FRONTS = np.array([86.0, 94.0, 98.0, 97.5, 100.0, 99.0, 95.0, 92.5, 98.0, 98.0]
 
 @njit(cache=True, error_model="numpy", fastmath=FAST_MATH)
 def smooth_profile(at: float, knots: NDArray[np.float64], values: NDArray[np.float64]) -> float:
-    """Value at `at` of the Catmull-Rom curve through (knots, values), constant outside."""
+    """Value at `at` of the Catmull-Rom curve through (knots, values), constant outside the knots."""
     n = knots.shape[0]
     if at <= knots[0]:
         return float(values[0])
@@ -44,7 +44,7 @@ def smooth_profile(at: float, knots: NDArray[np.float64], values: NDArray[np.flo
 
 @njit(cache=True, error_model="numpy", fastmath=FAST_MATH)
 def section(y: float, shape: Shape) -> tuple[float, float, float]:
-    """Half width, front depth and back depth of the skull at height y, features left out."""
+    """Half width, front depth and back depth of the skull at height y, without features."""
     neutral = y
     if y < shape.mouth_y:  # the jaw below the mouth stretches as it opens
         neutral = shape.mouth_y + (y - shape.mouth_y) * (shape.mouth_y + 111.4) / (shape.mouth_y - chin_y(shape))
@@ -66,7 +66,7 @@ def section(y: float, shape: Shape) -> tuple[float, float, float]:
 
 @njit(cache=True, error_model="numpy", fastmath=FAST_MATH)
 def jaw_edge(theta: float, shape: Shape) -> float:
-    """Height of the jaw's lower edge at longitude theta (radians from the front); behind the ear, of the nape."""
+    """Height of the jaw's lower edge at longitude theta (radians from the front); behind the ear, the nape's."""
     a = abs(theta)
     chin = chin_y(shape)
     corner = -70.0 - 0.35 * shape.chin_drop - 0.15 * shape.mouth_open

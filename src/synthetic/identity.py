@@ -1,10 +1,10 @@
-"""Drawing one random person: the shape of the head, its looks, hair, glasses and light."""
+"""Random sampling of one person: the shape of the head, its looks, hair, glasses, light and pose."""
 
 import numpy as np
 
 from src.synthetic.parameters import Colour, Glasses, Hair, Identity, Light, Look, Shape
 
-# Skin from light to dark as 8-bit sRGB: photographs, averaged by eye. Tones between them are interpolated.
+# Skin from light to dark as 8-bit sRGB, averaged by eye from photographs. Tones between them are interpolated.
 _SKIN_TONES = np.array([(240, 204, 186), (228, 182, 154), (205, 156, 120), (164, 112, 80), (116, 74, 52), (78, 49, 36)])
 _HAIR_COLOURS = np.array([(20, 17, 16), (34, 25, 20), (58, 40, 28), (92, 62, 38), (150, 112, 66), (196, 160, 104)])
 _RARE_HAIR = np.array([(128, 58, 28), (150, 148, 146), (205, 202, 198)])
@@ -12,7 +12,7 @@ _IRIS_COLOURS = np.array([(48, 28, 16), (72, 44, 22), (98, 76, 38), (84, 104, 72
 
 
 def _linear(srgb: np.ndarray) -> Colour:
-    """Colour in linear light from 8-bit sRGB; a square stands for sRGB's curve, as the root does in `photo.develop`."""
+    """Colour in linear light from 8-bit sRGB; a square replaces sRGB's curve, as the root does in `camera.develop`."""
     r, g, b = np.square(np.clip(srgb, 0, 255) / 255.0)
     return float(r), float(g), float(b)
 
@@ -24,7 +24,7 @@ def _between(table: np.ndarray, position: float) -> np.ndarray:
 
 
 def _normal(rng: np.random.Generator, mean: float, std: float) -> float:
-    """Normal draw cut off at two standard deviations: no monsters."""
+    """A normal sample, clipped to two standard deviations to avoid monsters."""
     return mean + std * min(2.0, max(-2.0, float(rng.standard_normal())))
 
 
@@ -160,7 +160,7 @@ def _sample_light(rng: np.random.Generator) -> Light:
 
 
 def sample_identity(rng: np.random.Generator) -> Identity:
-    """Random person, expression and lighting; the draws use nothing but `rng`."""
+    """A random person, expression and lighting; `rng` is the only source of randomness."""
     feminine = float(rng.random() < 0.5)
     full_beard = float(rng.random() < 0.22) * (1.0 - feminine)
     return Identity(

@@ -1,4 +1,4 @@
-"""How the numbers of `src.face.mean_face` came about; `python -m src.synthetic.measure_mean_face` prints them."""
+"""Measurement of the numbers in `src.face.mean_face`; `python -m src.synthetic.measure_mean_face` prints them."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,17 +15,17 @@ _SEED = 20
 
 
 def measure_points(heads: int = 2000) -> NDArray[np.float64]:
-    """The 68 landmarks (68, 3) in millimetres, mean over random heads with their expressions, made symmetrical."""
+    """The 68 landmarks (68, 3) in millimetres: the mean over random heads with expressions, made symmetrical."""
     rng = np.random.default_rng(_SEED)
     points = [head_landmarks(packed(sample_identity(rng).shape))[0] for _ in range(heads)]
     return _symmetrical(np.mean(points, 0) * _TO_PICTURE_AXES)
 
 
 def measure_cones(views: int = 20_000) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Of each landmark the directions to the camera it is seen from: unit axis (68, 3) and cosine (68,) of a cone.
+    """The cone of camera directions from which each landmark is visible: unit axes (68, 3) and cosines (68,).
 
-    A logistic regression of `visible` on the direction, over random heads at yaw -95 to 95 and pitch -40 to 40 and
-    their mirror images.
+    They come from a logistic regression of `visible` on the direction, over random heads at yaw -95 to 95 and pitch -40
+    to 40 degrees and their mirror images.
     """
     rng = np.random.default_rng(_SEED)
     drawn = [view_landmarks(sample_identity(rng), rng.uniform(-95, 95), rng.uniform(-40, 40)) for _ in range(views)]
@@ -46,7 +46,7 @@ def _symmetrical(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _logistic_regression(inputs: NDArray[np.float64], labels: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Weights (K, D) of K regressions of labels (N, K) on inputs (N, D), by Newton's method."""
-    ridge = 1e-4 * len(inputs) * np.eye(inputs.shape[1])  # what a landmark that is never in doubt needs to converge
+    ridge = 1e-4 * len(inputs) * np.eye(inputs.shape[1])  # for convergence if a landmark is never in doubt
     weights = np.zeros((labels.shape[1], inputs.shape[1]))
     for _ in range(20):
         chance = 1 / (1 + np.exp(-inputs @ weights.T))  # (N, K)

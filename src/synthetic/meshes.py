@@ -24,7 +24,7 @@ EAR_FACES = _ear_faces()
 def ear_mesh(shape: Shape, side: float) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Vertices (V, 3) of the ear for EAR_FACES; paint (V, 2) is radius 0..1 and angle; side 1 is image right, -1 left.
 
-    A shell that leans out from the skull: a raised rim round a hollow, wider above than at the lobe.
+    A shell that leans out from the skull: a raised rim around a hollow, wider above than at the lobe.
     """
     radius = np.array([0.02, 0.2, 0.4, 0.55, 0.68, 0.8, 0.9, 0.97, 0.9])[:, None]
     angle = np.linspace(0, 2 * np.pi, _SPOKES, endpoint=False)[None]
@@ -35,7 +35,7 @@ def ear_mesh(shape: Shape, side: float) -> tuple[NDArray[np.float32], NDArray[np
     rim = np.exp(-(((radius - 0.86) / 0.1) ** 2)) * np.where(up > -0.5, 1.0, 0.5)
     bowl = np.exp(-((radius / 0.45) ** 2))
     inner = np.exp(-(((radius - 0.55) / 0.12) ** 2)) * (back > -0.3) * 0.7
-    lean = 6.0 + 9.0 * reach * back  # the back edge stands off the head
+    lean = 6.0 + 9.0 * reach * back  # the back edge stands away from the head
     out = lean + 3.6 * rim + 2.0 * inner - 6.0 * bowl
     out[-1] = lean[-1] - 5.0  # fold the rim back so that it has a thickness
     width, _, _ = section(-10.0, shape)
@@ -144,7 +144,7 @@ def hair_mesh(shape: Shape, hair: Hair) -> tuple[NDArray[np.float32], NDArray[np
 
 
 def _tube(path: NDArray[np.float64], radius: float, closed: bool) -> Mesh:
-    """Tube (six-sided) along a path (N, 3)."""
+    """A six-sided tube along a path (N, 3)."""
     ahead = np.roll(path, -1, 0) - np.roll(path, 1, 0) if closed else np.gradient(path, axis=0)
     ahead /= np.linalg.norm(ahead, axis=1, keepdims=True)
     side = np.cross(ahead, np.array([0.3, 0.9, 0.4]))

@@ -1,4 +1,4 @@
-"""A seamless tile of noise, computed once, that gives skin, hair and cloth their grain."""
+"""Seamless noise tiles, computed once, that give skin, hair and cloth their grain."""
 
 import cv2
 import numpy as np
@@ -11,7 +11,7 @@ _SIDE = 256
 
 
 def _tile(scales: tuple[float, ...]) -> NDArray[np.float32]:
-    """Noise tile (256, 256) that repeats without a seam: one octave a scale, zero mean, unit deviation."""
+    """Noise tile (256, 256) that repeats without a seam: one octave per scale, zero mean, unit deviation."""
     rng = np.random.default_rng(68)
     total = np.zeros((_SIDE, _SIDE), np.float32)
     for scale in scales:
@@ -28,7 +28,7 @@ CLOUD = _tile((3.0, 7.0, 14.0))  # broad patches: complexion, folds of cloth
 
 @njit(cache=True, error_model="numpy", fastmath=FAST_MATH)
 def sample(tile: NDArray[np.float32], u: float, v: float) -> float:
-    """Bilinear value of a repeating tile at (u, v) in its pixels."""
+    """Bilinear value of a repeating tile at (u, v), in the tile's pixels."""
     fu, fv = np.floor(u), np.floor(v)
     i, j = int(fu) & 255, int(fv) & 255
     k, m = (i + 1) & 255, (j + 1) & 255

@@ -1,4 +1,4 @@
-"""All that describes a drawn person, as named tuples that compiled functions take."""
+"""The parameters of a drawn person, as named tuples that compiled functions accept."""
 
 from typing import Any, NamedTuple, TypeVar, cast
 
@@ -8,8 +8,9 @@ Colour = tuple[float, float, float]
 
 
 class Shape(NamedTuple):
-    """Geometry and expression of one head: millimetres, or factors round 1. Origin between the outer eye corners' level
-    and the ear axis; x to image right, y up, z to the viewer.
+    """Geometry and expression of one head, in millimetres or as factors around 1.
+
+    The origin is at the level of the outer eye corners, near the ear axis; x to image right, y up, z to the viewer.
     """
 
     width: float
@@ -117,7 +118,7 @@ class Glasses(NamedTuple):
 
 
 class Identity(NamedTuple):
-    """Everything about a picture but its pose."""
+    """Everything about a picture except the pose, the backdrop and the photograph's flaws."""
 
     shape: Shape
     look: Look

@@ -1,4 +1,4 @@
-"""Triangles to pixels: a canvas with depth, filled with the nearest surface."""
+"""Rasterisation of triangles: a canvas with depth, filled with the nearest surface."""
 
 import numpy as np
 from numba import njit
@@ -15,8 +15,8 @@ class Canvas:
     """Depth and attributes of the nearest surface at every pixel of a square picture.
 
     depth (S, S) float32, millimetres to the viewer, FAR where nothing is; material (S, S) uint8; cover (S, S) float32,
-    -1 clear to 1 opaque; attributes (S, S, 5) float32, normal x y z in camera axes and the two paint coordinates, of
-    any value where nothing is.
+    -1 clear to 1 opaque; attributes (S, S, 5) float32, normal x y z in camera axes and the two paint coordinates,
+    undefined where nothing is.
     """
 
     def __init__(self, side: int) -> None:
@@ -57,14 +57,14 @@ def fill(
     covers: NDArray[np.float32],
     out: NDArray[np.float32],
 ) -> None:
-    """Draw triangles into a canvas, nearest wins.
+    """Draw triangles into a canvas; the nearest wins.
 
     screen (V, 3): column, row (pixel centres at integers) and depth to the viewer; attributes (V, 6). Faces wind
     counter-clockwise seen from outside with y up. Where the interpolated cover is below -1 nothing is drawn.
     """
     side = depth.shape[0]
     for f in range(faces.shape[0]):
-        # Unsigned: a signed index is checked for counting from the end at every access.
+        # Unsigned: every access by a signed index is checked for a negative one.
         i, j, k = np.uint64(faces[f, 0]), np.uint64(faces[f, 1]), np.uint64(faces[f, 2])
         x0, y0, x1, y1, x2, y2 = screen[i, 0], screen[i, 1], screen[j, 0], screen[j, 1], screen[k, 0], screen[k, 1]
         area = (x1 - x0) * (y2 - y0) - (x2 - x0) * (y1 - y0)
@@ -117,12 +117,12 @@ def hide(
     side: int,
     hidden: NDArray[np.bool_],
 ) -> None:
-    """Mark in `hidden` (N,) the points that a triangle of the mesh lies before: a ray each, with no pixel to round to.
+    """Mark in `hidden` (N,) the points behind a triangle of the mesh, by one ray per point, without rounding to pixels.
 
     points (N, 3) and screen (V, 3): column, row and depth to the viewer, columns and rows within a picture of `side`
-    pixels; slack (N,) is by how much a triangle must be nearer.
+    pixels; a triangle must be nearer by slack (N,).
     """
-    # Few triangles share a cell with a point, so that all but those are passed over at the price of a look-up.
+    # Few triangles share a cell with a point; a look-up skips all others.
     cell = 4.0
     count = int(side / cell) + 2
     busy = np.zeros((count, count), np.bool_)
@@ -132,7 +132,7 @@ def hide(
         i, j, k = faces[f, 0], faces[f, 1], faces[f, 2]
         x0, y0, x1, y1, x2, y2 = screen[i, 0], screen[i, 1], screen[j, 0], screen[j, 1], screen[k, 0], screen[k, 1]
         area = (x1 - x0) * (y2 - y0) - (x2 - x0) * (y1 - y0)
-        if not area < 0.0:  # a back: closed skin has a front before it
+        if not area < 0.0:  # a back face: closed skin has a front face before it
             continue
         left, right = max(0, int(min(x0, x1, x2) / cell + 1)), min(count - 1, int(max(x0, x1, x2) / cell + 1))
         top, bottom = max(0, int(min(y0, y1, y2) / cell + 1)), min(count - 1, int(max(y0, y1, y2) / cell + 1))

@@ -26,7 +26,7 @@ def bump(dx: float, dy: float, sx: float, sy: float) -> float:
     if e <= 0.0:
         return 0.0
     e2 = e * e
-    return e2 * e2 * e  # as good as a Gaussian here, at a fraction of its price
+    return e2 * e2 * e  # as good as a Gaussian here, at a fraction of its cost
 
 
 @njit(cache=True, error_model="numpy", fastmath=FAST_MATH)
@@ -109,7 +109,7 @@ def _mouth(x: float, y: float, shape: Shape) -> float:
 
 @njit(cache=True, error_model="numpy", fastmath=FAST_MATH)
 def relief(x: float, y: float, shape: Shape) -> tuple[float, float]:
-    """Displacement (dy, dz) in millimetres of the face at unrolled (x, y): what makes a skull a face."""
+    """Displacement (dy, dz) in millimetres of the face from the plain skull at unrolled (x, y)."""
     if y > 90.0:
         return 0.0, 0.0
     a = abs(x)

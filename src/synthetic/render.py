@@ -1,4 +1,4 @@
-"""From a seed and an index to a drawn face with its 68 landmarks and their exact visibility."""
+"""Drawing of a face from a seed and an index, with its 68 landmarks and their exact visibility."""
 
 from dataclasses import dataclass
 
@@ -47,9 +47,9 @@ class LandmarkView:
     """The landmarks of a head in a pose, without its picture.
 
     landmarks (68, 2) and visible (68,) as in `SyntheticFace`; depth (68,) in its pixels, away from the camera;
-    facing (68,): the cosine between the surface's normal at the landmark and the way to the camera; to_camera (3,): the
-    unit way from the middle of the landmarks to the camera, in the head's axes: x to image right, y up, z to the viewer
-    of a frontal face.
+    facing (68,): the cosine between the surface's normal at the landmark and the direction to the camera; to_camera
+    (3,): the unit direction from the landmarks' mean to the camera, in the head's axes: x to image right, y up, z to
+    the viewer of a frontal face.
     """
 
     landmarks: NDArray[np.float32]
@@ -92,7 +92,7 @@ def _rotation(yaw: float, pitch: float) -> NDArray[np.float64]:
 
 
 def _frame(turned: NDArray[np.float64], rotation: NDArray[np.float64], distance: float) -> _Camera:
-    """Camera whose picture is the square round the landmarks (68, 3)."""
+    """Camera whose picture is the square around the landmarks (68, 3)."""
     flat = _perspective(turned, distance)
     low, high = flat.min(0), flat.max(0)
     scale = _DRAWN / (FACE_MARGIN * float((high - low).max()))
@@ -111,7 +111,7 @@ def _add(
 ) -> NDArray[np.float32]:
     """Draw a mesh: vertices (V, 3) and paint (V, 2), or (V, 3) with the cover; `rotation` replaces the head's.
 
-    Gives the vertices on the screen (V, 3).
+    Returns the vertices on the screen (V, 3).
     """
     vertices, paint = mesh
     turned = vertices @ (camera.rotation if rotation is None else rotation).T
@@ -134,7 +134,7 @@ def _add(
 
 
 def _facing(camera: _Camera, turned: NDArray[np.float64], normals: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Cosine (N,) between the unit normals at turned points (N, 3) and the way to the camera."""
+    """Cosine (N,) between the unit normals at turned points (N, 3) and the direction to the camera."""
     to_eye = np.array([0.0, 0.0, camera.distance]) - turned
     return np.asarray((normals * to_eye).sum(1) / np.linalg.norm(to_eye, axis=1))
 
@@ -144,7 +144,7 @@ def _hidden(
     facing: NDArray[np.float64],
     skin: list[tuple[NDArray[np.float32], NDArray[np.int32]]],
 ) -> NDArray[np.bool_]:
-    """Which landmarks on the screen (68, 3) face away or lie behind a triangle of the meshes (vertices, faces)."""
+    """Which landmarks on the screen (68, 3) face away or are behind a triangle of the meshes (vertices, faces)."""
     steep = np.sqrt(1 - np.minimum(facing**2, 1)) / np.maximum(facing, 0.1)
     slack = (_SLACK + _CHORD * steep).astype(np.float32)
     hidden = facing <= 0
@@ -192,7 +192,7 @@ def draw(identity: Identity, yaw: float, pitch: float, rng: np.random.Generator)
     camera = _frame(turned, rotation, identity.distance)
     canvas = raster.Canvas(_DRAWN)
     skin = [(_add(canvas, camera, head_mesh(shape), HEAD_FACES, raster.SKIN), HEAD_FACES)]
-    if identity.hair.over_ear >= 0:  # longer hair lies over the ears
+    if identity.hair.over_ear >= 0:  # longer hair covers the ears
         for side in (-1.0, 1.0):
             ear = _add(canvas, camera, ear_mesh(shape, side), EAR_FACES, raster.EAR, two_sided=True)
             skin.append((ear, EAR_FACES))
@@ -206,7 +206,7 @@ def draw(identity: Identity, yaw: float, pitch: float, rng: np.random.Generator)
         vertices, faces = glasses_mesh(shape, identity.glasses)
         plain = np.zeros((len(vertices), 2), np.float32)
         _add(canvas, camera, (vertices, plain), faces, raster.FRAME, two_sided=True)
-    # Hair has a layer of its own: its edge lets the skin through.
+    # Hair has a separate layer: its edge lets the skin through.
     hair = raster.Canvas(_DRAWN)
     hair.depth[:] = canvas.depth
     if identity.hair.amount > 0:
@@ -241,7 +241,7 @@ def draw(identity: Identity, yaw: float, pitch: float, rng: np.random.Generator)
 
 
 def render_face(seed: int, index: int) -> SyntheticFace:
-    """Face number `index` of the endless set `seed`: the same everywhere, whatever was drawn before."""
+    """Face number `index` of the endless set `seed`; it does not depend on the machine or on earlier faces."""
     rng = np.random.default_rng([seed, index])
     identity = sample_identity(rng)
     yaw, pitch = sample_pose(rng)

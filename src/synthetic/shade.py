@@ -58,8 +58,8 @@ def shade(
 ) -> None:
     """Light every drawn pixel of `picture` (S, S, 3), linear colour, in place.
 
-    material (S, S) and attributes (S, S, 5) as in `raster.Canvas`; shut_in and shadow (S, S), 0 to 1: how little
-    ambient and how little key light reaches a pixel.
+    material (S, S) and attributes (S, S, 5) as in `raster.Canvas`; shut_in and shadow (S, S) go from 0, full ambient
+    and key light at a pixel, to 1, least light.
     """
     side = picture.shape[0]
     soft = 0.32 - 0.22 * light.hard
@@ -112,9 +112,9 @@ def shade_hair(
     light: Light,
     noise: NDArray[np.float32],
 ) -> None:
-    """Lay the lit hair over `picture` (S, S, 3) in place; cover (S, S) and attributes (S, S, 5) are its own canvas's.
+    """Lay the lit hair over `picture` (S, S, 3) in place; cover (S, S) and attributes (S, S, 5) are the hair's.
 
-    Strand by strand: the noise is stretched along them, and thins the hair out where the cover falls from 1 to -1.
+    Noise stretched along the strands thins the hair out where the cover falls from 1 to -1.
     """
     side = picture.shape[0]
     for row in range(side):

@@ -1,4 +1,4 @@
-"""Where light does not reach: shadows in folds, and those that the key light casts."""
+"""Shadows: ambient occlusion in folds, and the shadows that the key light casts."""
 
 import math
 
@@ -13,12 +13,12 @@ from src.synthetic.raster import FAR
 
 
 def occlusion(depth: NDArray[np.float32], millimetres: float) -> NDArray[np.float32]:
-    """How shut in each pixel is (0 open, 1 shut): how far it lies behind the mean depth round it.
+    """How shut in each pixel is (0 open, 1 shut): how far it is behind the mean depth around it.
 
     depth (S, S), FAR where nothing is; `millimetres` is the size of a pixel.
     """
     coarse = depth[::2, ::2]  # the shade is soft: half the resolution is enough
-    filled = np.maximum(coarse, np.float32(-150))  # the backdrop is near enough not to matter
+    filled = np.maximum(coarse, np.float32(-150))  # brings the backdrop so near that it does not matter
     total = np.zeros_like(filled)
     for reach, scale in ((8.0, 5.5), (28.0, 18.0)):
         size = 2 * max(1, int(reach / millimetres / 4)) + 1
@@ -31,9 +31,9 @@ def occlusion(depth: NDArray[np.float32], millimetres: float) -> NDArray[np.floa
 
 @njit(cache=True, error_model="numpy", fastmath=FAST_MATH)
 def _march(depth: NDArray[np.float32], light: Light, millimetres: float, blocked: NDArray[np.float32]) -> None:
-    """Mark in `blocked` (S / 2, S / 2) the pixels whose way to the key light passes behind something drawn."""
+    """Mark in `blocked` (S / 2, S / 2) the pixels whose ray to the key light passes behind something drawn."""
     side = depth.shape[0]
-    stride = 3.2  # millimetres a step
+    stride = 3.2  # millimetres per step
     for i in range(side // 2):
         for j in range(side // 2):
             z = depth[2 * i, 2 * j]
@@ -46,7 +46,7 @@ def _march(depth: NDArray[np.float32], light: Light, millimetres: float, blocked
                 if row < 0 or column < 0 or row >= side or column >= side:
                     break
                 ahead = depth[row, column] - (z + light.key_z * s)
-                # What stands far nearer to the viewer does not reach down to this ray.
+                # A surface far nearer to the viewer does not extend down to this ray.
                 if 2.5 < ahead < 32.0:
                     blocked[i, j] = 1.0
                     break
@@ -55,7 +55,7 @@ def _march(depth: NDArray[np.float32], light: Light, millimetres: float, blocked
 def cast_shadow(depth: NDArray[np.float32], light: Light, millimetres: float) -> NDArray[np.float32]:
     """Soft shadow (S, S), 0 lit to 1 dark, that nose, chin, brows and hair cast under the key light.
 
-    Found in the depth picture alone (S, S): what the camera does not see casts none.
+    Computed from the depth picture (S, S) alone: surfaces that the camera does not see cast none.
     """
     side = depth.shape[0]
     blocked = np.zeros((side // 2, side // 2), np.float32)

@@ -1,4 +1,4 @@
-"""The 68 landmarks of a drawn head in three dimensions, with the normals of the skin there."""
+"""The 68 landmarks of a drawn head in three dimensions, with the skin's normals there."""
 
 import math
 
@@ -90,7 +90,7 @@ def _flat_points(shape: Shape, longitudes: NDArray[np.float64], levels: NDArray[
 @njit(cache=True, error_model="numpy", fastmath=FAST_MATH)
 def _on_surface(flat: NDArray[np.float64], shape: Shape) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     points, normals = np.empty((68, 3)), np.empty((68, 3))
-    step = 1.2  # millimetres: about a mesh cell, so that a crease counts as the mesh has it
+    step = 1.2  # millimetres: about a mesh cell, so that normals in creases match the mesh
     for i in range(68):
         theta, y = flat[i]
         points[i] = surface(theta, y, shape)[:3]

@@ -39,7 +39,7 @@ def _skin(x: float, y: float, shape: Shape, look: Look, grain: float, cloud: flo
     blood = 0.16 * cloud
     shade = 1.0 + 0.03 * grain + 0.045 * cloud
     gloss = 0.5
-    # The bells are nil beyond 3.2 radii; the comparisons only spare computing them there.
+    # The bumps are 0 beyond 3.2 radii; the comparisons only avoid computing them there.
     if y < 8.0 and y > -76.0:
         blood += 0.9 * look.blush * bump(a - 42.0, y + 34.0, 15.0, 13.0)
         if a < 35.2:
@@ -78,7 +78,7 @@ def _skin(x: float, y: float, shape: Shape, look: Look, grain: float, cloud: flo
 
 @njit(cache=True, error_model="numpy", fastmath=FAST_MATH)
 def _beard_cover(x: float, y: float, shape: Shape) -> tuple[float, float]:
-    """How far (x, y) lies in the beard's area and in the moustache's, 0 to 1."""
+    """How far (x, y) is inside the beard's area and inside the moustache's, each 0 to 1."""
     a = abs(x)
     k = min(1.0, a / shape.mouth_half)
     lip = step(0.6, -0.6, y - lower_lip_bottom(k, shape)) if a < shape.mouth_half else 1.0
@@ -188,7 +188,7 @@ def paint_head(
     """Linear colour and gloss of the head at unrolled (x, y)."""
     u, v = look.noise_u, look.noise_v
     q = (x / 73.0) ** 2
-    along = x * (1.0 + q * (0.167 + q * (0.075 + 0.33 * q * q)))  # about the arc: no stretched grain at the sides
+    along = x * (1.0 + q * (0.167 + q * (0.075 + 0.33 * q * q)))  # about the arc length: no stretch at the sides
     grain = sample(noise, u + 1.6 * along, v + 1.6 * y)
     cloud = sample(clouds, v + 1.1 * along, u + 1.1 * y)
     r, g, b, gloss = _skin(x, y, shape, look, grain, cloud)

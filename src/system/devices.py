@@ -1,4 +1,4 @@
-"""Where a command computes."""
+"""The torch device that a command's device option names."""
 
 import torch
 
@@ -6,14 +6,14 @@ from src.system.errors import UserError
 
 
 def pick_device(name: str, option: str = "device=") -> torch.device:
-    """The device that a person named.
+    """The torch device for a name.
 
     Args:
-        name: "cpu", "cuda", or "auto" for a GPU where there is one.
-        option: how the person names it, for the error.
+        name: "cpu", "cuda", or "auto": a GPU if there is one, else the CPU.
+        option: the option as the user types it, for the error.
 
     Raises:
-        UserError: a GPU is asked for and there is none.
+        UserError: `name` is "cuda" and torch sees no GPU.
     """
     available = torch.cuda.is_available()
     if name == "cuda" and not available:

@@ -1,19 +1,19 @@
-"""The exceptions for what a person can mend: a mistake, and a picture that cannot be used."""
+"""The exceptions that a user can fix: `UserError` for a mistake, `BadFace` for an unusable picture."""
 
 
 class UserError(Exception):
-    """A mistake of the person at the keyboard or in their files.
+    """A mistake in the user's command or files.
 
-    The message is one line: what is wrong, where (file, key), and what mends it. Entry points print it without a
+    The message is one line: what is wrong, where (file, key), and how to fix it. Entry points print it without a
     traceback and exit with 2.
     """
 
 
-class BadFace(UserError):  # noqa: N818 - it says what was found; `prepare` goes on past it
-    """A picture, or one face of it, that cannot be used.
+class BadFace(UserError):  # noqa: N818 - named for what was found; `prepare` skips it
+    """A picture, or one face in it, that cannot be used.
 
     Attributes:
-        file: the file to look at, relative to the source's root where there is one.
+        file: the file, relative to the source's root if it has one.
         reason: what is wrong with it, one line.
     """
 

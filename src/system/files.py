@@ -1,4 +1,4 @@
-"""Writing files so that each is whole at every moment: the old one or the new one, whenever the process is killed."""
+"""Atomic file writes: at any moment a file is complete, old or new, even if the process is killed."""
 
 import os
 from collections.abc import Iterator
@@ -8,16 +8,16 @@ from pathlib import Path
 
 @contextmanager
 def replacing(*paths: Path, own_name: bool = False) -> Iterator[tuple[Path, ...]]:
-    """Hidden names beside `paths` to write to; the files take their places when the block ends, none if it raises.
+    """Hidden paths beside `paths` to write to, renamed to `paths` when the block ends, deleted if it raises.
 
-    A kill leaves at most `.NAME.partial` behind, which the next write takes up.
+    A killed process leaves at most `.NAME.partial` behind, which the next write replaces.
 
     Args:
-        paths: where the files go; their folders exist.
-        own_name: add the process's number to the hidden names, for processes that write the same file at once.
+        paths: the final paths; their folders must exist.
+        own_name: add the process id to the hidden names, for processes that write the same file at the same time.
 
     Raises:
-        OSError: from the block, or from the renaming; what was there before is still there.
+        OSError: from the block, which leaves the old files in place, or from a rename.
     """
     ending = f"{os.getpid()}.partial" if own_name else "partial"
     hidden = tuple(path.with_name(f".{path.name}.{ending}") for path in paths)
@@ -31,13 +31,13 @@ def replacing(*paths: Path, own_name: bool = False) -> Iterator[tuple[Path, ...]
 
 
 def write_whole(path: Path, content: bytes | str) -> None:
-    """Write a file, text in UTF-8, in place of what is there; OSError leaves that as it is."""
+    """Write or replace a file in one step, text as UTF-8; an OSError leaves the old file unchanged."""
     with replacing(path) as (hidden,):
         hidden.write_bytes(content.encode() if isinstance(content, str) else content)
 
 
 def sync(path: Path) -> None:
-    """Wait until a file's content, or a folder's names, are on the disk."""
+    """Wait until a file's content, or a folder's entries, are on the disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -46,6 +46,6 @@ def sync(path: Path) -> None:
 
 
 def put_in_place(written: Path, path: Path) -> None:
-    """Give a written file its name in one step, in place of what has it, and wait until the disk knows."""
+    """Rename a written file to `path` in one step, replacing any old file, and wait until the rename is on the disk."""
     os.replace(written, path)  # noqa: PTH105 - the atomic rename is the point
     sync(path.parent)

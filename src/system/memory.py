@@ -1,4 +1,4 @@
-"""What the C library does with the memory that tensors leave behind on CPUs."""
+"""Control over freed tensor memory on CPUs: glibc keeps it for reuse or returns it to the system."""
 
 import ctypes
 import platform
@@ -7,29 +7,29 @@ from contextlib import contextmanager
 from typing import Literal
 
 Freed = Literal["kept", "returned", "usual"]
-"""What becomes of a freed tensor's memory; see `freed_memory`."""
+"""What happens to a freed tensor's memory; see `freed_memory`."""
 
 # glibc's malloc.h
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_MMAP_MAX = -1, -3, -4
 USUAL = {M_MMAP_MAX: 65536, M_MMAP_THRESHOLD: 32 * 2**20, M_TRIM_THRESHOLD: 64 * 2**20}
-"""What glibc has adjusted itself to by the time that it has freed a large block."""
+"""The values to which glibc has adapted once it has freed a large block."""
 OPTIONS = {
-    "kept": {M_MMAP_MAX: 0, M_TRIM_THRESHOLD: -1},  # no block mapped by itself; nothing given back
-    "returned": {M_MMAP_MAX: 65536, M_MMAP_THRESHOLD: 8 * 2**20},  # above 8 MiB each block by itself, and back at once
+    "kept": {M_MMAP_MAX: 0, M_TRIM_THRESHOLD: -1},  # map no block separately, return nothing
+    "returned": {M_MMAP_MAX: 65536, M_MMAP_THRESHOLD: 8 * 2**20},  # map and return each block above 8 MiB separately
 }
 
 
 @contextmanager
 def freed_memory(policy: Freed) -> Iterator[None]:
-    """While it lasts, let this process keep what tensors free for the next ones, or return it; then as is usual.
+    """Inside the block, keep freed tensor memory in this process or return it; then restore the default.
 
-    glibc maps every block above 32 MiB anew and gives it back when it is freed, and the kernel clears each of its pages
-    at the first touch: for a ReLU's output that takes longer than the ReLU. Smaller ones leave holes between them that
-    stay in the process. Kept, memory is cleared once; returned, there are no holes above 8 MiB. Processes that are
-    forked in the meantime should `give_back`: they inherit what is kept.
+    By default, glibc maps each block above 32 MiB separately and returns it when it is freed. The kernel clears every
+    page of a new block at its first use; for a ReLU's output that takes longer than the ReLU. Smaller freed blocks
+    leave holes that stay in the process. "kept" memory is cleared only once; "returned" leaves no holes above 8 MiB.
+    A process forked inside the block inherits kept memory and should call `give_back`.
 
     Args:
-        policy: usual, or another C library than glibc: nothing is changed.
+        policy: "kept", "returned", or "usual" to change nothing; without glibc nothing changes either.
     """
     if policy == "usual" or not _has_glibc():
         yield
@@ -43,7 +43,7 @@ def freed_memory(policy: Freed) -> Iterator[None]:
 
 
 def give_back() -> None:
-    """Return the pages that nothing lives on to the system; without glibc nothing is done."""
+    """Return unused memory pages to the system; does nothing without glibc."""
     if _has_glibc():
         ctypes.CDLL(None).malloc_trim(0)
 

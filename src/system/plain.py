@@ -1,4 +1,4 @@
-"""Dataclasses to nested dicts and lists and back: what a checkpoint may hold."""
+"""Conversion of dataclasses to nested dicts and lists, which a checkpoint may hold, and back."""
 
 import dataclasses
 import types
@@ -12,7 +12,7 @@ Dataclass = TypeVar("Dataclass")
 
 
 def to_plain(config: Any) -> dict[str, Any]:
-    """Nested dicts and lists out of a dataclass: what a checkpoint may hold (`weights_only=True`)."""
+    """A dataclass as nested dicts and lists, which a checkpoint may hold (`weights_only=True`)."""
     return {key: _plain(value) for key, value in dataclasses.asdict(config).items()}
 
 
@@ -23,7 +23,7 @@ def _plain(value: Any) -> Any:
 
 
 def variants(annotation: Any) -> tuple[type, ...]:
-    """The dataclasses inside an annotation: itself, or the members of a union or of `Annotated[...]`."""
+    """The dataclasses in an annotation: the annotation itself, or the members of a union or of `Annotated[...]`."""
     if typing.get_origin(annotation) is typing.Annotated:
         return variants(typing.get_args(annotation)[0])
     if typing.get_origin(annotation) in (typing.Union, types.UnionType):
@@ -38,7 +38,7 @@ def field_types(schema: type) -> dict[str, Any]:
 
 
 def variant_for(annotation: Any, value: Mapping[str, Any]) -> type | None:
-    """The dataclass that a mapping is meant to be: the only one, or the one whose `name` literal matches."""
+    """The dataclass for a mapping: the only one in the annotation, or the one whose `name` literal matches, or None."""
     candidates = variants(annotation)
     if len(candidates) < 2:
         return candidates[0] if candidates else None
@@ -49,12 +49,12 @@ def variant_for(annotation: Any, value: Mapping[str, Any]) -> type | None:
 
 
 def from_plain(schema: type[Dataclass], values: Mapping[str, Any]) -> Dataclass:
-    """A dataclass out of nested dicts and lists (lists become tuples).
+    """A dataclass from nested dicts and lists (lists become tuples).
 
-    A field whose type is a union of dataclasses becomes the one that the values' `name` asks for.
+    If a field's type is a union of dataclasses, the `name` among its values selects one of them.
 
     Raises:
-        UserError: a key that the dataclass does not have, or a `name` that none of a union has.
+        UserError: the dataclass has no such key, or no member of the union has that `name`.
     """
     hints = field_types(schema)
     arguments: dict[str, Any] = {}

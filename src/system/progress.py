@@ -1,4 +1,4 @@
-"""How far a command is: a bar where a person watches, plain lines where output goes to a file."""
+"""Progress of a command: a bar in a terminal, plain lines if the output goes to a file."""
 
 import sys
 import time
@@ -11,15 +11,15 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 SECONDS_A_LINE = 10.0
 
 Say = Callable[[str], None]
-"""Shows a line to the person who waits."""
+"""Shows one line to the user."""
 
 
 class FaceProgress:
-    """Counts faces, and rejects where there are any, and shows the rate and the time left on stderr; a context manager.
+    """A context manager that counts faces and rejects, and shows the rate and the time left on stderr.
 
     Args:
         title: what is being done.
-        total: faces to expect; may be an estimate.
+        total: expected number of faces; may be an estimate.
     """
 
     def __init__(self, title: str, total: int) -> None:
@@ -45,7 +45,7 @@ class FaceProgress:
             self._bar.stop()
 
     def advance(self, faces: int, rejected: int = 0) -> None:
-        """Count what was just done."""
+        """Add finished faces and rejects to the counts."""
         self.done += faces
         self.rejected += rejected
         now = time.monotonic()

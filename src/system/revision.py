@@ -1,4 +1,4 @@
-"""Which state of the code a run was made with."""
+"""The git commit of the project's code."""
 
 import os
 import subprocess
@@ -8,14 +8,14 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def revision(root: Path = ROOT) -> str | None:
-    """The git commit of the project, followed by ` dirty` where tracked files differ from it.
+    """The git commit of the project, followed by ` dirty` if tracked files differ from it.
 
     Args:
         root: the project's folder.
 
     Returns:
-        40 hex digits, or 40 hex digits and ` dirty`; None where this is no git checkout of its own (a copy, a package,
-        a folder inside somebody else's repository) or git is missing.
+        40 hex digits, or 40 hex digits and ` dirty`; None if git is missing or `root` is not the top of a git checkout
+        (a copy, a package, a folder inside another repository).
     """
     top, commit = _git(root, "rev-parse", "--show-toplevel"), _git(root, "rev-parse", "HEAD")
     if not top or not commit or Path(top).resolve() != root.resolve():
@@ -28,7 +28,7 @@ def _git(root: Path, *words: str) -> str | None:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     try:
         done = subprocess.run(
-            ["git", "--no-optional-locks", *words],  # reads, and leaves the index to whoever is writing it
+            ["git", "--no-optional-locks", *words],  # leave the index to a git command that is writing it
             cwd=root,
             env=environment,
             capture_output=True,

@@ -1,4 +1,4 @@
-"""The trainer of a run and the callbacks around its steps, as the configuration asks for them."""
+"""Builds Lightning's trainer and the callbacks of a run from its configuration."""
 
 import os
 from typing import Any
@@ -34,17 +34,17 @@ def build_trainer(
 
     Args:
         config: how long and how it trains.
-        machine: what on.
+        machine: the devices and the precision.
         run_dir: the run folder.
-        loggers: where figures go.
-        callbacks: those that the run brings; those that `config` asks for come behind them.
+        loggers: the loggers of the run.
+        callbacks: the run's own; those that `config` asks for follow them.
         options: further arguments of Lightning's trainer.
     """
     several = machine.devices * config.num_nodes > 1
     if config.threads is not None:
         torch.set_num_threads(config.threads)
     if config.threads is not None and several:
-        # Of several processes on a machine Lightning would give each its share of the cores, whatever was said here.
+        # Otherwise Lightning would give each process its share of the cores and ignore trainer.threads.
         os.environ["OMP_NUM_THREADS"] = str(config.threads)
     callbacks = [*callbacks, Execution(config.compile, config.checkpoint_activations)]
     shares = [x if isinstance(x, float) else None for x in (config.limit_train_batches, config.limit_val_batches)]
@@ -85,14 +85,14 @@ def build_trainer(
 
 
 def _cluster() -> list[ClusterEnvironment]:
-    # Lightning's own requeueing would write checkpoints of its own; a requeued job goes on from last.ckpt.
+    # Lightning's own requeueing would write its own checkpoints; our requeued job resumes from last.ckpt.
     return [SLURMEnvironment(auto_requeue=False)] if SLURMEnvironment.detect() else []
 
 
 def build_dashboard(config: TrainConfig) -> list[Callback]:
-    """Clock, speed, panel and curves; nothing but the clock where nothing is logged.
+    """The callbacks for the loggers' step, speed, panel and curves; with `logger=none` only the first.
 
-    To be placed behind the callback that saves, which has to be the first.
+    They come after `Checkpoints`, which must be the first callback.
     """
     callbacks: list[Callback] = [LoggerClock()]
     if config.logger.name == "none":

@@ -1,4 +1,4 @@
-"""How far a run has come, by its own clock: batches, not Lightning's `global_step`, which counts every optimiser's."""
+"""The progress of a run in batches; Lightning's `global_step` counts the steps of every optimiser instead."""
 
 from lightning import Trainer
 from lightning.pytorch.callbacks import Timer
@@ -7,7 +7,7 @@ from lightning.pytorch.callbacks import Timer
 def progress(trainer: Trainer) -> float:
     """Share of the run that is over, 0-1: by epochs and batches or by `max_time`, whichever is further.
 
-    By the epochs done and not by all batches so far, which were more if fewer processes shared them then.
+    It counts epochs done, not all batches so far: earlier epochs had more batches if fewer processes shared them.
     """
     of_epoch = trainer.num_training_batches
     batches = of_epoch * (trainer.max_epochs or 1)
@@ -16,5 +16,5 @@ def progress(trainer: Trainer) -> float:
     for callback in trainer.callbacks:  # type: ignore[attr-defined]
         if isinstance(callback, Timer) and callback._duration:
             done = max(done, callback.time_elapsed() / callback._duration)
-    # Clocks of several processes differ, and with them the learning rates would.
+    # The clocks of several processes differ; without this their learning rates would differ too.
     return min(1.0, trainer.strategy.broadcast(done) if trainer.world_size > 1 else done)

@@ -31,7 +31,7 @@ class EmaConfig:
     enabled: bool = True
     """Average, validate the average as `val_ema/...` and keep it in the checkpoints."""
     decay: float = 0.999
-    """Of the average, at least 0 and below 1; (1 + n) / (10 + n) while that is less, after n updates."""
+    """Decay of the average, at least 0 and below 1; after n updates (1 + n) / (10 + n) if that is less."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.decay < 1:
@@ -43,12 +43,12 @@ class TrainConfig:
     """Everything that a run depends on."""
 
     name: str
-    """Name of the run's kind, as in its experiment file."""
+    """Experiment name, as in its experiment file."""
     seed: int
     run_dir: str
-    """The run folder; a run that lies there already goes on."""
+    """The run folder; a run that is already there is resumed."""
     resume: str | None
-    """Checkpoint or run folder from which a new run folder begins; null: at the beginning."""
+    """Checkpoint or run folder that a new run folder starts from; null: start from scratch."""
     data: DataConfig
     model: ModelConfig
     loss: LossConfig
@@ -61,7 +61,7 @@ class TrainConfig:
 
     @property
     def monitor(self) -> str:
-        """The metric that `callbacks.monitor` means."""
+        """The metric that `callbacks.monitor` names, with auto resolved."""
         if self.callbacks.monitor == "auto":
             return "val_ema/psnr_rgb" if self.ema.enabled else "val/psnr_rgb"
         return self.callbacks.monitor
@@ -73,7 +73,7 @@ class TrainConfig:
         if generator.heatmap_side is not None and generator.heatmaps != self.data.heatmaps.maps:
             raise ValueError(
                 f"model.generator.heatmaps is {generator.heatmaps} but data.heatmaps.maps is "
-                f"{self.data.heatmaps.maps}: set the latter only, the former follows it"
+                f"{self.data.heatmaps.maps}: set only data.heatmaps.maps; model.generator.heatmaps follows it"
             )
         if self.callbacks.monitor.startswith("val_ema/") and not self.ema.enabled:
             raise ValueError(f"callbacks.monitor={self.callbacks.monitor} needs ema.enabled=true")

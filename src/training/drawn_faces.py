@@ -1,4 +1,4 @@
-"""Drawing the synthetic faces that a run asks for, before it trains, where they are not there yet."""
+"""Draws the synthetic faces that a run asks for, before it trains, if they do not exist yet."""
 
 import logging
 import time
@@ -18,7 +18,7 @@ PATIENCE = 3600  # seconds for another process to draw the faces that a run asks
 
 
 def draw_missing_faces(config: DataConfig) -> None:
-    """Make those stores of a run that `data.synthetic` describes: the first process draws, the others wait.
+    """Make the stores of a run that `data.synthetic` describes: the first process draws, the others wait.
 
     Raises:
         UserError: the stores cannot be written, hold other faces than asked for, or do not appear within an hour.
@@ -38,18 +38,18 @@ def draw_missing_faces(config: DataConfig) -> None:
         run_preparation(PrepareConfig(source=source, out=synthetic.out), log.info)
     except UserError as error:
         raise UserError(
-            f"data.synthetic: {error}. From a training: data.synthetic.out=ANOTHER_FOLDER, or delete {synthetic.out}"
+            f"data.synthetic: {error}. In a training: set data.synthetic.out=ANOTHER_FOLDER, or delete {synthetic.out}"
         ) from None
 
 
 def _wait_for(stores: list[Path]) -> None:
-    """Until another process has published these stores; a store is there whole or not at all."""
+    """Wait until another process has published these stores; a store appears complete or not at all."""
     since = time.monotonic()
     for path in stores:
         while not (path / CARD).exists():
             if time.monotonic() - since > PATIENCE:
                 raise UserError(
-                    f"{path} is not there after an hour of waiting for process 0 to draw it: make data-synthetic "
-                    "first, on every machine where they share no disk"
+                    f"{path} is missing: process 0 has not drawn it within an hour. Run `make data-synthetic` first, "
+                    "on every machine if they share no disk"
                 )
             time.sleep(0.2)

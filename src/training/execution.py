@@ -1,4 +1,4 @@
-"""How the networks are executed: compiled, with fewer activations kept, with batches normalised over all processes."""
+"""The callback that compiles U and D or recomputes U's activations, and the plugin that synchronises batch norms."""
 
 from typing import cast
 
@@ -11,31 +11,31 @@ from src.training.sync_batchnorm import synchronise
 
 
 class Execution(Callback):
-    """Compiles U and D, or lets U keep less, before the training starts; the names in the state dict stay.
+    """Compiles U and D, or lets U recompute activations, before the training starts; state dict names stay the same.
 
     Args:
-        compiled: compile each network in place; of the LightningModule, its hooks and losses would be compiled along.
-        keep_less: compute U's activations again in the backward pass.
+        compiled: compile each network in place, not the LightningModule, whose hooks and losses would be compiled too.
+        keep_less: recompute the activations of U and of the feature network in the backward pass.
     """
 
     def __init__(self, compiled: bool, keep_less: bool) -> None:
         self.compiled, self.keep_less = compiled, keep_less
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Before the networks are wrapped for several processes; compilation itself waits for the first batch."""
+        """Prepare the networks before DDP wraps them; the compilation itself happens at the first batch."""
         generator = cast(nn.Module, pl_module.generator)
         checkpoint_activations(generator, self.keep_less)
         objective = getattr(pl_module, "objective", None)
         if objective is not None:
             checkpoint_activations(objective, self.keep_less)
         for network in (generator, cast(nn.Module | None, pl_module.discriminator)):
-            # The validation that ends a run sets up once more.
+            # The validation at the end of a run calls `setup` again.
             if self.compiled and network is not None and network._compiled_call_impl is None:
                 network.compile()
 
 
 class ProcessorSyncBatchNorm(LayerSync):
-    """Lightning's plug for `synchronise`."""
+    """The Lightning plugin that calls `synchronise`."""
 
     def apply(self, model: nn.Module) -> nn.Module:
         """Normalise over all processes."""
@@ -43,6 +43,6 @@ class ProcessorSyncBatchNorm(LayerSync):
         return model
 
     def revert(self, model: nn.Module) -> nn.Module:
-        """Normalise by process."""
+        """Normalise in each process alone."""
         synchronise(model, on=False)
         return model

@@ -1,4 +1,4 @@
-"""The guard of a run: an update that is not finite is left out, many in a row end the run, a collapsed D is told."""
+"""The guard of a run: it skips non-finite updates, ends the run after many in a row, and warns of a collapsed D."""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -16,17 +16,17 @@ log = logging.getLogger(__name__)
 NETWORKS: Final = ("generator", "discriminator")
 TOTAL: Final = "loss/total"
 WINNING, LOSING = 0.98, 0.02
-"""Our choice: the accuracies beyond which D is taken to have collapsed; an even game is at 0.5 to 0.8."""
+"""Our choice: beyond these accuracies D counts as collapsed; in an even game they are 0.5 to 0.8."""
 
 
 @dataclass(frozen=True)
 class GuardConfig:
-    """What a run does about losses and gradients that are not finite, and about a discriminator that has collapsed."""
+    """When non-finite losses or gradients end a run, and when a collapsed discriminator causes a warning."""
 
     max_consecutive: int = 10
-    """So many updates of a network left out in a row end the run, at least 1."""
+    """Skipped updates of one network in a row that end the run, at least 1."""
     collapse_batches: int | None = 500
-    """Batches over which D's mean accuracy above 0.98 or below 0.02 warns, at least 1; null: never."""
+    """Warn if D's mean accuracy over this many batches is above 0.98 or below 0.02; at least 1; null: never."""
 
     def __post_init__(self) -> None:
         if self.max_consecutive < 1:
@@ -38,37 +38,37 @@ class GuardConfig:
 def not_finite(values: Mapping[str, Tensor], summed: Callable[[Tensor], Tensor]) -> list[str]:
     """The names of the values that are NaN or infinite, in any process.
 
-    One vector and one transfer to the host, the only one of an update: a check for every tensor would wait for the GPU
-    as often. The gradients are in it as their norm, which is not finite if one of them is not.
+    It makes one vector and one transfer to the host, the only one of an update: checking each tensor would wait for the
+    GPU each time. The norm of the gradients stands for all of them: it is not finite if one of them is not.
 
     Args:
-        values: scalars of one device.
-        summed: over the processes, so that all of them decide alike.
+        values: scalars on one device.
+        summed: sums a tensor over the processes, so that all of them decide the same way.
     """
     flags = summed((~torch.stack([value.detach().float() for value in values.values()]).isfinite()).float())
     return [name for name, flag in zip(values, flags.tolist(), strict=True) if flag]
 
 
 def gradient_name(network: str) -> str:
-    """How the norm of a network's gradients is called in the log."""
+    """The log's name of the norm of a network's gradients."""
     return f"optim/grad_norm_{network}"
 
 
 def causes(network: str, bad: list[str]) -> list[str]:
-    """What to tell of the values that are not finite: the terms if it is they, else their sum, else the gradient."""
+    """The values to report as not finite: the non-finite terms, else their total, else the gradient."""
     gradient = gradient_name(network)
     terms = [name for name in bad if name not in (TOTAL, gradient)]
     return terms or [name for name in bad if name != gradient] or [f"gradient of the {network}"]
 
 
 class Guard:
-    """Counts the updates that were left out.
+    """Counts the skipped updates.
 
     Args:
         config: when to stop and when to warn.
 
     Attributes:
-        skipped: updates left out so far, of both networks.
+        skipped: updates skipped so far, of both networks.
     """
 
     def __init__(self, config: GuardConfig) -> None:
@@ -81,48 +81,49 @@ class Guard:
         self._told = False
 
     def passed(self, network: str) -> None:
-        """An update was finite."""
+        """Count a finite update."""
         self._in_a_row[network] = 0
 
     def refused(self, network: str, bad: list[str], scale: float) -> None:
-        """An update was not.
+        """Count a skipped update.
 
         Args:
-            network: whose.
-            bad: the values that were not finite.
-            scale: of the loss; 1 without a scaler. Gradients that overflowed under a larger one are no divergence:
-                the scaler tries a smaller one next.
+            network: the name of the network.
+            bad: the names of the values that were not finite.
+            scale: scale of the loss; 1 without a loss scaler. Gradients that overflow at a larger scale do not count:
+                the scaler lowers the scale next.
         """
         if scale > 1 and bad == [gradient_name(network)]:
             return
         self.skipped += 1
         self._in_a_row[network] += 1
         self._causes[network] = causes(network, bad)
-        if self.skipped & (self.skipped - 1) == 0:  # the 1st, 2nd, 4th, 8th ...: a log is to be read
+        if self.skipped & (self.skipped - 1) == 0:  # only the 1st, 2nd, 4th, 8th ...: the log stays readable
             _warn(
-                f"an update of the {network} was left out: {', '.join(self._causes[network])} not finite"
-                f" ({self.skipped} left out so far)"
+                f"an update of the {network} was skipped: {', '.join(self._causes[network])} not finite"
+                f" ({self.skipped} skipped so far)"
             )
 
     def stop_if_diverged(self) -> None:
-        """UserError naming the terms or the gradient, once too many updates in a row were left out."""
+        """Raise a UserError that names the terms or the gradient, if too many updates in a row were skipped."""
         stuck = [network for network in NETWORKS if self._in_a_row[network] >= self.config.max_consecutive]
         if stuck:
             names = dict.fromkeys(name for network in stuck for name in self._causes[network])
             raise UserError(
                 f"training has diverged: {', '.join(names)} not finite in {self._in_a_row[stuck[0]]} updates in a row "
-                "of the " + " and the ".join(stuck) + "; the checkpoints are from before: resume=RUN_FOLDER "
-                "run_dir=NEW_FOLDER with a lower optimizer.lr or an optimizer.clip, or look for NaN with debug=nan"
+                "of the " + " and the ".join(stuck) + "; the checkpoints are from before that: train with "
+                "resume=RUN_FOLDER run_dir=NEW_FOLDER and a lower optimizer.lr or an optimizer.clip, or find the NaN "
+                "with debug=nan"
             )
 
     def watch(self, accuracy: Tensor, batches: int, summed: Callable[[Tensor], Tensor], processes: int) -> None:
-        """Warn, once, when D's mean accuracy over a window of batches is that of a collapsed one.
+        """Warn once if D's mean accuracy over a window of batches is that of a collapsed D.
 
         Args:
-            accuracy: share of reals and fakes that D told right in these batches, a scalar.
-            batches: how many they are.
-            summed: over the processes.
-            processes: how many they are.
+            accuracy: share of reals and fakes that D classified correctly in these batches, a scalar in 0-1.
+            batches: number of these batches.
+            summed: sums a tensor over the processes.
+            processes: number of processes.
         """
         window = self.config.collapse_batches
         if window is None or self._told:
@@ -139,12 +140,12 @@ class Guard:
                 if mean > WINNING
                 else "it teaches U nothing: raise optimizer.discriminator_lr"
             )
-            what = "tells every real from every fake" if mean > WINNING else "takes every real for a fake"
+            what = "classifies every face correctly" if mean > WINNING else "classifies every face wrongly"
             _warn(f"D {what} (accuracy {mean:.3f} over the last {self._batches} batches); {remedy}")
         self._right, self._batches = 0.0, 0
 
     def state_dict(self) -> dict[str, Any]:
-        """What a resumed run must know, plain values."""
+        """The state that a resumed run needs, plain values."""
         return {
             "skipped": self.skipped,
             "in_a_row": dict(self._in_a_row),

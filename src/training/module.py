@@ -32,9 +32,9 @@ from src.training.steps import (
 class FaceSR(LightningModule):
     """Trains U (the generator) and D (the discriminator).
 
-    A batch is two updates: D by LD alone (Eq. 7.3), on the fakes of one forward pass of U; then U by LT (Eq. 7.6)
-    through the updated D, with the graph of that same pass. With `trainer.accumulate` a group of batches is: D by the
-    mean over all of them, then U, as on one large batch (but for batch normalisation, which sees each batch).
+    A batch makes two updates: first D by LD alone (Eq. 7.3), on the fakes of one forward pass of U; then U by LT (Eq.
+    7.6) through the updated D, with the graph of that same pass. With `trainer.accumulate` a group of batches makes the
+    two updates, by the mean over the group, as one large batch would (but batch normalisation sees each batch alone).
 
     Args:
         config: the run's configuration; stored in the checkpoints as plain values.
@@ -47,7 +47,7 @@ class FaceSR(LightningModule):
         self.generator = config.model.generator.build()
         adversarial = config.loss.adversarial.weight > 0
         self.discriminator = config.model.discriminator.build() if adversarial else None
-        # In a list: not a submodule, so neither in the state dict nor in DDP's buckets.
+        # In a list it is no submodule, so it is neither in the state dict nor in DDP's buckets.
         self._objective = [Objective(config.loss)]
         self.guard = Guard(config.guard)
         self._layout = torch.channels_last if config.trainer.channels_last else torch.contiguous_format
@@ -56,8 +56,8 @@ class FaceSR(LightningModule):
         self._group: list[Pairs] = []  # batches since the last update
         self._group_size = 1
         self._means: dict[str, dict[str, Tensor]] = {}  # of a group, by network: the losses and D's accuracies
-        self._coming: dict[str, Tensor | float] = {}  # what this group will have to tell
-        self._report: dict[str, Tensor | float] = {}  # what the last group has to tell
+        self._coming: dict[str, Tensor | float] = {}  # values to log of the current group
+        self._report: dict[str, Tensor | float] = {}  # values to log of the last group
         self._stepping = ""
         self._statistics: dict[str, Statistics] = {}
 
@@ -67,7 +67,7 @@ class FaceSR(LightningModule):
         return self._objective[0]
 
     def setup(self, stage: str) -> None:
-        """Take the frozen network along to the device, before DDP and the optimisers see the parameters."""
+        """Move the frozen network to the device and set the memory layout, before DDP and the optimisers are built."""
         self._objective[0] = self.objective.to(self.device)
         self.to(memory_format=self._layout)
         self.objective.to(memory_format=self._layout)
@@ -81,26 +81,26 @@ class FaceSR(LightningModule):
         return optimizers
 
     def configure_callbacks(self) -> list[Callback]:
-        """The average of U's weights goes along with U, whoever trains it; always the same one."""
+        """The callback that averages U's weights, for every trainer of this module; always the same object."""
         return [] if self._averaging is None else [self._averaging]
 
     def forward(self, lr: Tensor) -> Upscaled:
-        """The generator's output, see `Upscaled`."""
+        """The generator's output for (B, 3, 16, 16) in [-1, 1], see `Upscaled`."""
         output: Upscaled = self.generator(lr.contiguous(memory_format=self._layout))
         return output
 
     def on_train_start(self) -> None:
-        """The networks are on their device by now, and the optimisers' states are restored."""
+        """Prepare what needs the networks on their device and the optimisers' states restored."""
         for optimizer in self.trainer.optimizers:
             restore_constants(optimizer)
         self._statistics = {name: Statistics(network) for name, network in self._networks().items()}
 
     def on_train_epoch_start(self) -> None:
-        """Begin with a whole group: what a run that was cut in mid-group had gathered is gone."""
+        """Start with an empty group, and drop the batches of a group that was cut short."""
         self._group.clear()
 
     def training_step(self, pairs: Pairs, batch_idx: int) -> None:
-        """A batch of a group; the group's last one brings the update of D, then that of U."""
+        """Train on one batch of a group; after the group's last batch, update D, then U."""
         if not self._group:
             self._start_group(batch_idx)
         pairs = laid_out(pairs, self._layout)
@@ -109,8 +109,8 @@ class FaceSR(LightningModule):
         if self.discriminator is None:
             self._generator_backward(pairs, self(pairs.lr), last)
         else:
-            # U's loss goes through the updated D, so U's batches wait for D's last one. Only that one is upsampled
-            # once: keeping the graphs of the others would take the memory that accumulation is there to save.
+            # U's loss needs the updated D, so U's backward passes wait for D's update. Only the last batch goes through
+            # U once: keeping the graphs of the others would take the memory that accumulation saves.
             with torch.set_grad_enabled(last):
                 output = self(pairs.lr)
             self._discriminator_backward(pairs, output.image.detach(), last)
@@ -122,7 +122,7 @@ class FaceSR(LightningModule):
                 for number, other in enumerate(waiting, 1):
                     self._generator_backward(other, self(other.lr), number == len(waiting))
             else:
-                self._statistics["generator"].put_back()  # the pass with gradients will count
+                self._statistics["generator"].put_back()  # only the pass with gradients counts
         if last:
             self._step("generator")
             self._end_group()
@@ -132,7 +132,7 @@ class FaceSR(LightningModule):
             )
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
-        """Let the guard see the update, then clip: here a loss scaler has unscaled the gradients."""
+        """Let the guard check the update, then clip: by now a loss scaler has unscaled the gradients."""
         name = self._stepping
         network = self._networks()[name]
         norm = gradient_norm(network)
@@ -147,12 +147,12 @@ class FaceSR(LightningModule):
             return
         scaler = getattr(self.trainer.precision_plugin, "scaler", None)
         self.guard.refused(name, bad, 1.0 if scaler is None else scaler.get_scale())
-        # Without gradients the step changes neither the weights nor anything of the optimiser's state.
+        # Without gradients the step changes neither the weights nor the optimiser's state.
         optimizer.zero_grad()
         self._statistics[name].put_back()
 
     def _start_group(self, batch_idx: int) -> None:
-        """Forget the last update; the rates are those of the clock at the group's first batch."""
+        """Reset what belongs to an update, and set the learning rates by the group's first batch."""
         accumulate, batches = self.config.trainer.accumulate, int(self.trainer.num_training_batches)
         self._group_size = group_size(batch_idx, batches, accumulate)
         self._means = {name: {} for name in self._networks()}
@@ -180,7 +180,7 @@ class FaceSR(LightningModule):
         self._backward(loss, sync)
 
     def _generator_backward(self, pairs: Pairs, output: Upscaled, sync: bool) -> None:
-        """Gradients of LT, Eq. 7.6, on a batch, through a D that stays as it is."""
+        """Gradients of LT, Eq. 7.6, on a batch, through a fixed D."""
         total, terms = generator_half(self.objective, self.discriminator, output, pairs, self.current_epoch)
         self._add("generator", {**{f"loss/{name}": term for name, term in terms.items()}, TOTAL: total})
         self._backward(total, sync)
@@ -192,19 +192,19 @@ class FaceSR(LightningModule):
             means[name] = means.get(name, 0.0) + value.detach() / self._group_size
 
     def _backward(self, loss: Tensor, sync: bool) -> None:
-        """Add the gradients of a batch's share; the processes exchange the sum, once, with the group's last batch."""
+        """Add a batch's share of the gradients; the processes exchange their sum once, at the group's last batch."""
         strategy = self.trainer.strategy
         wait = not sync and isinstance(strategy, ParallelStrategy)
         with strategy.block_backward_sync() if wait else nullcontext():  # type: ignore[attr-defined]
             self.manual_backward(loss / self._group_size)
 
     def _step(self, network: str) -> None:
-        """Take the step of one network's optimiser, see `on_before_optimizer_step`."""
+        """Step one network's optimiser, see `on_before_optimizer_step`."""
         self._stepping = network
         self._optimizer(network).step()
 
     def on_validation_start(self) -> None:
-        """Let all processes validate rank 0's running statistics: manual optimisation keeps DDP from sharing them."""
+        """Give all processes rank 0's running statistics: under manual optimisation DDP does not share them."""
         if self.trainer.world_size > 1:
             for buffer in self.buffers():
                 torch.distributed.broadcast(buffer, 0)
@@ -218,21 +218,21 @@ class FaceSR(LightningModule):
         self._faces.log(self, "val")
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Plain values only, so that the file loads with `weights_only=True`."""
+        """Add plain values only, so that the file loads with `weights_only=True`."""
         checkpoint["hyper_parameters"] = to_plain(self.config)
         checkpoint["iterations"] = self.trainer.fit_loop.total_batch_idx + 1
         checkpoint["guard"] = self.guard.state_dict()
-        # Between two groups nothing else is on its way; a batch within a group logs what the group before did.
+        # A save falls between two groups: nothing else is pending. Batches inside a group log the last group's values.
         checkpoint["report"] = {name: float(value) for name, value in self._report.items()}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Go on with the guard's counts and with what the last update had to tell."""
+        """Restore the guard's counts and the values to log of the last group."""
         self._report = dict(checkpoint.get("report", {}))
         if "guard" in checkpoint:
             self.guard.load_state_dict(checkpoint["guard"])
 
     def _networks(self) -> dict[str, torch.nn.Module]:
-        """U, then D where there is one, by the names that the log gives them."""
+        """U, then D if there is one, by their names in the log."""
         networks: dict[str, torch.nn.Module] = {"generator": self.generator}
         return networks if self.discriminator is None else {**networks, "discriminator": self.discriminator}
 
@@ -243,14 +243,14 @@ class FaceSR(LightningModule):
         return optimizers[0] if network == "generator" else optimizers[1]
 
     def _summed(self, value: Tensor) -> Tensor:
-        """Over the processes."""
+        """The sum of a tensor over the processes."""
         total: Tensor = self.trainer.strategy.reduce(value, reduce_op="sum")
         return total
 
     def _set_learning_rates(self, update: int) -> dict[str, float]:
-        """Set and give back the learning rates of U and D: under manual optimisation nobody steps a scheduler."""
+        """Set and return the learning rates of U and D: under manual optimisation Lightning steps no scheduler."""
         config = self.config.optimizer
-        # Asked for only where it matters: several processes have to agree on it.
+        # Only where it matters: several processes must exchange it.
         over = progress(self.trainer) if config.schedule.cooldown > 0 else 0.0
         factor = lr_factor(config.schedule, update, self.current_epoch, over)
         rates = {name: base_lr(config, name == "discriminator") * factor for name in self._networks()}

@@ -1,4 +1,4 @@
-"""Going on in a run folder that is there already, or from a checkpoint that lies elsewhere."""
+"""Finds the checkpoint that a run resumes from, in its own folder or at `resume`, and checks that the two fit."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,22 +17,22 @@ from src.training.config import TrainConfig
 
 CONFIG = "config.yaml"
 FREE = ("run_dir", "resume", "trainer", "logger", "callbacks", "guard", "data.workers")
-"""What may differ between a run and its continuation: how long, where and how it is shown, not what is learnt."""
+"""Keys that may change when a run resumes: how long, where and with what display it trains, not what it learns."""
 BOUND = ("trainer.accumulate", "trainer.sync_batchnorm", "trainer.limit_train_batches")
-"""What of that may not."""
+"""Keys among FREE that must not change."""
 ELSEWHERE = ("optimizer",)
-"""What may differ too where a checkpoint is gone on from in another folder: how a run that diverged is saved."""
+"""Keys that may also change when a run resumes in another folder, for example to rescue a run that diverged."""
 NEEDED = ("state_dict", "optimizer_states", "loops", "callbacks", "hyper_parameters", "iterations")
-"""What a run goes on from; a checkpoint without one of these is only good for a generator."""
+"""What a run needs to resume; a checkpoint without one of these only holds a generator."""
 
 
 @dataclass(frozen=True)
 class Start:
-    """Where a run begins.
+    """The starting point of a run.
 
     Attributes:
-        path: the checkpoint that it goes on from, None for a new run.
-        here: that checkpoint lies in the run's own folder.
+        path: the checkpoint that it resumes from, None for a new run.
+        here: whether that checkpoint is in the run's own folder.
         config: the configuration of that checkpoint's run, plain values.
         remarks: lines for the log.
     """
@@ -44,17 +44,17 @@ class Start:
 
 
 def start_from(run_dir: Path, config: dict[str, Any]) -> Start:
-    """Where a run in this folder begins.
+    """The starting point of a run in this folder.
 
-    The same command in the same folder goes on from its newest whole checkpoint: `last.ckpt`, or `previous.ckpt` where
-    that is cut short or damaged, which is then set aside. A new folder begins with `resume`, if that is given.
+    The same command in the same folder resumes from the newest complete checkpoint: `last.ckpt`, or `previous.ckpt` if
+    `last.ckpt` is cut short or damaged (it is then renamed `last.damaged`). A new folder starts from `resume` if set.
 
     Args:
         run_dir: the run folder.
         config: the run's configuration as plain values; `resume` is a checkpoint or a run folder.
 
     Raises:
-        UserError: no whole checkpoint, one of another configuration, nothing at `resume`, nothing left to train.
+        UserError: no complete checkpoint, one of another configuration, nothing at `resume`, nothing left to train.
     """
     named = config.get("resume")
     found = _newest(run_dir / "checkpoints")
@@ -62,20 +62,20 @@ def start_from(run_dir: Path, config: dict[str, Any]) -> Start:
         path, content, remarks = found
         if named is not None and named != content["hyper_parameters"].get("resume") and not _is_in(named, path):
             raise UserError(
-                f"resume={named}: {run_dir} holds a run already, which goes on without resume=; "
-                "to begin there, choose another run_dir"
+                f"resume={named}: {run_dir} holds a run already; leave resume= out to resume that run, or choose "
+                f"another run_dir to start from {named}"
             )
         _require_same(content, config, f"{run_dir} holds a run", "choose another run_dir, or delete the folder")
     elif named is not None:
         path, content, remarks = _from(Path(named))
         remedy = "give the same values, or leave resume= out"
-        _require_same(content, config, f"resume={named} is of a run", remedy, (*FREE, *ELSEWHERE))
+        _require_same(content, config, f"resume={named} is from a run", remedy, (*FREE, *ELSEWHERE))
         changed = differing(dict(content["hyper_parameters"]), config)
         if "optimizer.name" in changed:
             before = content["hyper_parameters"]["optimizer"]["name"]
             raise UserError(
-                f"resume={named} is of a run by {before}, whose running means {config['optimizer']['name']} cannot "
-                f"take over; give optimizer={before}, with whatever values"
+                f"resume={named} is from a run with {before}, and {config['optimizer']['name']} cannot use the state "
+                f"of {before}; give optimizer={before}, with any values"
             )
         if changed:
             remarks = [*remarks, f"changed from here on: {', '.join(changed)}"]
@@ -84,31 +84,31 @@ def start_from(run_dir: Path, config: dict[str, Any]) -> Start:
     epochs, most = int(content["loops"]["fit_loop"]["epoch_progress"]["current"]["processed"]), _epochs(config)
     if most < epochs or (found is None and most == epochs):
         raise UserError(
-            f"trainer.max_epochs={most}: {path} has {epochs} epochs behind it; give a larger trainer.max_epochs"
+            f"trainer.max_epochs={most}: {path} has already done {epochs} epochs; give a larger trainer.max_epochs"
         )
     seconds, limit = _seconds_trained(content), _time_limit(config)
     if found is None and limit is not None and seconds >= limit:
         raise UserError(
-            f"trainer.max_time={config['trainer']['max_time']}: {path} has {timedelta(seconds=int(seconds))} behind "
-            "it; give a longer trainer.max_time"
+            f"trainer.max_time={config['trainer']['max_time']}: {path} has already trained for "
+            f"{timedelta(seconds=int(seconds))}; give a longer trainer.max_time"
         )
-    done = f"going on from {path}: {int(content['iterations']):,} batches done"
+    done = f"resuming from {path}: {int(content['iterations']):,} batches done"
     return Start(path, found is not None, content["hyper_parameters"], (*remarks, done))
 
 
 def save_config(run_dir: Path, config: dict[str, Any]) -> None:
-    """Write `config.yaml` in the run folder, which is made; UserError where that cannot be done."""
+    """Create the run folder and write `config.yaml` there; raise a UserError if that fails."""
     if not first_process():
         return
     try:
         run_dir.mkdir(parents=True, exist_ok=True)
         write_whole(run_dir / CONFIG, OmegaConf.to_yaml(OmegaConf.create(config)))
     except OSError as error:
-        raise UserError(f"run_dir={run_dir} cannot be written ({error}); free some space, or name another") from error
+        raise UserError(f"run_dir={run_dir} cannot be written ({error}); free some space, or choose another") from error
 
 
 def differing(before: Any, after: Any, free: tuple[str, ...] = FREE, prefix: str = "") -> list[str]:
-    """The dotted keys in which two configurations differ, but for those that are free to."""
+    """The dotted keys in which two configurations differ, except for those that are free to."""
     if isinstance(before, dict) and isinstance(after, dict):
         keys = sorted({*before, *after})
         return [name for key in keys for name in differing(before.get(key), after.get(key), free, f"{prefix}{key}.")]
@@ -122,7 +122,7 @@ def _epochs(config: dict[str, Any]) -> int:
 
 
 def _seconds_trained(content: dict[str, Any]) -> float:
-    """What Lightning's timer counted; 0 for a run without a limit of its time."""
+    """The seconds that Lightning's timer has counted; 0 for a run without a `max_time`."""
     timer = content["callbacks"].get("Timer", {})
     return float(timer.get("time_elapsed", {}).get("train", 0.0))
 
@@ -136,7 +136,7 @@ def _time_limit(config: dict[str, Any]) -> float | None:
 
 
 def _newest(folder: Path) -> tuple[Path, dict[str, Any], list[str]] | None:
-    """The newest whole checkpoint of a run, its content and what there is to say; None where there are none."""
+    """The newest complete checkpoint of a run, its content and remarks for the log; None if there is no checkpoint."""
     paths = [path for path in (folder / "last.ckpt", folder / "previous.ckpt") if path.exists()]
     remarks: list[str] = []
     for path in paths:
@@ -147,18 +147,18 @@ def _newest(folder: Path) -> tuple[Path, dict[str, Any], list[str]] | None:
             continue
         if first_process():
             for damaged in paths[: paths.index(path)]:
-                damaged.replace(damaged.with_suffix(".damaged"))  # or the next save would keep it as the one before
+                damaged.replace(damaged.with_suffix(".damaged"))  # or the next save would keep it as previous.ckpt
         return path, content, remarks
     if paths:
         raise UserError(
             f"no checkpoint in {folder} can be used ({remarks[0].removeprefix('not used: ')}); "
-            "choose another run_dir, or delete the folder to begin anew"
+            "choose another run_dir, or delete the folder to start over"
         )
     return None
 
 
 def _from(named: Path) -> tuple[Path, dict[str, Any], list[str]]:
-    """The checkpoint that `resume` names."""
+    """The checkpoint that `resume` names, its content and remarks for the log."""
     if not named.is_dir():
         try:
             return named, _whole(named), []
@@ -172,23 +172,23 @@ def _from(named: Path) -> tuple[Path, dict[str, Any], list[str]]:
                 return path, _whole(path), [] if path == last else [f"{last} cannot be used"]
             except Damaged:
                 continue
-    raise UserError(f"resume={named}: there is no whole checkpoint in {folder}: give a run folder or a checkpoint file")
+    raise UserError(f"resume={named}: no complete checkpoint is in {folder}; give a run folder or a checkpoint file")
 
 
 def _whole(path: Path) -> dict[str, Any]:
-    """The content of a checkpoint that a run can go on from; nothing in it is executed."""
+    """The content of a checkpoint that a run can resume from; nothing in it is executed."""
     content = read_content(path)
     missing = [key for key in NEEDED if key not in content]
     if missing or not isinstance(content["hyper_parameters"], Mapping):
-        raise UserError(f"{path} is not from a training ({', '.join(missing) or 'no configuration'}: not in it)")
+        raise UserError(f"{path} is not from a training (it lacks {', '.join(missing) or 'a configuration'})")
     return {**content, "hyper_parameters": _completed(content["hyper_parameters"])}
 
 
 def _completed(values: Mapping[str, Any]) -> dict[str, Any]:
-    """A checkpoint's configuration with the keys that have come since, at their defaults.
+    """A checkpoint's configuration, with keys that are newer than it at their defaults.
 
-    A new key's default is what the code did before it; a configuration that no longer fits is left as it is, so that
-    the keys in which it differs are named.
+    A new key's default is what the code did before it. A configuration that no longer fits is returned unchanged, so
+    that the error names the keys that differ.
     """
     try:
         return to_plain(from_plain(TrainConfig, values))
@@ -205,5 +205,5 @@ def _require_same(
 
 
 def _is_in(named: str, path: Path) -> bool:
-    """Whether `resume` names this very checkpoint or its run folder."""
+    """Whether `resume` names this checkpoint, its folder or its run folder."""
     return Path(named).resolve() in (path.resolve(), path.resolve().parent, path.resolve().parent.parent)

@@ -46,15 +46,15 @@ HINTS = (
     "torch.distributed.nn.functional.all_gather is deprecated",
 )
 """Beginnings of what Lightning advises to whoever wrote the code; nobody who runs it can act on it."""
-PATIENCE = 5.0  # seconds for the first process to say what is wrong
+PATIENCE = 5.0  # seconds for the first process to report an error
 
 
 def train(config: TrainConfig) -> Path:
-    """Train and validate; the path of the newest checkpoint.
+    """Train and validate; return the path of the newest checkpoint.
 
     Raises:
-        UserError: a store, weights file or device that is not there; see the parts.
-        Stopped: a signal asked for the end; the same configuration goes on.
+        UserError: a store, weights file or device is missing, and whatever the called functions raise it for.
+        Stopped: a signal stopped the run; the same configuration resumes it.
     """
     run_dir = Path(config.run_dir)
     if run_dir.exists() and not run_dir.is_dir():
@@ -68,7 +68,7 @@ def train(config: TrainConfig) -> Path:
     with Signals() as signals:
         stopped_by = 0
         try:
-            # Device and data first: what is wrong with them is told before weights are fetched or anything is written.
+            # Device and data first, so that their errors appear before weights are fetched or anything is written.
             machine = machine_of(config.trainer)
             with freed_memory(freed_memory_policy(config.trainer, machine)):
                 return _fit(config, machine, run_dir, signals)
@@ -78,16 +78,16 @@ def train(config: TrainConfig) -> Path:
         except UserError as error:
             if first_process():
                 raise
-            # Most errors are the first one's too: it says them, and ends this one. What it does not know of, such as a
-            # store that another machine lacks, would leave it waiting for this one.
+            # The first process meets most errors too: it reports them and ends this process. An error in this process
+            # alone, such as a store that its machine lacks, would leave the first one waiting.
             closing = FINISH_SECONDS if signals.waits and config.logger.name == "wandb" else 0.0
-            signals.wait_for_the_batch(False)  # there is none any more
+            signals.wait_for_the_batch(False)  # no batch is running any more
             time.sleep(PATIENCE + closing)
             raise UserError(f"process {process_number()}: {error}") from None
         finally:
             signals.wait_for_the_batch(False)
             if stopped_by == signal.SIGUSR1 and first_process():
-                requeue()  # before W&B takes its time: a job's is running out
+                requeue()  # before W&B sends its data: the job's time is running out
             close_loggers(config.logger, config.run_dir)
             log.info("run folder: %s", run_dir)
             _log_to(None)
@@ -130,16 +130,18 @@ def _fit(config: TrainConfig, machine: Machine, run_dir: Path, signals: Signals)
     except Stopped as stopped:
         name = signal.Signals(stopped.number).name
         if checkpoints.last_path.exists():
-            log.info("%s: saved %s: the same command with run_dir=%s goes on", name, checkpoints.last_path, run_dir)
+            log.info(
+                "%s: saved %s: the same command with run_dir=%s resumes the run", name, checkpoints.last_path, run_dir
+            )
         else:
-            log.info("%s: nothing was saved yet: the same command begins anew", name)
+            log.info("%s: nothing was saved yet: the same command starts over", name)
         raise
     except UserError:
-        # The others may be waiting for this one, on a GPU for half an hour.
+        # The other processes may be waiting for this one, on a GPU for half an hour.
         launcher = trainer.strategy.launcher
         if isinstance(launcher, _SubprocessScriptLauncher):
             others = list(launcher.procs)
-            launcher.procs.clear()  # or Lightning would see them end badly, and kill this one before it has said why
+            launcher.procs.clear()  # or Lightning would see them fail and kill this one before it reports its error
             for other in others:
                 other.kill()
         raise
@@ -150,13 +152,13 @@ def _fit(config: TrainConfig, machine: Machine, run_dir: Path, signals: Signals)
 
 
 def trainer_of(config: TrainConfig, machine: Machine, signals: Signals, *more: Callback) -> tuple[Trainer, Checkpoints]:
-    """Lightning's trainer with all that goes on around the steps of a run, and its callback that saves.
+    """Lightning's trainer with the loggers and callbacks of a run, and its `Checkpoints` callback.
 
     Args:
-        config: of the run, whose folder exists.
-        machine: what it trains on.
-        signals: that end it.
-        more: callbacks, behind the run's own.
+        config: the run's configuration; its run folder exists.
+        machine: the devices and the precision.
+        signals: the signals that stop the run.
+        more: further callbacks, after the run's own.
     """
     checkpoints = Checkpoints(
         config.run_dir,
@@ -172,10 +174,10 @@ def trainer_of(config: TrainConfig, machine: Machine, signals: Signals, *more: C
 
 
 def _log_to(path: Path | None) -> None:
-    """Write what is said to this file too, and to no other: a sweep's jobs follow one another in one process."""
+    """Write the log to this file too, and to no other: the jobs of a sweep may run in one process."""
     for handler in [handler for handler in PROJECT_LOG.handlers if isinstance(handler, logging.FileHandler)]:
         PROJECT_LOG.removeHandler(handler)
-        with suppress(OSError):  # a full disk has been told
+        with suppress(OSError):  # a full disk was reported before
             handler.close()
     if path is not None:
         try:
@@ -185,7 +187,7 @@ def _log_to(path: Path | None) -> None:
 
 
 def quieten() -> None:
-    """Silence what libraries say to people who can do nothing about it."""
+    """Silence the libraries' messages that a user can do nothing about."""
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
     for words in HINTS:

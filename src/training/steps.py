@@ -10,7 +10,7 @@ from src.model.output import Upscaled
 
 
 def laid_out(pairs: Pairs, layout: torch.memory_format) -> Pairs:
-    """The same pairs, their images laid out in memory as the networks' weights are."""
+    """The same pairs, with images in the memory layout of the networks' weights."""
     return pairs._replace(lr=pairs.lr.contiguous(memory_format=layout), hr=pairs.hr.contiguous(memory_format=layout))
 
 
@@ -20,10 +20,10 @@ def discriminator_half(discriminator: nn.Module, hr: Tensor, fakes: Tensor) -> t
     Args:
         discriminator: D.
         hr: (B, 3, 128, 128) in [-1, 1], the reals.
-        fakes: (B, 3, 128, 128), of the generator and detached from it, in any precision.
+        fakes: (B, 3, 128, 128), the generator's images, detached from it, in any precision.
 
     Returns:
-        The loss, a scalar; and the shares of reals and of fakes that D tells right, by the names of the log.
+        The loss, a scalar; and the shares of reals and of fakes that D classifies correctly, by their names in the log.
     """
     # One pass over reals and fakes: without batch normalisation it equals two.
     real, fake = discriminator(torch.cat([hr, fakes.to(hr.dtype)])).chunk(2)
@@ -37,14 +37,14 @@ def discriminator_half(discriminator: nn.Module, hr: Tensor, fakes: Tensor) -> t
 def generator_half(
     objective: Objective, discriminator: nn.Module | None, output: Upscaled, pairs: Pairs, epoch: int
 ) -> tuple[Tensor, dict[str, Tensor]]:
-    """U's half of a step: LT of Eq. 7.6 through a D that stays as it is.
+    """U's half of a step: LT of Eq. 7.6 through a fixed D.
 
     Args:
         objective: LT.
         discriminator: the updated D, whose weights take no gradients; None without the adversarial term.
-        output: of the generator, with its graph.
-        pairs: the batch that it is of.
-        epoch: for the adversarial weight's decay.
+        output: the generator's output, with its graph.
+        pairs: the batch of that output.
+        epoch: epoch from 0, for the adversarial weight's decay.
 
     Returns:
         LT, a scalar, and its terms before their weights.
@@ -63,23 +63,23 @@ def gradient_norm(network: nn.Module) -> Tensor:
 
 
 def group_size(batch: int, batches: int, accumulate: int) -> int:
-    """How many batches from this one on make one update: the rest of its group, which the epoch's end cuts short.
+    """The number of batches from this one to the end of its group, which the end of the epoch may cut short.
 
     Args:
-        batch: index in its epoch of the first one.
-        batches: of an epoch.
-        accumulate: batches to a whole group.
+        batch: index of this batch in its epoch, from 0.
+        batches: batches per epoch.
+        accumulate: batches per full group.
     """
     return max(1, min(accumulate - batch % accumulate, batches - batch))
 
 
 def updates_done(batches: int, of_epoch: int, accumulate: int) -> int:
-    """Updates of either network in the first `batches` of a run.
+    """Updates of each network in the first `batches` of a run, skipped ones included.
 
     Args:
-        batches: done so far, over all epochs.
-        of_epoch: batches of an epoch; its last group may be incomplete.
-        accumulate: batches to a whole group.
+        batches: batches done so far, over all epochs.
+        of_epoch: batches per epoch; its last group may be incomplete.
+        accumulate: batches per full group.
     """
     if accumulate == 1:
         return batches
@@ -88,12 +88,12 @@ def updates_done(batches: int, of_epoch: int, accumulate: int) -> int:
 
 
 class Statistics:
-    """The buffers of a network, its batch normalisation's running statistics among them, to be put back.
+    """Copies the buffers of a network, such as the running statistics of batch normalisation, and restores them.
 
-    A batch that is not finite leaves NaN in them for good: no later batch heals a running mean.
+    A non-finite batch would leave NaN in a running mean for good: no later batch removes it.
 
     Args:
-        network: on its device already.
+        network: the network, already on its device.
     """
 
     def __init__(self, network: nn.Module) -> None:
@@ -105,14 +105,14 @@ class Statistics:
         self._copies = [[buffer.clone() for buffer in kind] for kind in self._kinds]
 
     def keep(self) -> None:
-        """Take note of them as they are."""
+        """Copy the buffers."""
         self._move(self._copies, self._kinds)
 
     def put_back(self) -> None:
-        """Make them what they were at the last `keep`."""
+        """Restore the buffers of the last `keep`."""
         self._move(self._kinds, self._copies)
 
     @torch.no_grad()
     def _move(self, to: list[list[Tensor]], source: list[list[Tensor]]) -> None:
         for targets, values in zip(to, source, strict=True):
-            torch._foreach_copy_(targets, values)  # a launch a kind, where a loop would take hundreds
+            torch._foreach_copy_(targets, values)  # one launch per dtype; a loop would take hundreds

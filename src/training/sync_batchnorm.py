@@ -1,4 +1,4 @@
-"""Batch normalisation over the batches of all processes, on processors: torch's own does it on GPUs only."""
+"""Batch normalisation over the batches of all processes on CPUs; torch's own layer for that needs GPUs."""
 
 from typing import Any
 
@@ -8,10 +8,10 @@ from torch import Tensor, nn
 
 
 class _Mean(torch.autograd.Function):
-    """The mean of a tensor over the processes; its gradient is the mean of theirs."""
+    """The mean of a tensor over the processes; its gradient is the mean of their gradients."""
 
     @staticmethod
-    def forward(ctx: Any, values: Tensor) -> Tensor:  # noqa: ARG004 - torch hands it over
+    def forward(ctx: Any, values: Tensor) -> Tensor:  # noqa: ARG004 - torch passes it
         mean = values.detach().contiguous() / dist.get_world_size()
         dist.all_reduce(mean)
         return mean
@@ -24,9 +24,9 @@ class _Mean(torch.autograd.Function):
 
 
 class SyncBatchNorm2d(nn.BatchNorm2d):
-    """`BatchNorm2d` by the mean and variance over all processes, whose batches must be equally large.
+    """`BatchNorm2d` with the mean and variance over all processes, whose batches must have the same size.
 
-    In evaluation, or with one process, it is `BatchNorm2d`; the state dict is the same.
+    In evaluation, or with one process, it acts as `BatchNorm2d`; the state dict is the same.
     """
 
     def forward(self, features: Tensor) -> Tensor:
@@ -54,7 +54,7 @@ class SyncBatchNorm2d(nn.BatchNorm2d):
 
 
 def synchronise(network: nn.Module, on: bool = True) -> None:
-    """Turn every `BatchNorm2d` of a network into one over all processes, or back; its tensors stay the same ones."""
+    """Let every `BatchNorm2d` of a network normalise over all processes, or no longer; its tensors stay the same."""
     before, after = (nn.BatchNorm2d, SyncBatchNorm2d) if on else (SyncBatchNorm2d, nn.BatchNorm2d)
     for module in network.modules():
         if type(module) is before:

@@ -1,4 +1,4 @@
-"""`trainer.tune`: some training steps with each precision and memory layout, and the fastest of them."""
+"""`trainer.tune`: times some training steps with each precision and memory layout and takes the fastest."""
 
 import logging
 import time
@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Setting:
-    """How a training step may be computed."""
+    """One way to compute a training step."""
 
     precision: Precision
     channels_last: bool
@@ -47,9 +47,9 @@ def fast_bfloat16(gpu: bool) -> bool:
 
 
 def settings(config: TrainConfig, machine: Machine) -> list[Setting]:
-    """What is tried: both layouts, in float32 and, where the device is made for it, in bfloat16.
+    """The settings to try: both memory layouts, in float32 and, if the device has it in hardware, in bfloat16.
 
-    A precision that the configuration names is kept, and `trainer.compile` too: it takes minutes to find out.
+    A precision that the configuration names is kept. So is `trainer.compile`, which would take minutes to measure.
     """
     trainer = config.trainer
     precisions: list[Precision] = ["32-true", *(["bf16-mixed"] if fast_bfloat16(machine.gpu) else [])]  # type: ignore[list-item]
@@ -73,13 +73,13 @@ def made_up_pairs(generator: AnyGeneratorConfig, faces: int, device: torch.devic
 
 
 class FullStep:
-    """One update of D and one of U on made-up faces, no framework around: what a training step computes.
+    """The computation of a training step without Lightning: one update of D and one of U on made-up faces.
 
     Args:
         config: networks, losses and optimisers of a run.
-        setting: how to compute.
-        device: where.
-        batch_size: faces a step; None: the run's.
+        setting: precision, memory layout and compilation.
+        device: where to compute.
+        batch_size: faces per step; None: the run's.
     """
 
     def __init__(
@@ -106,7 +106,7 @@ class FullStep:
         self.pairs = laid_out(made_up_pairs(config.model.generator, faces, device), layout)
 
     def __call__(self) -> None:
-        """Both updates; on a GPU it comes back before they are done."""
+        """Make both updates; on a GPU the call returns before they are done."""
         precision = torch.float16 if self.setting.precision == "16-mixed" else torch.bfloat16
         mixed = self.setting.precision != "32-true"
         discriminator = self.discriminator
@@ -129,7 +129,7 @@ class FullStep:
 
 
 def fastest_seconds(steps: Sequence[Callable[[], object]], rounds: int, device: torch.device) -> list[float]:
-    """Seconds of each step, the best of some rounds; in turn, so that a change of the machine's load meets them all."""
+    """Seconds of each step, the best of `rounds`; the steps take turns, so that other load on the machine slows all."""
 
     def wait() -> None:
         if device.type == "cuda":
@@ -142,22 +142,25 @@ def fastest_seconds(steps: Sequence[Callable[[], object]], rounds: int, device: 
             start = time.perf_counter()
             step()
             wait()
-            if number > 0:  # the first one allocates, chooses algorithms and compiles
+            if number > 0:  # the first round allocates, chooses algorithms and compiles
                 best[index] = min(best[index], time.perf_counter() - start)
     return best
 
 
 def tuned(config: TrainConfig, machine: Machine) -> TrainConfig:
-    """The configuration with the fastest precision and memory layout; says what every one of them reached.
+    """The configuration with the fastest precision and memory layout; logs the speed of each of them.
 
-    It leaves the random numbers as they were. On CPUs a round of `celeba16x` takes some 20 seconds.
+    The random state stays as it was. On CPUs a round of `celeba16x` takes some 20 seconds.
+
+    Raises:
+        UserError: the batch does not fit into the GPU's memory with any of them.
     """
     gpu, device = machine.gpu, machine.device
     if config.trainer.threads is not None:
         torch.set_num_threads(config.trainer.threads)
     with torch.random.fork_rng(range(torch.cuda.device_count()) if gpu else []):
         tried = settings(config, machine)
-        # On a GPU one after the other, for the memory that the run itself will have; nothing else loads it.
+        # On a GPU one after the other, so that each has all the memory; no other load changes the speed there.
         sets = [[setting] for setting in tried] if gpu else [tried]
         seconds = [taken for some in sets for taken in _seconds(config, some, device)]
     best = tried[seconds.index(min(seconds))]
@@ -172,15 +175,15 @@ def tuned(config: TrainConfig, machine: Machine) -> TrainConfig:
 
 
 def tuned_before(config: TrainConfig, before: Mapping[str, Any]) -> TrainConfig:
-    """The configuration with what a run has found out already, so that it goes on as it was.
+    """The configuration with the precision and memory layout that the run measured when it started.
 
     Args:
-        config: of the run that goes on.
+        config: the configuration of the resumed run.
         before: the configuration in its checkpoint, plain values.
     """
     trainer = before["trainer"]
     log.info(
-        "trainer.tune: measured when a run begins; this one goes on with trainer.precision=%s trainer.channels_last=%s",
+        "trainer.tune: only a new run measures; this resumed run keeps trainer.precision=%s trainer.channels_last=%s",
         trainer["precision"],
         str(trainer["channels_last"]).lower(),
     )
@@ -193,7 +196,7 @@ def with_setting(config: TrainConfig, precision: Any, channels_last: bool) -> Tr
 
 
 def _seconds(config: TrainConfig, some: Sequence[Setting], device: torch.device) -> list[float]:
-    """Of a step of each setting, in turn; infinite where a GPU's memory is too small."""
+    """Seconds of a step with each setting; infinite if the GPU's memory is too small."""
     try:
         return fastest_seconds([FullStep(config, setting, device) for setting in some], ROUNDS, device)
     except torch.OutOfMemoryError:

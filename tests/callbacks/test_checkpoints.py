@@ -186,7 +186,7 @@ def test_a_full_disk_leaves_the_last_whole_checkpoint(tmp_path: Path, limit: int
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT, check=False)
     said = done.stdout.strip()
     assert f"{tmp_path}/checkpoints/last.ckpt cannot be written" in said, done.stderr
-    assert "the same command goes on" in said
+    assert "the same command resumes the run" in said
     assert "\n" not in said
     assert iterations(tmp_path / "checkpoints/last.ckpt") == 4
     assert not list((tmp_path / "checkpoints").glob("*.tmp"))

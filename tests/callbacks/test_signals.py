@@ -83,7 +83,7 @@ def test_a_signal_to_the_whole_group_saves_and_ends_with_its_code(
     assert ended == code, said
     assert "Traceback" not in said
     lines = said.strip().splitlines()
-    assert lines[-2] == f"{number.name}: saved {run.last}: the same command with run_dir={run.folder} goes on"
+    assert lines[-2] == f"{number.name}: saved {run.last}: the same command with run_dir={run.folder} resumes the run"
     assert lines[-1] == f"run folder: {run.folder}"
     if number == signal.SIGTERM:
         return  # once is enough
@@ -94,7 +94,7 @@ def test_a_signal_to_the_whole_group_saves_and_ends_with_its_code(
         assert again.process.poll() is None
         time.sleep(0.05)
     os.killpg(again.process.pid, signal.SIGKILL)
-    assert f"going on from {run.last}: {saved} batches done" in (tmp_path / "run/train.log").read_text()
+    assert f"resuming from {run.last}: {saved} batches done" in (tmp_path / "run/train.log").read_text()
 
 
 def test_a_signal_in_a_validation_loses_no_batch_before_it(

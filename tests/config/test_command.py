@@ -59,7 +59,7 @@ def test_groups_flags_and_hydras_own_keys_pass(fine: str) -> None:
         (["optimizer.name=sgd"], "optimizer: .*'rmsprop', 'adam'"),
         (["model.generator.heb.resolution=48"], "resolution must be 16, 32, 64 or 128"),
         (["data.heatmaps.maps=7"], "data.heatmaps.maps: "),
-        (["model.generator.heatmaps=68"], "set the latter only"),
+        (["model.generator.heatmaps=68"], "set only data.heatmaps.maps"),
         (["loss.alignment=1", "model.generator.localisation=none"], "loss.alignment needs an STN"),
     ],
 )

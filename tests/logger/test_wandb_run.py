@@ -176,7 +176,7 @@ def test_a_refused_key_costs_one_warning_and_the_run_is_kept_offline(
     finally:
         wandb.teardown()
     warnings = [record.message for record in caplog.records if record.levelno == logging.WARNING]
-    assert len([line for line in warnings if "training goes on offline" in line and "401" in line]) == 1
+    assert len([line for line in warnings if "training continues offline" in line and "401" in line]) == 1
     [part] = parts(tmp_path)
     assert part.name.endswith((tmp_path / "wandb_id.txt").read_text().strip()), "it can be sent as the same run"
     assert [row["loss/total"] for row in history(part)] == [0.5]

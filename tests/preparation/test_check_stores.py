@@ -67,9 +67,9 @@ def splits(tmp_path: Path) -> Path:
 def test_a_good_pair_of_splits(splits: Path) -> None:
     said = check(splits)
     assert said == [
-        f"{splits}/train: 4 faces, every file as its card says",
-        f"{splits}/val: 4 faces, every file as its card says",
-        f"{splits}: no identity and no picture is in two of train, val",
+        f"{splits}/train: 4 faces, every file matches its card",
+        f"{splits}/val: 4 faces, every file matches its card",
+        f"{splits}: no identity or picture is in more than one of train, val",
     ]
 
 
@@ -87,9 +87,9 @@ def test_a_changed_byte_and_a_cut_file(splits: Path) -> None:
     path = splits / "val" / "landmarks.npy"
     path.write_bytes(path.read_bytes()[:-4])
     said = check(splits)
-    assert "images.npy is not the file that was written: sha256" in said[0]
+    assert "images.npy has changed since it was written: sha256" in said[0]
     assert "landmarks.npy is cut short" in said[1]
-    assert said[-1] == f"out={splits}: 2 things are off, listed above"
+    assert said[-1] == f"out={splits}: 2 faults, listed above"
 
 
 def test_landmarks_out_of_range(splits: Path) -> None:
@@ -147,22 +147,22 @@ def test_the_same_crop_twice_and_a_row_of_another_split(splits: Path) -> None:
     edit_manifest(splits / "train", f",{column}", f",{column.replace('train', 'test')}")
     said = "\n".join(check(splits))
     assert "faces 0 and 1 (train001.png) are the same crop of the same picture" in said
-    assert "is of the split 'test' in a store of 'train'" in said
+    assert "belongs to split 'test', but the store is 'train'" in said
 
 
 def test_pictures_that_changed_since(tmp_path: Path) -> None:
     root = face_folder(tmp_path / "faces", ["a.png", "b.png", "c.png"])
     source, out = FolderSource("folder", str(root)), tmp_path / "out"
     said = check(out, source)  # makes the store first
-    assert said[-1] == f"{out}: 3 faces, every file as its card says"
+    assert said[-1] == f"{out}: 3 faces, every file matches its card"
     Image.fromarray(noise_picture(128, 128, 9)).save(root / "images" / "b.png")
     (root / "images" / "c.png").unlink()
-    assert check(out)[-1] == f"{out}: 3 faces, every file as its card says"
+    assert check(out)[-1] == f"{out}: 3 faces, every file matches its card"
     said = check(out, source)
     assert said[1].startswith(f"{out} was made with source.root=3 files")
     assert said[2:4] == [
         f"{out}: images/b.png has changed since the store was made",
-        f"{out}: images/c.png is not in the source any more",
+        f"{out}: images/c.png is no longer in the source",
     ]
 
 
@@ -185,7 +185,7 @@ def test_any_damage_is_a_line_and_the_other_split_is_checked(splits: Path, name:
     path.write_bytes(damage if damage is not None else bytes([data[0] ^ 0xFF]) + data[1:])
     said = check(splits)
     assert name in said[0]
-    assert said[-2] == f"{splits}/val: 4 faces, every file as its card says"
+    assert said[-2] == f"{splits}/val: 4 faces, every file matches its card"
     assert said[-1].endswith("listed above")
 
 
@@ -207,7 +207,7 @@ def test_a_split_without_its_card_swapped_folders_and_edited_settings(splits: Pa
     assert "the settings in its card are not those" in check(splits)[1]
     card.write_text(text)
     (splits / "val").rename(splits / "test")
-    assert f"{splits}/test: it is the split 'val', in a folder of another name" in check(splits)
+    assert f"{splits}/test: its card says split 'val', but the folder has another name" in check(splits)
 
 
 def test_a_split_that_the_source_has_and_a_source_that_is_gone(tmp_path: Path) -> None:
@@ -216,12 +216,12 @@ def test_a_split_that_the_source_has_and_a_source_that_is_gone(tmp_path: Path) -
     run_check(config, print)
     shutil.rmtree(out / "val")
     said: list[str] = []
-    with pytest.raises(UserError, match="1 thing is off"):
+    with pytest.raises(UserError, match="1 fault, listed above"):
         run_check(config, said.append)
-    assert said[-1] == f"{out}/val is not there, though the source has that split"
+    assert said[-1] == f"{out}/val is missing, though the source has that split"
     some = PrepareConfig(CelebaSource("celeba", str(root), splits=("test",)), str(out), config.landmarks)
     run_check(some, print)
     shutil.rmtree(root)
-    with pytest.raises(UserError, match="1 thing is off"):
+    with pytest.raises(UserError, match="1 fault, listed above"):
         run_check(config, said.append)
     assert "the source cannot be compared: " in said[-1]

@@ -70,7 +70,7 @@ def test_no_face_nan_and_rubbish_are_rejects_that_name_the_face() -> None:
     faces, bad = made(photo(), Backend([Landmarks(nan, 0.9), Landmarks(rubbish, 0.9), Landmarks(good, 0.9)]))
     assert [face.row.identity for face in faces] == ["p_3"]
     assert bad[0].file == "p.png (face 1 of 3)"
-    assert bad[0].reason == "the landmark network (backend) answered NaN"
+    assert bad[0].reason == "the landmark network (backend) returned NaN"
     assert bad[1].reason.startswith("implausible landmarks")
 
 

@@ -120,7 +120,7 @@ def test_the_report_has_the_table_and_the_protocol() -> None:
     assert f"| {ALIGNED} | 18.00 | 0.1800 | 19.00 | 0.2800 | - |" in text
     assert "| MTUN-light, tiny | heatmap peak error (px) | 1.00 | 2.00 | 3.00 | 4.00 | 2.50 |" in text
     for words in ("Per-image means over 2 faces", "within 30 degrees", "0.85-1", "within 0.05 of the side", "11x11",
-                  "empty corners black", "protocol `published`", "Angle error: between the rotation"):  # fmt: skip
+                  "empty corners black", "protocol `published`", "Angle error: the angle between"):  # fmt: skip
         assert words in text
     assert "- MTUN-light, tiny: checkpoint run/last.ckpt, experiment tiny, seed 7, iterations 40" in text
     assert "All 2 faces" not in text

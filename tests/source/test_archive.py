@@ -48,7 +48,7 @@ def test_an_archive_that_is_replaced_is_read_anew(tmp_path: Path) -> None:
     write_zip(path, {"img/a.jpg": b"other"})
     assert ZipPicture(path, "img/a.jpg", 5).read() == b"other"
     path.unlink()
-    with pytest.raises(UserError, match=r"a\.jpg was there when the source was listed .* the same command goes on"):
+    with pytest.raises(UserError, match=r"a\.jpg was there when the source was listed .* the same command resumes"):
         PhotoJob(ZipPicture(path, "img/a.jpg", 5), "a.jpg").load()
 
 

@@ -194,7 +194,7 @@ def test_a_bad_face_spares_the_others_of_its_photograph(tmp_path: Path) -> None:
     (tmp_path / "broken.png").write_bytes((tmp_path / "broken.png").read_bytes()[:5000])
     faces, rejected = outcomes(tmp_path)
     assert list(faces) == ["p_1"]
-    assert rejected["p_2.pts"] == "67 points, 68 or (a profile) 39 wanted"
+    assert rejected["p_2.pts"] == "67 points, 68 or (a profile) 39 expected"
     assert rejected["p_3.pts"].startswith("implausible landmarks")
     assert rejected["p_4.pts"].startswith("landmarks outside the picture")
     assert rejected["broken.png"].startswith("damaged or cut short")

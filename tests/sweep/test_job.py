@@ -177,7 +177,7 @@ def test_the_search_space_is_of_keys_that_exist(monkeypatch: pytest.MonkeyPatch,
 @pytest.mark.parametrize("key", ["devices", "num_nodes"])
 def test_several_processes_in_a_sweep_on_one_machine_are_refused(tmp_path: Path, launcher: str, key: str) -> None:
     config = OmegaConf.create({"trainer": {"devices": 1, "num_nodes": 1, key: 2}, "run_dir": "x"})
-    with pytest.raises(UserError, match=f"trainer.{key}=2 in a sweep.*which is the whole sweep"):
+    with pytest.raises(UserError, match=f"trainer.{key}=2 in a sweep.*that command is the whole sweep"):
         fit_for_sweep(config, tmp_path / "0", tmp_path, launcher)
     fit_for_sweep(config, tmp_path / "0", tmp_path, "submitit_slurm")
 

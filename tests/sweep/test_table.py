@@ -56,7 +56,7 @@ def test_the_table_has_a_row_a_job_in_order_with_its_error(sweep: Path) -> None:
     assert [line.split("|")[1].strip() for line in lines if line.startswith("| ")][2:] == ["0", "1", "2", "10"]
     assert "| 0 | lr=1 | 21.50 | 0.6000 | 20 | done | 0 |" in lines
     assert r"| 2 | lr=2 |  |  | 0 | failed: no face\|no store | 2 |" in lines
-    assert "| 10 | lr=3 | 21.50 | 0.6000 | 20 | running, or killed without a word | 10 |" in lines
+    assert "| 10 | lr=3 | 21.50 | 0.6000 | 20 | running or killed | 10 |" in lines
     assert "Best: job 0, val/psnr_rgb 21.50 dB, lr=1" in lines
 
 

@@ -105,7 +105,7 @@ def test_three_in_a_row_end_the_run_and_say_why(stores: list[str], spoiled: dict
 
 @pytest.mark.parametrize("field", ["lr", "heatmaps"])
 def test_looking_for_nan_names_the_part_of_the_data(stores: list[str], field: str) -> None:
-    with pytest.raises(UserError, match=f"batch 2 of epoch 1: `{field}` of its faces 0 is not finite"):
+    with pytest.raises(UserError, match=f"batch 2 of epoch 1: `{field}` is not finite for its faces 0;"):
         fit(tiny(stores, "trainer.max_epochs=1"), callbacks=[Spoil({1}, field), NotFinite()])
 
 
@@ -114,7 +114,7 @@ def test_looking_for_nan_names_the_layer(stores: list[str]) -> None:
         def on_train_batch_start(self, trainer: Trainer, module: LightningModule, *_: Any) -> None:
             torch.nn.init.constant_(module.get_parameter("generator.tail.0.weight"), NAN)
 
-    with pytest.raises(UserError, match=r"come from generator\.tail\.0 \(Conv2d\); its weight not finite"):
+    with pytest.raises(UserError, match=r"come from generator\.tail\.0 \(Conv2d\); non-finite weights: weight"):
         fit(tiny(stores, "trainer.max_epochs=1"), callbacks=[Break(), NotFinite()])
 
 

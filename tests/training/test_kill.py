@@ -117,7 +117,7 @@ def test_ten_kills_change_no_bit(tmp_path: Path) -> None:
     finally:
         runs.close()
     same_run(tmp_path / "straight", tmp_path / "killed")
-    assert "going on from" in (tmp_path / "killed/train.log").read_text()
+    assert "resuming from" in (tmp_path / "killed/train.log").read_text()
 
 
 def iterations(path: Path) -> int:

@@ -172,7 +172,7 @@ def test_faces_to_learn_by_heart_must_suffice_for_all_processes(stores: list[str
     data = FaceData(tiny(stores, "data.overfit=3").data, 32, seed=1)
     data.trainer = Trainer(accelerator="cpu", devices=2, strategy="ddp", logger=False, enable_checkpointing=False)
     # An epoch without a batch would end at once, and save a network that has learnt nothing.
-    with pytest.raises(UserError, match=r"data\.overfit has 3 faces: at least 2 a process are needed"):
+    with pytest.raises(UserError, match=r"data\.overfit has 3 faces: each process needs at least 2"):
         data.setup("fit")
 
 

@@ -274,13 +274,13 @@ def test_a_new_folder_begins_where_resume_says(tmp_path: Path, whole: Path) -> N
     ("overrides", "words"),
     [
         (["resume=nowhere"], r"resume=nowhere: nowhere does not exist"),
-        (["resume=."], r"resume=\.: there is no whole checkpoint in"),
+        (["resume=."], r"resume=\.: no complete checkpoint is in"),
         (["resume={run}", "seed=2", "data.batch_size=3"], r"differs in data\.batch_size, seed; give the same values"),
-        (["resume={run}"], r"max_epochs=1: .*last\.ckpt has 1 epochs behind it; give a larger trainer\.max_epochs"),
+        (["resume={run}"], r"max_epochs=1: .*last\.ckpt has already done 1 epochs; give a larger trainer\.max_epochs"),
         (["resume={run}", "trainer.accumulate=2"], r"differs in trainer\.accumulate"),
         (
             ["resume={run}", "optimizer=rmsprop"],
-            r"of a run by adam, whose running means rmsprop cannot take over; give op",
+            r"from a run with adam, and rmsprop cannot use the state of adam; give op",
         ),
     ],
 )
@@ -294,7 +294,7 @@ def test_what_cannot_be_resumed_is_said_in_a_line_and_begins_nothing(
 
 
 def test_a_generator_alone_is_nothing_to_go_on_from(tmp_path: Path, checkpoint_file: Path, whole: Path) -> None:
-    with pytest.raises(UserError, match=r"is not from a training \(optimizer_states, loops, callbacks: not in it\)"):
+    with pytest.raises(UserError, match=r"is not from a training \(it lacks optimizer_states, loops, callbacks\)"):
         start_from(tmp_path, to_plain(small(whole, f"resume={checkpoint_file}")))
 
 
@@ -309,7 +309,7 @@ def test_another_configuration_does_not_overwrite_a_run(run: Path, whole: Path) 
 
 def test_fewer_epochs_than_there_have_been_are_said_in_a_line(tmp_path: Path, whole: Path) -> None:
     train(small(whole, "trainer.max_epochs=2", f"run_dir={tmp_path}/run"))
-    with pytest.raises(UserError, match=r"max_epochs=1: .* has 2 epochs behind it"):
+    with pytest.raises(UserError, match=r"max_epochs=1: .* has already done 2 epochs"):
         train(small(whole, f"run_dir={tmp_path}/run"))
 
 
@@ -338,7 +338,7 @@ def test_a_new_folder_has_what_is_left_of_the_time(tmp_path: Path, whole: Path) 
     content["callbacks"]["Timer"]["time_elapsed"]["train"] = 60.5
     torch.save(content, last)
     words = [f"resume={last}", "trainer.max_epochs=2", f"run_dir={tmp_path}/new"]
-    with pytest.raises(UserError, match=r"max_time=00:00:01:00: .*last\.ckpt has 0:01:00 behind it; give a longer"):
+    with pytest.raises(UserError, match=r"max_time=00:00:01:00: .*last\.ckpt has already trained for 0:01:00; give a"):
         train(small(whole, "trainer.max_time=00:00:01:00", *words))
     assert not (tmp_path / "new").exists(), "nothing was trained, so nothing is said to be there"
     assert torch.load(train(small(whole, "trainer.max_time=01:00:00:00", *words)), weights_only=True)["iterations"] == 6

@@ -1,4 +1,4 @@
-"""`python -m src.source.celeba.download ROOT`: fetch CelebA with torchvision, or say what to put where."""
+"""`python -m src.source.celeba.download ROOT`: fetch CelebA with torchvision, or say which files to put where."""
 
 import argparse
 import sys
@@ -16,7 +16,7 @@ from src.system.progress import Say
 
 PAGE = "https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html"
 PICTURES = "img_align_celeba"
-# What to fetch, with its bytes and its place in the folders that the official page offers.
+# The files to fetch, each with its bytes and its folder on the official page.
 FILES = {
     f"{PICTURES}.zip": (1_443_490_838, "Img"),
     f"{PARTITION}.txt": (2_836_386, "Eval"),
@@ -32,48 +32,49 @@ Fetch = Callable[[str, Path], None]
 
 
 def fetch_by_torchvision(name: str, folder: Path) -> None:
-    """Download one of CelebA's files into `folder`, its MD5 verified.
+    """Download one of CelebA's files into `folder` and verify its MD5.
 
     Raises:
-        ConnectionError: nothing can be downloaded: gdown is missing, or Google Drive does not answer.
-        UserError: this file cannot, or comes as another one: most often the file's quota is used up.
+        ConnectionError: Google Drive does not answer, so nothing can be downloaded.
+        UserError: gdown is missing; or this file cannot be downloaded or has another MD5, most often because its quota
+            is used up.
     """
     from torchvision.datasets import CelebA
     from torchvision.datasets.utils import download_file_from_google_drive
 
     try:
-        import gdown  # noqa: F401 - torchvision downloads with it; found missing here, before the network is tried
+        import gdown  # noqa: F401 - torchvision downloads with it; checked before the network is tried
     except ImportError:
         raise UserError(
-            "gdown is not installed, which torchvision downloads with: python -m pip install gdown"
+            "torchvision downloads with gdown, which is not installed: python -m pip install gdown"
         ) from None
     try:
         with urllib.request.urlopen("https://drive.google.com", timeout=TIMEOUT):
             pass
     except urllib.error.HTTPError:
-        pass  # an answer
+        pass  # any answer will do
     except (OSError, HTTPException) as error:
         raise ConnectionError(f"drive.google.com cannot be reached ({getattr(error, 'reason', error)})") from None
     file_id, md5 = next((file_id, md5) for file_id, md5, known in CelebA.file_list if known == name)
     try:
-        # Not CelebA(download=True): that unpacks 202,599 files beside the zip, and rejects the whole where one fails.
+        # Not CelebA(download=True): that unpacks 202,599 files beside the zip, and gives up if one file fails.
         download_file_from_google_drive(file_id, str(folder), name, md5)
-    except Exception as error:  # gdown's and requests' own, and RuntimeError for a file of another MD5
+    except Exception as error:  # those of gdown and requests, and RuntimeError for another MD5
         raise UserError(f"{name}: {' '.join(str(error).split())[:300] or type(error).__name__}") from None
 
 
 def complaint(root: Path, name: str, rows: int = IMAGES) -> str:
-    """What is wrong with one of the files below `root`; "" for one that is there and complete."""
+    """The fault of one of CelebA's files below `root`; "" if it is there and complete."""
     try:
         if name.endswith(".zip"):
             place = find_place(root, PICTURES)
             if place is None:
-                return "is not there"
+                return "is missing"
             count, what = len(find_images(root, PICTURES).sizes), "pictures"
         else:
             place = find_list(root, Path(name).stem)
             if place is None:
-                return "is not there"
+                return "is missing"
             count, what = len(read_list(place).names), "rows"
     except UserError as error:
         return f"is broken: {error}"
@@ -81,16 +82,16 @@ def complaint(root: Path, name: str, rows: int = IMAGES) -> str:
 
 
 def download(root: Path, say: Say, fetch: Fetch = fetch_by_torchvision, rows: int = IMAGES) -> bool:
-    """Fetch what is missing or incomplete below `root`, and say what is still missing after that.
+    """Fetch the files that are missing or incomplete below `root`, and report those still missing afterwards.
 
-    Files that are complete are left alone wherever `source=celeba` finds them; new ones go to `root/celeba`.
+    Complete files are not touched, wherever `source=celeba` finds them; new ones go to `root/celeba`.
 
     Returns:
-        Whether all is there.
+        Whether CelebA is complete.
     """
     missing = [name for name in FILES if complaint(root, name, rows)]
     if not missing:
-        say(f"{root}: CelebA is all there ({rows:,} images): nothing to download")
+        say(f"{root}: CelebA is complete ({rows:,} images): nothing to download")
         return True
     folder = root / "celeba"
     for name in missing:
@@ -105,16 +106,16 @@ def download(root: Path, say: Say, fetch: Fetch = fetch_by_torchvision, rows: in
     complaints = {name: complaint(root, name, rows) for name in FILES}
     missing = [name for name in FILES if complaints[name]]
     if not missing:
-        say(f"{root}: CelebA is all there ({rows:,} images): OK")
+        say(f"{root}: CelebA is complete ({rows:,} images): OK")
         return True
     say(f"\nCelebA in {root} is not complete:")
     for name in FILES:
         say(f"  {name}: {complaints[name] or 'OK'}")
-    say(f"\nTo do it by hand, open {PAGE} (Google Drive or Baidu), and put")
+    say(f"\nTo download by hand, open {PAGE} (Google Drive or Baidu), and put")
     for name in missing:
         say(f"  {FILES[name][1]}/{name} ({_megabytes(name)}) to {folder / name}")
-    say("The zip stays packed. Remove what is broken or incomplete first. Then run this again: it checks them all.")
-    say("Where Google says that too many people have downloaded a file, its quota is used up for up to 24 hours.")
+    say("The zip stays packed. First remove broken and incomplete files. Then run this again: it checks all files.")
+    say("If Google says that too many people have downloaded a file, its quota is used up for up to 24 hours.")
     return False
 
 
@@ -123,12 +124,12 @@ def _megabytes(name: str) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Exit with 2 where something is missing."""
+    """Run the command line; exit with 2 if a file is missing."""
     parser = argparse.ArgumentParser(
         prog="python -m src.source.celeba.download",
         description=f"Download CelebA (1.5 GB; {PAGE}; for non-commercial research only), or check it.",
     )
-    parser.add_argument("root", type=Path, help="the folder for it; what is there and complete is left alone")
+    parser.add_argument("root", type=Path, help="the folder for CelebA; complete files in it are left alone")
     root = parser.parse_args(arguments).root
     if root.exists() and not root.is_dir():
         parser.error(f"{root} is a file: give a folder")

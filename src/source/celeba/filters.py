@@ -1,4 +1,4 @@
-"""Which of CelebA's images a person wants: by attributes and by who they show."""
+"""The filters of CelebA's images: by attributes and by person."""
 
 import difflib
 import re
@@ -17,7 +17,7 @@ def identities_asked(source: CelebaSource, identity: CelebaList) -> NDArray[np.i
     """The numbers of the people in `source.identities`, each once, ascending; None for everybody.
 
     Raises:
-        UserError: it is no list of numbers and no file of them, or someone in it has no image.
+        UserError: it is neither a list of numbers nor a file of them, or a person in it has no image.
     """
     asked = source.identities
     if asked is None:
@@ -48,9 +48,9 @@ def _from_file(path: Path) -> NDArray[np.int64]:
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "it is no text"
+        why = error.strerror if isinstance(error, OSError) else "it is not text"
         raise UserError(
-            f"source.identities={path} cannot be read ({why}): give a file with one person's number a line, "
+            f"source.identities={path} cannot be read ({why}): give a file with one person's number per line, "
             f"'[1,2,2880]', or 1-500"
         ) from None
     numbers = []
@@ -59,23 +59,23 @@ def _from_file(path: Path) -> NDArray[np.int64]:
             raise UserError(f"{path}, line {at}: '{line.strip()[:40]}' is not a person's number")
         numbers += [int(line)] if line.strip() else []
     if not numbers:
-        raise UserError(f"source.identities={path} holds no number: write one person's number a line")
+        raise UserError(f"source.identities={path} holds no number: write one person's number per line")
     return np.array(numbers, np.int64)
 
 
 def dropped_rows(
     source: CelebaSource, root: Path, table: CelebaTable, asked: NDArray[np.int64] | None
 ) -> tuple[NDArray[np.bool_], dict[int, str]]:
-    """Which rows of the table the filters leave out, and why those that they cannot judge are rejects.
+    """Which rows of the table (N,) the filters leave out, and the reject reasons of rows that they cannot judge.
 
     Raises:
-        UserError: an attribute is unknown, or their list is missing or broken.
+        UserError: an attribute is unknown, or the list of attributes is missing or broken.
     """
     dropped, unjudged = np.zeros(len(table.names), np.bool_), dict[int, str]()
     if asked is not None:
         dropped |= (table.identities > 0) & ~np.isin(table.identities, asked)
     if source.drop or source.keep:
-        listed = read_list(required_list(root, ATTRIBUTES, "source.drop and source.keep go by it"))
+        listed = read_list(required_list(root, ATTRIBUTES, "source.drop and source.keep need it"))
         has = listed.values_of(table.names)
         drop, keep = (_columns(listed, key, names) for key, names in (("drop", source.drop), ("keep", source.keep)))
         known = ~np.isnan(has[:, 0])

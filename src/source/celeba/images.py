@@ -1,4 +1,4 @@
-"""Where CelebA's pictures lie: in a folder, or in a zip archive of the same layout."""
+"""CelebA's picture files, in a folder or in a zip archive of the same layout."""
 
 import os
 from collections import Counter
@@ -15,12 +15,12 @@ from src.system.errors import UserError
 
 @dataclass(frozen=True)
 class CelebaPlace:
-    """Where the pictures lie.
+    """The folder or the zip archive that holds the pictures.
 
     Attributes:
-        name: "img_align_celeba" or "img_celeba": what a picture's name in the manifest starts with, wherever it lies.
+        name: "img_align_celeba" or "img_celeba": the start of every picture's name in the manifest, for any place.
         path: the folder that holds them, or the zip archive.
-        below: the folder within the archive that holds them, with a slash behind it; None for a folder.
+        below: the folder within the archive that holds them, with a trailing slash; None for a folder.
     """
 
     name: str
@@ -36,13 +36,13 @@ class CelebaPlace:
 
 @dataclass(frozen=True)
 class CelebaImages:
-    """The pictures that are there.
+    """The pictures found.
 
     Attributes:
-        place: where.
-        sizes: bytes of each picture by its name.
-        problems: pictures that cannot be read, by name, and why.
-        strays: files that no list can mean, by what to call them, and why.
+        place: where they are.
+        sizes: bytes of each picture, by name.
+        problems: why a picture cannot be read, by name.
+        strays: why no list can refer to a file, by the file's name for reports.
     """
 
     place: CelebaPlace
@@ -52,7 +52,7 @@ class CelebaImages:
 
 
 def find_images(root: Path, name: str) -> CelebaImages:
-    """The pictures called `name` below `root`; where both a folder and an archive are there, those of the folder.
+    """The pictures in the folder, or else in the zip archive, called `name` below `root`.
 
     Raises:
         UserError: neither is there, the archive is no zip, or it cannot be read.
@@ -65,7 +65,7 @@ def find_images(root: Path, name: str) -> CelebaImages:
     else:
         listing, archive = list_zip(path), True
     folders = Counter(_folder(file) for file in (*listing.sizes, *listing.problems) if _is_picture(file))
-    # The pictures lie in one folder, the fullest one, at the top or deeper (Kaggle's zip has the folder twice).
+    # The pictures are in one folder, the fullest one, at the top or deeper (Kaggle's zip nests the folder twice).
     below = max(sorted(folders), key=lambda folder: folders[folder]) if folders else ""
     place = CelebaPlace(name, path, below) if archive else CelebaPlace(name, path / below, None)
     images = CelebaImages(place, {}, {}, {f"{path.name}: {file}": why for file, why in listing.unsafe.items()})
@@ -100,7 +100,7 @@ def _nowhere(root: Path, name: str) -> UserError:
         )
     if root.resolve().name == name:
         return UserError(f"source.root={root} is the folder with the pictures: give the one above it, with the lists")
-    kind = "the aligned pictures" if "align" in name else "the pictures in the wild (source.images=aligned: the others)"
+    kind = "the aligned pictures" if "align" in name else "the pictures in the wild (the others: source.images=aligned)"
     return UserError(
         f"source.root={root} holds neither {name}/ nor {name}.zip, {kind}: put one there, or try "
         f"python -m src.source.celeba.download {root}"
@@ -108,7 +108,7 @@ def _nowhere(root: Path, name: str) -> UserError:
 
 
 def _files(folder: Path, below: str) -> Iterator[tuple[str, int]]:
-    """The files below a folder with their sizes, named as a zip archive made of it would."""
+    """The files below a folder with their sizes, named as in a zip archive of that folder."""
     try:
         with os.scandir(folder) as entries:
             for entry in sorted(entries, key=lambda entry: entry.name):
@@ -125,6 +125,6 @@ def _folder(file: str) -> str:
 
 
 def _is_picture(file: str) -> bool:
-    """By its suffix, and no hidden file: an archive made on a Mac has one beside each picture."""
+    """Whether a file has a picture's suffix and is not hidden: a Mac's zip has a hidden file beside each picture."""
     name = file[file.rfind("/") + 1 :]
     return not name.startswith(".") and name[name.rfind(".") :].lower() in SUFFIXES

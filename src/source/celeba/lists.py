@@ -1,4 +1,4 @@
-"""CelebA's lists: text files with a row an image, in the official format or as Kaggle's CSV."""
+"""CelebA's lists: text files with one row per image, in the official format or as Kaggle's CSV."""
 
 import warnings
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from src.system.errors import UserError
 PARTITION, IDENTITY, ATTRIBUTES = "list_eval_partition", "identity_CelebA", "list_attr_celeba"
 BOXES, FIVE, FIVE_ALIGNED = "list_bbox_celeba", "list_landmarks_celeba", "list_landmarks_align_celeba"
 _PARTS = ("lefteye", "righteye", "nose", "leftmouth", "rightmouth")
-# The columns behind the image's name. The attributes' are in the file.
+# The columns after the image's name. The attribute file itself names its columns.
 COLUMNS: dict[str, tuple[str, ...] | None] = {
     PARTITION: ("partition",),
     IDENTITY: ("identity",),
@@ -30,12 +30,12 @@ NAME_BYTES = 64
 
 @dataclass(frozen=True, eq=False)
 class CelebaList:
-    """A list file, its rows in their order.
+    """A list file with its rows in file order.
 
     Attributes:
         path: the file.
-        names: (N,) bytes, the images' names; no name twice, but in the partition list.
-        values: (N, C) float32, whole numbers but for coordinates; always finite.
+        names: (N,) bytes, the images' names; unique, except in the partition list.
+        values: (N, C) float32, whole numbers except for coordinates; always finite.
         columns: the C columns' names.
     """
 
@@ -45,7 +45,7 @@ class CelebaList:
     columns: tuple[str, ...]
 
     def rows_of(self, names: NDArray[np.bytes_]) -> NDArray[np.intp]:
-        """The row of each name, -1 where the list has none."""
+        """The row of each name, (M,), -1 where the list has none."""
         if np.array_equal(names, self.names):
             return np.arange(len(names))
         order = np.argsort(self.names, kind="stable")
@@ -53,24 +53,24 @@ class CelebaList:
         return np.where(self.names[order][at] == names, order[at], -1)
 
     def values_of(self, names: NDArray[np.bytes_]) -> NDArray[np.float32]:
-        """The values of each name, (M, C), NaN where the list has no row of it."""
+        """The values of each name, (M, C), NaN where the list has no row for it."""
         rows = self.rows_of(names)
         return np.where(rows[:, None] >= 0, self.values[rows], np.float32(np.nan))
 
     def line(self, row: int) -> int:
-        """The line of the file on which a row stands, counted from 1."""
+        """The line number of a row in the file, counted from 1."""
         with _opened(self.path) as file:
             return list(_rows(file, self.path))[row][0]
 
 
 def find_list(root: Path, name: str) -> Path | None:
-    """The list called `name` below `root`: there, or in the sub-folders of the official download or of torchvision."""
+    """The list called `name` in `root`, or in the sub-folders of the official download or of torchvision; or None."""
     paths = (root / folder / f"{name}{suffix}" for suffix in (".txt", ".csv") for folder in FOLDERS)
     return next((path for path in paths if path.is_file()), None)
 
 
 def required_list(root: Path, name: str, why: str) -> Path:
-    """`find_list`; UserError where the list is not there, which says what it is for and where to put it."""
+    """As `find_list`; a missing list raises a UserError that says what it is for and where to put it."""
     path = find_list(root, name)
     if path is None:
         raise UserError(
@@ -81,7 +81,7 @@ def required_list(root: Path, name: str, why: str) -> Path:
 
 
 def read_list(path: Path) -> CelebaList:
-    """A list file, checked; what it is goes by its name.
+    """A list file, read and checked; its name decides which list it is.
 
     Raises:
         UserError: it cannot be read or is broken; the message names the line.
@@ -93,7 +93,7 @@ def read_list(path: Path) -> CelebaList:
         kind = np.dtype([("name", f"S{NAME_BYTES}"), ("values", "f4", (len(columns),))])
         try:
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # of a file without rows, which has its own error below
+                warnings.simplefilter("ignore")  # about a file without rows, which has its own error below
                 table = np.loadtxt(file, kind, comments=None, delimiter="," if comma else None, ndmin=1)
         except (ValueError, OSError) as error:
             _explain(path, len(columns), error)
@@ -102,8 +102,8 @@ def read_list(path: Path) -> CelebaList:
         raise UserError(f"{path} has no rows: download it again")
     if count is not None and count != len(names):
         raise UserError(
-            f"{path}, line 1: it announces {count:,} rows, and there are {len(names):,}; "
-            f"download the file again, or mend line 1 if you shortened it"
+            f"{path}, line 1: it announces {count:,} rows, but there are {len(names):,}; "
+            f"download the file again, or correct line 1 if you shortened it"
         )
     result = CelebaList(path, names, values, columns)
     _check_values(result)
@@ -113,7 +113,7 @@ def read_list(path: Path) -> CelebaList:
 
 
 def name_of(name: bytes) -> str:
-    """An image's name as text, whatever bytes a broken list holds."""
+    """An image's name as text, even if a broken list holds strange bytes."""
     return name.decode("latin-1")
 
 
@@ -136,7 +136,7 @@ def _words(line: str) -> list[str]:
 
 
 def _head(file: TextIO, path: Path) -> tuple[int | None, list[str], bool]:
-    """The announced count and the columns' names where the file has them, and whether commas part its columns.
+    """The announced count and the columns' names if the file has them, and whether commas separate its columns.
 
     Leaves the file at its first row.
     """
@@ -155,7 +155,7 @@ def _head(file: TextIO, path: Path) -> tuple[int | None, list[str], bool]:
 
 
 def _columns(path: Path, header: list[str], comma: bool) -> tuple[str, ...]:
-    # Blanks part the official header, which has no name for the first column except in the list of boxes.
+    # Blanks separate the official header, which has no name for the first column except in the list of boxes.
     given = tuple(header[1:] if comma or header[:1] == ["image_id"] else header)
     wanted = COLUMNS[path.stem]
     if wanted is None:
@@ -168,7 +168,7 @@ def _columns(path: Path, header: list[str], comma: bool) -> tuple[str, ...]:
 
 
 def _rows(file: TextIO, path: Path) -> Iterator[tuple[int, list[str]]]:
-    """The rows' words with their line numbers, blank lines left out, below the head."""
+    """The line number and the words of each row below the head, without blank lines."""
     count, header, _ = _head(file, path)
     for number, line in enumerate(file, 1 + (count is not None) + bool(header)):
         if line.strip():
@@ -176,23 +176,23 @@ def _rows(file: TextIO, path: Path) -> Iterator[tuple[int, list[str]]]:
 
 
 def _explain(path: Path, columns: int, error: Exception) -> NoReturn:
-    """Raise the error for the first broken row, sought line by line."""
+    """Raise the error for the first broken row, found line by line."""
     with _opened(path) as file:
         for number, words in _rows(file, path):
             if len(words) != 1 + columns:
                 raise UserError(
-                    f"{path}, line {number}: {len(words)} columns, {1 + columns} wanted ('{' '.join(words)[:60]}')"
+                    f"{path}, line {number}: {len(words)} columns, {1 + columns} expected ('{' '.join(words)[:60]}')"
                 )
             wrong = [word for word in words[1:] if not _is_number(word)]
             if wrong:
                 raise UserError(f"{path}, line {number}: '{wrong[0]}' is not a number")
             if not words[0].isascii():
-                raise UserError(f"{path}, line {number}: '{words[0]}' is no name of CelebA's (letters and digits)")
+                raise UserError(f"{path}, line {number}: '{words[0]}' is no CelebA name (ASCII characters)")
     raise UserError(f"{path} cannot be read: {' '.join(str(error).split())}") from None
 
 
 def _check_values(read: CelebaList) -> None:
-    """Raise a UserError that names the line for a value out of range, or a name that is too long."""
+    """Raise a UserError with the line of the first value out of range, or of the first name that is too long."""
     fits, wanted = np.isfinite(read.values), "a finite number"
     if read.path.stem == PARTITION:
         fits, wanted = np.isin(read.values, (0, 1, 2)), "0 (train), 1 (val) or 2 (test)"
@@ -203,11 +203,11 @@ def _check_values(read: CelebaList) -> None:
         fits, wanted = (read.values >= 1) & (read.values < 2**24) & (read.values % 1 == 0), "a person's number, from 1"
     if not fits.all():
         row, column = np.argwhere(~fits)[0]
-        what = f"{read.columns[column]} is {read.values[row, column]:g}, {wanted} wanted"
+        what = f"{read.columns[column]} is {read.values[row, column]:g}, {wanted} expected"
         raise UserError(f"{read.path}, line {read.line(row)}: {what}")
     long = np.strings.str_len(read.names) >= NAME_BYTES
     if long.any():
-        raise UserError(f"{read.path}, line {read.line(int(np.argmax(long)))}: a name of {NAME_BYTES} letters or more")
+        raise UserError(f"{read.path}, line {read.line(int(np.argmax(long)))}: a name of {NAME_BYTES} bytes or more")
 
 
 def _check_repeats(read: CelebaList) -> None:

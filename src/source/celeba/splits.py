@@ -1,4 +1,4 @@
-"""CelebA, aligned or in the wild, in its own splits by person."""
+"""CelebA as a source, aligned or in the wild, in its own splits by person."""
 
 import hashlib
 from collections.abc import Sequence
@@ -22,18 +22,18 @@ from src.store.card import Settings
 from src.system.errors import UserError
 
 IMAGES = 202_599
-BLOCK = 256  # faces whose landmarks and boxes are made at a time
+BLOCK = 256  # faces whose landmarks and boxes are computed together
 
 
 @dataclass(frozen=True, eq=False)
 class CelebaJobs(Sequence[PhotoJob]):
-    """The jobs of a split, made when asked for: 200,000 of them at once would fill the memory.
+    """The jobs of a split, created on access: 200,000 of them at once would fill the memory.
 
     Attributes:
-        table: all that is known.
-        rows: of the table, in the order of the list.
-        strays: files without a row, by what to call them, and why they are rejects; behind the rows.
-        indices: which of all these.
+        table: the data of all images.
+        rows: the split's rows of the table, in the order of the list.
+        strays: files without a row, each with its name for reports and its reject reason; they follow the rows.
+        indices: which of these jobs this sequence holds.
     """
 
     table: CelebaTable
@@ -75,7 +75,7 @@ class CelebaJobs(Sequence[PhotoJob]):
 
 @lru_cache(maxsize=4)
 def _mean_faces(table: CelebaTable, number: int) -> NDArray[np.float32]:
-    """Landmarks (B, 68, 2) of a block of rows, NaN where the five points are not known."""
+    """Landmarks (B, 68, 2) of a block of rows, NaN where the five points are unknown."""
     from src.face.pose import mean_face_through_five
 
     five = table.five[number * BLOCK : (number + 1) * BLOCK]
@@ -86,7 +86,7 @@ def _mean_faces(table: CelebaTable, number: int) -> NDArray[np.float32]:
 
 
 def _boxes(table: CelebaTable, number: int) -> NDArray[np.float32]:
-    """Where the faces of a block of rows are, (B, 4), NaN where nothing says; kept: jobs are asked for often."""
+    """The face boxes (B, 4) of a block of rows, NaN where unknown; cached, since jobs are accessed often."""
     from src.landmarks.boxes import face_box
 
     if number not in table.block_boxes:
@@ -99,14 +99,14 @@ def _boxes(table: CelebaTable, number: int) -> NDArray[np.float32]:
 
 
 def celeba_splits(source: CelebaSource, landmarks: str = "auto") -> list[Split]:
-    """CelebA's splits, in the order of list_eval_partition.txt.
+    """CelebA's splits, each in the order of list_eval_partition.txt.
 
-    What is wrong with one image makes it a reject: in two partitions, without a file or an identity, and with
-    `landmarks=annotations` without five points. Files without a row are rejects of the first split that is made.
+    An image is a reject if it is in two partitions, or has no file, no identity or, with `landmarks=annotations`, no
+    five points. Files without a row are rejects of the first split.
 
     Args:
-        source: where CelebA lies, and which part of it is wanted.
-        landmarks: "annotations": a mean face through CelebA's five points, coarse; else a network is to place them
+        source: where CelebA is, and which part of it to use.
+        landmarks: "annotations": a mean face through CelebA's five points, which is coarse; else a network places them
             in the box of that mean face, or of list_bbox_celeba.txt, or where its own detector finds a face.
 
     Raises:
@@ -117,7 +117,7 @@ def celeba_splits(source: CelebaSource, landmarks: str = "auto") -> list[Split]:
         what = "is not a folder" if root.exists() else "does not exist"
         raise UserError(f"source.root={root} {what}: give the folder with CelebA's pictures and lists")
     partition = read_list(required_list(root, PARTITION, "it says which image is in which split"))
-    identity = read_list(required_list(root, IDENTITY, "who is in one split may be in no other"))
+    identity = read_list(required_list(root, IDENTITY, "it keeps each person in one split"))
     images = find_images(root, FOLDER[source.images])
     asked = identities_asked(source, identity)
     table = celeba_table(root, partition, identity, images, landmarks == "annotations")
@@ -163,7 +163,7 @@ def celeba_splits(source: CelebaSource, landmarks: str = "auto") -> list[Split]:
         }
         jobs = CelebaJobs(table, rows, tuple(strays.items()), range(len(rows) + len(strays)))
         splits.append(Split(name, jobs, settings, description, annotated=table.annotated))
-        strays = {}  # the first split has told of them
+        strays = {}  # only the first split reports them
     return splits
 
 

@@ -1,4 +1,4 @@
-"""CelebA's lists and pictures brought together: a row an image, as arrays."""
+"""CelebA's lists and pictures joined into one table of arrays, with one row per image."""
 
 import hashlib
 from dataclasses import dataclass, field
@@ -23,18 +23,18 @@ from src.system.errors import UserError
 
 SPLITS = ("train", "val", "test")  # by their number in list_eval_partition.txt
 FOLDER = {"aligned": "img_align_celeba", "in_the_wild": "img_celeba"}
-# Our choice: CelebA's boxes take in hair and neck; in its first images they are 1.2 to 1.4 times as large as a
-# detector's, which is what a box stands for here.
+# Our choice: CelebA's boxes include hair and neck. In its first images they are 1.2 to 1.4 times as large as a
+# detector's box, which is what our boxes stand for.
 BOX_SHARE = 0.8
-MIN_SPREAD = 4.0  # pixels: five points closer together, or a smaller box, tell nothing of a face
+MIN_SPREAD = 4.0  # pixels: five points closer together, or a smaller box, say nothing about a face
 
 
 @dataclass(frozen=True, eq=False)
 class CelebaTable:
-    """Every row of the partition list with what the other lists say of it.
+    """Every row of the partition list with the data from the other lists.
 
     Attributes:
-        place: where the pictures lie.
+        place: where the pictures are.
         names: (N,) bytes.
         sizes: (N,) bytes of the pictures.
         identities: (N,), 0 where not known.
@@ -43,10 +43,10 @@ class CelebaTable:
             .pts files: CelebA's own alignment (MATLAB's cp2tform to eyes at (70.745, 112) and (108.237, 112) and a
             mouth at (89.432, 153.514), counted from 1) maps the rows of list_landmarks_celeba.txt to those of
             list_landmarks_align_celeba.txt plus (1, 1).
-        boxes: (N, 4) float32 x0, y0, x1, y1 after list_bbox_celeba.txt, NaN where not known or nonsense.
-        problems: why a row is a reject, by its number.
+        boxes: (N, 4) float32 x0, y0, x1, y1 from list_bbox_celeba.txt, NaN where not known or nonsense.
+        problems: why a row is a reject, by row number.
         annotated: the jobs carry landmarks.
-        block_boxes: boxes that were made from `five` and `boxes` already, by block.
+        block_boxes: a cache of the boxes made from `five` and `boxes`, by block.
     """
 
     place: CelebaPlace
@@ -60,7 +60,7 @@ class CelebaTable:
     block_boxes: dict[int, NDArray[np.float32]] = field(default_factory=dict)
 
     def digest(self, rows: NDArray[np.intp], strays: dict[str, str]) -> str:
-        """A hash of all that decides the faces of these rows; the same for a folder and for a zip archive of it."""
+        """A hash of all that affects the faces of these rows; the same for a folder and for a zip archive of it."""
         digest = hashlib.sha256(b"\n".join(self.names[rows].tolist()))
         for facts in (self.sizes, self.identities, self.five, self.boxes):
             digest.update(np.ascontiguousarray(facts[rows]).tobytes())
@@ -75,7 +75,7 @@ def celeba_table(
     """The table of all rows of the partition list; with `annotated`, an image without five points is a reject.
 
     Raises:
-        UserError: a list is broken, or none of its images is there.
+        UserError: a list is broken or missing, or none of the images exists.
     """
     names = partition.names
     texts = [name_of(name) for name in names.tolist()]
@@ -89,7 +89,7 @@ def celeba_table(
     identities = identity.values_of(names)[:, 0]
     five_list = FIVE_ALIGNED if place == FOLDER["aligned"] else FIVE
     if annotated:
-        required_list(root, five_list, "landmarks=annotations makes its landmarks of it; landmarks=onnx does without")
+        required_list(root, five_list, "landmarks=annotations needs it, landmarks=onnx does not")
     five = _places(find_list(root, five_list), names, 10).reshape(-1, 5, 2)
     five[np.ptp(five, axis=1).max(1) < MIN_SPREAD] = np.nan
     boxes = _places(find_list(root, BOXES) if place == FOLDER["in_the_wild"] else None, names, 4)
@@ -97,7 +97,7 @@ def celeba_table(
     boxes[:, :2] += boxes[:, 2:] * (1 - BOX_SHARE) / 2
     boxes[:, 2:] = boxes[:, :2] + boxes[:, 2:] * BOX_SHARE
     problems = _in_two_partitions(partition)
-    problems |= {row: told for row, told in _people_in_two(partition, identities).items() if row not in problems}
+    problems |= {row: why for row, why in _people_in_two(partition, identities).items() if row not in problems}
     for row, text in enumerate(texts):
         if text in images.problems:
             problem = images.problems[text]
@@ -116,14 +116,14 @@ def celeba_table(
 
 
 def _places(path: Path | None, names: NDArray[np.bytes_], columns: int) -> NDArray[np.float32]:
-    """What a list of coordinates says of each name, NaN where it has no row or there is no list."""
+    """The coordinates of each name in a list, NaN where it has no row or there is no list."""
     if path is None:
         return np.full((len(names), columns), np.nan, np.float32)
     return read_list(path).values_of(names)
 
 
 def _in_two_partitions(partition: CelebaList) -> dict[int, str]:
-    """The rows of images that are in several partitions; UserError for a row that is simply there twice."""
+    """The reject reasons of images in several partitions, by row; UserError for a row that is only repeated."""
     order = np.argsort(partition.names, kind="stable")
     names, numbers = partition.names[order], partition.values[order, 0].astype(int)
     problems = dict[int, str]()
@@ -138,7 +138,7 @@ def _in_two_partitions(partition: CelebaList) -> dict[int, str]:
 
 
 def _people_in_two(partition: CelebaList, identities: NDArray[np.float32]) -> dict[int, str]:
-    """The rows of people who are in several partitions, but for those in the one that has most of their images."""
+    """The reject reasons, by row, of people in several partitions; the one with most of their images keeps them."""
     known = np.flatnonzero(np.isfinite(identities))
     people, who = np.unique(identities[known], return_inverse=True)
     places = partition.values[known, 0].astype(int)

@@ -36,7 +36,7 @@ def test_what_is_there_is_not_downloaded(tmp_path: Path) -> None:
     fetch = Fetcher({})
     for layout, zipped in (("flat", True), ("official", True), ("torchvision", False)):
         root = celeba_files(tmp_path / layout, 40, zipped=zipped, layout=layout)
-        assert outcome(root, fetch) == (True, f"{root}: CelebA is all there (40 images): nothing to download")
+        assert outcome(root, fetch) == (True, f"{root}: CelebA is complete (40 images): nothing to download")
     assert fetch.asked == []
 
 
@@ -50,7 +50,7 @@ def test_only_what_is_missing_or_broken_is_fetched(tmp_path: Path) -> None:
     complete, said = outcome(root, fetch)
     assert complete
     assert fetch.asked == ["img_align_celeba.zip", "list_eval_partition.txt", "identity_CelebA.txt"]
-    assert said.endswith("CelebA is all there (40 images): OK")
+    assert said.endswith("CelebA is complete (40 images): OK")
 
 
 def test_what_failed_is_named_with_its_place(tmp_path: Path) -> None:
@@ -61,7 +61,7 @@ def test_what_failed_is_named_with_its_place(tmp_path: Path) -> None:
     complete, said = outcome(root, Fetcher({name: files[name] for name in FILES if not name.endswith(".zip")}))
     assert not complete
     assert "img_align_celeba.zip: the quota is used up" in said
-    assert "\n  img_align_celeba.zip: is not there\n  list_eval_partition.txt: OK\n" in said
+    assert "\n  img_align_celeba.zip: is missing\n  list_eval_partition.txt: OK\n" in said
     assert f"  Img/img_align_celeba.zip (1,443.5 MB) to {root}/celeba/img_align_celeba.zip\nThe zip" in said
     assert "https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html" in said
     # The page that says so is no archive.
@@ -153,4 +153,4 @@ def test_the_command_ends_with_2_where_something_is_missing(
     with pytest.raises(SystemExit) as ended:
         main([str(tmp_path)])
     assert ended.value.code == 2
-    assert "To do it by hand" in capsys.readouterr().out
+    assert "To download by hand" in capsys.readouterr().out

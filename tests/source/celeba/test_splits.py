@@ -183,7 +183,7 @@ def test_the_attributes_are_needed_for_them_only(tmp_path: Path) -> None:
     assert rejects(found) == {file(0): "no row in list_attr_celeba.txt: source.drop and source.keep cannot judge it"}
     (tmp_path / "list_attr_celeba.txt").unlink()
     assert len(files(splits(tmp_path)["train"])) == 32
-    with pytest.raises(UserError, match=r"has no list_attr_celeba\.txt \(source\.drop and source\.keep go by it\)"):
+    with pytest.raises(UserError, match=r"has no list_attr_celeba\.txt \(source\.drop and source\.keep need it\)"):
         splits(tmp_path, drop=("Blurry",))
 
 

@@ -44,7 +44,7 @@ def test_folder_and_zip_give_identical_stores(tmp_path: Path) -> None:
     assert five_of(points)[0] == pytest.approx(five_points(163), abs=0.05)
     said: list[str] = []
     run_check(replace(folder, check=True), said.append)
-    assert said[-1] == f"{tmp_path / 'a'}: no identity and no picture is in two of train, val, test"
+    assert said[-1] == f"{tmp_path / 'a'}: no identity or picture is in more than one of train, val, test"
 
 
 def test_the_fixed_square_and_the_attributes(tmp_path: Path) -> None:
