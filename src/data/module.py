@@ -33,7 +33,7 @@ class FaceData(LightningDataModule):
         seed: seed of the order and the draws.
 
     Raises:
-        UserError: in `setup`: a store that is missing or broken, an empty data set, a batch larger than it.
+        UserError: in `setup`: a store that is missing or broken, an empty data set, fewer faces than a batch.
     """
 
     def __init__(self, config: DataConfig, heatmap_side: int | None, seed: int) -> None:

@@ -74,7 +74,7 @@ def run_check(config: PrepareConfig, say: Say) -> None:
 
 
 def _folders(out: Path) -> list[Path]:
-    """`out` if it is a store, else the folders of the splits, even without a card."""
+    """`out` if it is a store, else the folders of the splits, including those without a card."""
     if (out / CARD).is_file():
         return [out]
     return [out / split for split in SPLITS if (out / split).is_dir() and any((out / split).iterdir())]

@@ -256,7 +256,7 @@ def discard(final: Path) -> None:
 
 @contextmanager
 def _alone(final: Path, wait: bool) -> Iterator[Parts | None]:
-    """Lock a store's parts, None if a run holds the lock; a folder without parts is removed afterwards."""
+    """Lock a store's parts; yield None if a run holds the lock. A folder without parts is removed at the end."""
     parts = Parts(final, {}, 0)
     try:
         parts._lock(LOCK, fcntl.LOCK_EX)

@@ -37,7 +37,7 @@ class Protocol:
         methods: the compared methods by name, in the order of the table.
         metrics: what was measured, in the order of the columns.
         stores: the data: path, faces evaluated, faces in the store, SHA-256 of its images.
-        device: the device that computed them.
+        device: the device that computed the scores.
     """
 
     name: str
@@ -146,7 +146,7 @@ def component_table(rows: Sequence[FaceScores], protocol: Protocol) -> list[list
 
 
 def number(value: Mean | None, decimals: int) -> str:
-    """A mean in print; a dash if nothing was measured."""
+    """A mean as text; a dash if nothing was measured."""
     return "-" if value is None or value.mean is None else f"{value.mean:.{decimals}f}"
 
 

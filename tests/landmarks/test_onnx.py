@@ -233,7 +233,7 @@ def test_which_file_is_which(tmp_path: Path) -> None:
     assert backend.detector is not None
     assert (backend.network.path, backend.detector.path) == (network, detector)
     constant_network(tmp_path / "c.onnx", CORNER)
-    with pytest.raises(UserError, match=r"holds 2 networks \(a\.onnx, c\.onnx\): say landmarks\.network=FILE"):
+    with pytest.raises(UserError, match=r"holds 2 networks \(a\.onnx, c\.onnx\): set landmarks\.network=FILE"):
         landmarker(tmp_path)
     assert landmarker(tmp_path, network="c.onnx").network.path.name == "c.onnx"
     (tmp_path / "broken.onnx").write_bytes(b"no model")  # not looked at where both are named
