@@ -2,6 +2,13 @@
 PYTHON ?= python3
 BIN := .venv/bin
 RUN := $(BIN)/python
+# make setup EXTRAS='log prepare' installs the core and these extras; EXTRAS=none the core; no EXTRAS everything.
+# Extras add to what is installed already: run make clean first to have less.
+EXTRAS ?=
+ALL := .venv/.installed
+CHOSEN := $(addprefix .venv/.extra-,$(EXTRAS))
+# What the commands need: the extras of this call, else of the calls before, else everything.
+READY := $(or $(CHOSEN),$(wildcard $(ALL) .venv/.extra-*),$(ALL))
 DEMO := outputs/demo
 # make data-folder ROOT=PICTURES OUT=data/mine LANDMARKS=onnx ARGS='landmarks.weights=DIR workers=2'
 ROOT ?=
@@ -22,64 +29,73 @@ SWEEP ?= optuna
 help: ## print this help
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
 
-setup: .venv/.installed ## install everything from requirements.lock into .venv
+setup: $(or $(CHOSEN),$(ALL)) ## install from requirements.lock into .venv: everything, or EXTRAS='log prepare' (none: the core)
 
-.venv/.installed: requirements.lock
+$(BIN)/uv: requirements.lock
 	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed: make PYTHON=python3.11 setup" if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv .venv
 	@sed -n "/^uv==/,/[^\\\\]$$/p" requirements.lock > .venv/uv.txt
 	$(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r .venv/uv.txt
+	@touch $@
+
+$(ALL): requirements.lock | $(BIN)/uv
 	@# uv is faster; pip takes over if uv cannot reach the index that the machine's pip is set up for.
 	$(BIN)/uv pip install --python $(RUN) --quiet --require-hashes --no-deps -r requirements.lock || \
 		$(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements.lock
+	@rm -f .venv/.extra-*
 	@touch $@
 
-doctor: setup ## report what is installed, found and missing here, each problem with its fix
+# The lock, as a constraint, fixes the versions; uv verifies its hashes.
+.venv/.extra-%: requirements.lock pyproject.toml | $(BIN)/uv
+	$(BIN)/uv pip install --python $(RUN) --quiet -r pyproject.toml$(if $(filter-out none,$*), --extra $*) --constraint requirements.lock
+	@touch $@
+
+doctor: $(READY) ## report what is installed, found and missing here, each problem with its fix
 	$(RUN) -m src.doctor
 
-demo: setup ## draw synthetic faces, train on the CPU, evaluate; writes a table and a picture to outputs/demo; ARGS=
+demo: $(READY) ## draw synthetic faces, train on the CPU, evaluate; writes a table and a picture to outputs/demo; ARGS=
 	$(RUN) -m src.train experiment=demo trainer=cpu run_dir=$(DEMO) $(ARGS)
 	$(RUN) -m src.evaluate checkpoint=$(DEMO)/checkpoints/last.ckpt data.test='[data/synthetic/val]' out=$(DEMO)/evaluation
 
-data-celeba: setup ## download CelebA to ROOT (data/raw), prepare it in OUT (data/celeba); LANDMARKS=, ARGS=
+data-celeba: $(READY) ## download CelebA to ROOT (data/raw), prepare it in OUT (data/celeba); LANDMARKS=, ARGS=
 	$(RUN) -m src.source.celeba.download '$(or $(ROOT),data/raw)'
 	$(RUN) -m src.prepare source=celeba source.root='$(or $(ROOT),data/raw)' landmarks=$(LANDMARKS) out='$(or $(OUT),data/celeba)' $(ARGS)
 
-data-synthetic: setup ## draw 1,600 training and 160 validation faces in OUT (data/synthetic); ARGS=
+data-synthetic: $(READY) ## draw 1,600 training and 160 validation faces in OUT (data/synthetic); ARGS=
 	$(RUN) -m src.prepare source=synthetic source.train=1600 source.val=160 out='$(or $(OUT),data/synthetic)' $(ARGS)
 
-data-folder: setup ## find the faces in the pictures of ROOT=, prepare them in OUT=; LANDMARKS=, ARGS=
+data-folder: $(READY) ## find the faces in the pictures of ROOT=, prepare them in OUT=; LANDMARKS=, ARGS=
 	@test -n '$(ROOT)' -a -n '$(OUT)' || { echo 'error: make data-folder ROOT=PICTURES OUT=data/NAME (LANDMARKS=onnx ARGS=landmarks.weights=DIR)' >&2; exit 2; }
 	$(RUN) -m src.prepare source=folder source.root='$(ROOT)' landmarks=$(LANDMARKS) out='$(OUT)' $(ARGS)
 
-train-celeba: setup ## train EXPERIMENT (celeba16x) on the stores TRAIN, VAL (data/celeba/...); ARGS=
+train-celeba: $(READY) ## train EXPERIMENT (celeba16x) on the stores TRAIN, VAL (data/celeba/...); ARGS=
 	$(RUN) -m src.train experiment=$(EXPERIMENT) data.train='[$(TRAIN)]' data.val='[$(VAL)]' $(ARGS)
 
-sweep: setup ## train EXPERIMENT many times and write a table: SWEEP=optuna, seeds, or none with ARGS='seed=1,2 optimizer.lr=1e-3,5e-4'
+sweep: $(READY) ## train EXPERIMENT many times and write a table: SWEEP=optuna, seeds, or none with ARGS='seed=1,2 optimizer.lr=1e-3,5e-4'
 	$(RUN) -m src.train -m $(if $(filter-out none,$(SWEEP)),sweep=$(SWEEP)) experiment=$(EXPERIMENT) \
 		data.train='[$(TRAIN)]' data.val='[$(VAL)]' $(ARGS)
 
-ablations: setup ## train every ablation of celeba16x on the stores TRAIN, VAL and write a table; ARGS=
+ablations: $(READY) ## train every ablation of celeba16x on the stores TRAIN, VAL and write a table; ARGS=
 	$(RUN) -m src.train -m 'experiment=glob(ablation/*)' data.train='[$(TRAIN)]' data.val='[$(VAL)]' $(ARGS)
 
-test: setup ## run the tests, two at a time
+test: $(ALL) ## run the tests, two at a time
 	OMP_NUM_THREADS=1 $(RUN) -m pytest -q -n 2 --dist worksteal
 
-check: setup ## check lint, formatting, types and every configuration
+check: $(ALL) ## check lint, formatting, types and every configuration
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(RUN) -m src.check
 
-format: setup ## format the code
+format: $(ALL) ## format the code
 	$(BIN)/ruff check --fix-only --quiet .
 	$(BIN)/ruff format .
 
-lock: setup ## resolve requirements.lock again: newest versions, hashes, no index address
-	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --extra dev --upgrade --generate-hashes \
+lock: $(ALL) ## resolve requirements.lock again with all extras: newest versions, hashes, no index address
+	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --all-extras --upgrade --generate-hashes \
 		--no-emit-index-url --no-emit-find-links --quiet --custom-compile-command "make lock" -o requirements.lock
 
-bench: setup ## measure speed and memory; the output names the machine
+bench: $(READY) ## measure speed and memory; the output names the machine
 	$(RUN) -m benchmarks
 
 clean: ## remove caches and .venv; stores and runs stay
