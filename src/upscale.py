@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from src.system.errors import UserError
+from src.system.extras import extras_named
 
 EXIT_USER_ERROR = 2
 
@@ -43,9 +44,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; the exit code is 2 for a mistake that stops everything."""
     values = vars(parser().parse_args(arguments))
     try:
-        from src.photo.run import Request, upscale  # imports torch
+        with extras_named():
+            from src.photo.run import Request, upscale  # imports torch
 
-        return upscale(Request(**values))
+            return upscale(Request(**values))
     except UserError as error:
         sys.stderr.write(f"error: {error}\n")
         return EXIT_USER_ERROR

@@ -6,12 +6,14 @@ from pathlib import Path
 from lightning import Callback, LightningModule, Trainer
 
 from src.report.curves import draw_curves
+from src.system.errors import UserError
+from src.system.extras import extras_named
 
 log = logging.getLogger(__name__)
 
 
 class Curves(Callback):
-    """Draws the curves at each validation and at the end of the training.
+    """Draws the curves at each validation and at the end of the training; says once if Matplotlib is not installed.
 
     Args:
         run_dir: the run folder.
@@ -20,6 +22,7 @@ class Curves(Callback):
     def __init__(self, run_dir: str) -> None:
         self.run_dir = Path(run_dir)
         self._drawn = -1
+        self._can_draw = True
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Draw the curves, this validation's metrics included."""
@@ -31,13 +34,17 @@ class Curves(Callback):
             self.draw(trainer)
 
     def draw(self, trainer: Trainer) -> None:
-        """Write `curves.png`; if the file cannot be written, warn and let the training continue."""
-        if not trainer.is_global_zero:
+        """Write `curves.png`; if it cannot be drawn or written, warn and let the training continue."""
+        if not (self._can_draw and trainer.is_global_zero):
             return
         self._drawn = trainer.fit_loop.total_batch_idx
         for logger in trainer.loggers:
             logger.save()
         try:
-            draw_curves(self.run_dir / "metrics.csv", self.run_dir / "curves.png")
+            with extras_named():
+                draw_curves(self.run_dir / "metrics.csv", self.run_dir / "curves.png")
+        except UserError as missing:
+            self._can_draw = False
+            log.warning("curves.png is not drawn: %s", missing)
         except OSError as error:
             log.warning("curves.png cannot be written (%s)", error)

@@ -22,6 +22,7 @@ from src.config.keys import check_keys, dotted_keys, unknown_key
 from src.config.stamp import run_stamp
 from src.sweep.job import FOLDER, JobFailed, run_as_job
 from src.system.errors import UserError
+from src.system.extras import extras_named, missing_plugin
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
 # One stamp for a whole launch: DDP's children inherit it, so all of them find the same run folder.
@@ -108,7 +109,7 @@ def validated(config: DictConfig, schema: type[Schema]) -> Schema:
         raise UserError(f"{key or 'configuration'}: {message}") from None
 
 
-def _in_a_line(error: HydraException) -> UserError:
+def in_a_line(error: HydraException) -> UserError:
     """Hydra's message about overrides and groups, in one line and without its advice to append unknown keys."""
     text = str(error)
     key = re.match(r"Could not override '([^']+)'", text)
@@ -123,6 +124,8 @@ def _in_a_line(error: HydraException) -> UserError:
         return UserError(f"'{key[1]}' belongs to another choice of {group} than this run's{hint}")
     option = re.search(r"Could not find '([^']+)'", text)
     choices = re.search(r"Available options in '[^']+':\n((?:\t.*\n?)+)", text)
+    if option and (missing := missing_plugin(option[1])):
+        return missing
     if option and choices:
         return UserError(f"there is no {option[1]}; there are {', '.join(choices[1].split())}")
     return UserError(" ".join(text.split()))
@@ -142,9 +145,9 @@ def command(
 ) -> Callable[[Callable[[Schema], float | None]], Callable[[], None]]:
     """Turn `main(config)` into an entry point that composes `conf/<config_name>.yaml` and hands over a `schema`.
 
-    A UserError, from the configuration or from the task, is printed as one line and exits with 2; Ctrl-C ends it
-    without a traceback. What the task gives back is the value that `sweep=optuna` maximises. A sweep in which a job
-    failed runs the others and exits with 1.
+    A UserError, from the configuration or from the task, is printed as one line and exits with 2, and so is an
+    extra that is not installed; Ctrl-C ends it without a traceback. What the task gives back is the value that
+    `sweep=optuna` maximises. A sweep in which a job failed runs the others and exits with 1.
 
     Args:
         config_name: of the file in conf/.
@@ -156,7 +159,8 @@ def command(
     def decorate(task: Callable[[Schema], float | None]) -> Callable[[], None]:
         def guarded(step: Callable[[], object]) -> None:
             try:
-                step()
+                with extras_named():
+                    step()
             except UserError as error:
                 print(f"error: {error}", file=sys.stderr, flush=True)
                 sys.exit(EXIT_USER_ERROR)
@@ -189,7 +193,7 @@ def command(
                 try:
                     hydra.main(version_base="1.3", config_path=str(CONF), config_name=config_name)(run)()
                 except HydraException as error:
-                    raise _in_a_line(error) from None
+                    raise in_a_line(error) from None
                 except OmegaConfBaseException as error:
                     raise UserError(f"the configuration does not resolve: {' '.join(str(error).split())}") from None
                 except Exception as error:

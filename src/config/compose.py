@@ -4,8 +4,9 @@ from typing import TypeVar
 
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
+from hydra.errors import HydraException
 
-from src.config.command import CONF, check_overrides, spelled_out, validated
+from src.config.command import CONF, check_overrides, in_a_line, spelled_out, validated
 
 Schema = TypeVar("Schema")
 
@@ -15,4 +16,8 @@ def compose(config_name: str, schema: type[Schema], overrides: list[str] | None 
     overrides = spelled_out(overrides or [])
     check_overrides(overrides, schema)
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        return validated(hydra_compose(config_name, overrides), schema)
+        try:
+            composed = hydra_compose(config_name, overrides)
+        except HydraException as error:
+            raise in_a_line(error) from None
+    return validated(composed, schema)

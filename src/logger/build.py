@@ -27,6 +27,18 @@ class ShowsPanel(Protocol):
         """
 
 
+def import_dashboard(config: LoggerConfig) -> None:
+    """Import a dashboard's library, so that one that is missing is told before a run draws faces or writes anything.
+
+    Raises:
+        ModuleNotFoundError: it is not installed.
+    """
+    if isinstance(config, TensorBoardLoggerConfig):
+        import src.logger.events
+    elif isinstance(config, WandbLoggerConfig):
+        import src.logger.wandb_run  # noqa: F401
+
+
 def build_loggers(config: LoggerConfig, run_dir: str, run_config: dict[str, Any]) -> "list[Logger]":
     """The loggers of a run; `metrics.csv` is always among them, except with `logger=none`.
 

@@ -13,6 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from src.sweep.table import JobRecord, write_record
 from src.system.errors import UserError
+from src.system.extras import extras_named
 from src.system.processes import first_of_its_launch
 
 # The callback below passes the sweep's folder in this variable to the command and its jobs; Hydra itself does not.
@@ -91,7 +92,8 @@ def run_as_job(
     record("running")
     try:
         fit_for_sweep(config, folder, Path(hydra.sweep.dir), launcher, overrides)
-        result = task()
+        with extras_named():
+            result = task()
     except UserError as error:
         line = str(error)
     except Exception as error:

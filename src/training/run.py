@@ -16,7 +16,7 @@ from src.callbacks.checkpoints import Checkpoints, batches_done
 from src.callbacks.progress import build_progress
 from src.callbacks.signals import Signals, Stopped, requeue
 from src.data.module import FaceData
-from src.logger.build import build_loggers, close_loggers
+from src.logger.build import build_loggers, close_loggers, import_dashboard
 from src.logger.config import FINISH_SECONDS
 from src.model.parameters import parameter_count
 from src.system.errors import UserError
@@ -54,11 +54,13 @@ def train(config: TrainConfig) -> Path:
 
     Raises:
         UserError: a store, weights file or device is missing, and whatever the called functions raise it for.
+        ModuleNotFoundError: an extra is not installed; that of a dashboard is missed before anything is written.
         Stopped: a signal stopped the run; the same configuration resumes it.
     """
     run_dir = Path(config.run_dir)
     if run_dir.exists() and not run_dir.is_dir():
         raise UserError(f"run_dir={run_dir} is a file: name a folder")
+    import_dashboard(config.logger)
     PROJECT_LOG.setLevel(logging.INFO if first_process() else logging.WARNING)
     if not PROJECT_LOG.handlers:
         PROJECT_LOG.addHandler(logging.StreamHandler(sys.stderr))

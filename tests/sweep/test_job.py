@@ -45,6 +45,8 @@ def faulty_task() -> Callable[[TrainConfig], float]:
             raise UserError("the second is wrong")
         if config.seed == 3:
             raise MemoryError("line one\nline two")
+        if config.seed == 5:
+            raise ModuleNotFoundError("No module named 'wandb'", name="wandb")
         return 1.0
 
     return task  # inside a function: pickled by value, as that of a command is
@@ -58,13 +60,14 @@ def records(sweep: Path) -> list[dict[str, object]]:
 def test_a_job_that_fails_leaves_the_others_alone(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    words = ["seed=1,2,3,4,-1", "-m", f"hydra.sweep.dir={tmp_path}/sweep"]  # overrides on both sides of the flag
+    words = ["seed=1,2,3,4,-1,5", "-m", f"hydra.sweep.dir={tmp_path}/sweep"]  # overrides on both sides of the flag
     assert launch(monkeypatch, faulty_task(), *words) == 1
     assert [record["status"] for record in records(tmp_path / "sweep")] == [
         "done",
         "failed",
         "failed",
         "done",
+        "failed",
         "failed",
     ]
     assert [record["error"] for record in records(tmp_path / "sweep")] == [
@@ -73,12 +76,13 @@ def test_a_job_that_fails_leaves_the_others_alone(
         "MemoryError: line one line two",
         None,
         "configuration: seed must be 0 or more and below 2^32, not -1",
+        "wandb is not installed: it belongs to the extra `log`; make setup EXTRAS=log",
     ]
     out, err = capfd.readouterr()
     assert "| 3 | seed=4 | 24.50 |  | 5 | done | 3 |" in out
     assert "| 1 | seed=2 | 22.50 |  | 3 | failed: the second is wrong | 1 |" in out
-    assert "error: 3 of 5 jobs failed: 1, 2, 4" in err
-    assert "in task" in err, "the traceback of what is no user's mistake"
+    assert "error: 4 of 6 jobs failed: 1, 2, 4, 5" in err
+    assert err.count("in task") == 1, "the traceback of what is no user's mistake"
     assert (tmp_path / "sweep" / "sweep.md").read_text() in out
 
 

@@ -12,6 +12,7 @@ from src.source.celeba.images import find_images, find_place
 from src.source.celeba.lists import ATTRIBUTES, BOXES, FIVE_ALIGNED, IDENTITY, PARTITION, find_list, read_list
 from src.source.celeba.splits import IMAGES
 from src.system.errors import UserError
+from src.system.extras import missing_package
 from src.system.progress import Say
 
 PAGE = "https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html"
@@ -44,10 +45,11 @@ def fetch_by_torchvision(name: str, folder: Path) -> None:
 
     try:
         import gdown  # noqa: F401 - torchvision downloads with it; checked before the network is tried
-    except ImportError:
-        raise UserError(
-            "torchvision downloads with gdown, which is not installed: python -m pip install gdown"
-        ) from None
+    except ModuleNotFoundError as error:
+        missing = missing_package(error)
+        if missing is None:
+            raise
+        raise ConnectionError(str(missing)) from None
     try:
         with urllib.request.urlopen("https://drive.google.com", timeout=TIMEOUT):
             pass
