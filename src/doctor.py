@@ -1,6 +1,7 @@
 """`make doctor`, `python -m src.doctor`: is everything here that a run needs? Every problem in a line, with its fix.
 
-Imports nothing but the standard library until a check asks for it: a broken installation is what it is for.
+Imports only the standard library, and what names the extras, until a check asks for more: it is there for a broken
+installation.
 """
 
 import os
@@ -14,20 +15,28 @@ from importlib import import_module, metadata
 from pathlib import Path
 from typing import Final, Literal
 
+from src.system.extras import install, missing_package
+
 ROOT: Final = Path(__file__).resolve().parents[1]
 SETUP: Final = "rm -r .venv && make setup"
-NEEDED: Final = ("torch", "torchvision", "lightning", "hydra-core", "omegaconf", "pydantic", "numpy", "pillow",
-                 "torchmetrics", "albumentations")  # fmt: skip
-WITHOUT: Final = {
-    "wandb": "logger=wandb",
+USES: Final = {
     "face-alignment": "landmarks=face_alignment",
+    "gdown": "download of CelebA",
+    "numba": "source=synthetic",
     "onnxruntime": "landmarks=onnx",
+    "opencv-python-headless": "source=synthetic",
     "hydra-joblib-launcher": "hydra/launcher=joblib",
-    "hydra-submitit-launcher": "hydra/launcher=submitit_local and submitit_slurm",
     "hydra-optuna-sweeper": "sweep=optuna",
+    "hydra-submitit-launcher": "hydra/launcher=submitit_local and submitit_slurm",
     "optuna": "sweep=optuna",
+    "matplotlib": "curves.png",
+    "tensorboard": "logger=tensorboard",
+    "wandb": "logger=wandb",
+    "mypy": "make check",
+    "ruff": "make check",
+    "pytest": "make test",
 }
-"""Packages that only some need, and what does not work without them."""
+"""What does not work without a package of an extra."""
 HIJACKED: Final = ("2.6.2", "2.6.3")
 OPENCV: Final = ("opencv-python", "opencv-python-headless", "opencv-contrib-python", "opencv-contrib-python-headless")
 WEIGHTS: Final = {
@@ -81,15 +90,29 @@ def python() -> Iterator[Finding]:
     )
 
 
+def requirements(project: Path = ROOT / "pyproject.toml") -> dict[str, list[str]]:
+    """The names of the packages that the project asks for, by extra; under "" those of the core."""
+    import tomllib
+
+    table = tomllib.loads(project.read_text(encoding="utf-8"))["project"]
+    rooms = {"": table["dependencies"], **table["optional-dependencies"]}
+    return {extra: [re.split(r"[^\w.-]", line, maxsplit=1)[0] for line in lines] for extra, lines in rooms.items()}
+
+
 def packages() -> Iterator[Finding]:
-    """Installed versions, and what is missing."""
-    for package in NEEDED:
-        found = version(package)
-        yield Finding("ok", f"{package} {found}") if found else Finding("error", f"{package} is missing", "make setup")
-    for package, use in WITHOUT.items():
-        found = version(package)
-        missing = Finding("note", f"{package} is missing: no {use}", "make setup")
-        yield Finding("ok", f"{package} {found}") if found else missing
+    """Installed versions of the core and of each extra, and what is missing."""
+    for extra, names in requirements().items():
+        found = {name: number for name in names if (number := version(name))}
+        missing = [name for name in names if name not in found]
+        room = f"extra {extra}" if extra else "core"
+        if found:
+            yield Finding("ok", f"{room}: " + ", ".join(f"{name} {number}" for name, number in found.items()))
+        if missing and not extra:
+            yield Finding("error", f"{room}: {', '.join(missing)} missing", "make setup")
+        elif missing:
+            lost = dict.fromkeys(USES[name] for name in missing if name in USES)
+            uses = f": no {', no '.join(lost)}" if lost else ""
+            yield Finding("note", f"{room}: {', '.join(missing)} missing{uses}", install(extra))
 
 
 def lightning_release(found: str | None) -> Iterator[Finding]:
@@ -266,7 +289,12 @@ def findings() -> Iterator[Finding]:
         try:
             yield from check()
         except Exception as error:
-            yield Finding("error", f"a check broke off: {_line(error)}", SETUP)
+            missing = missing_package(error)
+            yield (
+                Finding("note", str(missing))
+                if missing
+                else Finding("error", f"a check broke off: {_line(error)}", SETUP)
+            )
 
 
 def main() -> None:

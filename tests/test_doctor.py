@@ -39,6 +39,26 @@ def test_torch_and_torchvision_are_a_pair(torch: str, torchvision: str, wanted: 
     assert bool(finding.fix) == (finding.level == "error")
 
 
+def test_packages_are_those_of_pyproject_and_a_missing_one_names_its_extra(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "pyproject.toml").write_text(
+        '[project]\ndependencies = ["torch>=2", "lightning[extra]; os_name==\'x\'"]\n'
+        'optional-dependencies = {log = ["wandb", "matplotlib >= 3"], sweep = ["optuna<3"]}\n'
+    )
+    asked = doctor.requirements(tmp_path / "pyproject.toml")
+    assert asked == {"": ["torch", "lightning"], "log": ["wandb", "matplotlib"], "sweep": ["optuna"]}
+    monkeypatch.setattr(doctor, "requirements", lambda: asked)
+    monkeypatch.setattr(doctor, "version", {"torch": "2.9", "matplotlib": "3.1", "optuna": "2.10"}.get)
+    assert [*doctor.packages()] == [
+        Finding("ok", "core: torch 2.9"),
+        Finding("error", "core: lightning missing", "make setup"),
+        Finding("ok", "extra log: matplotlib 3.1"),
+        Finding("note", "extra log: wandb missing: no logger=wandb", "make setup EXTRAS=log"),
+        Finding("ok", "extra sweep: optuna 2.10"),
+    ]
+
+
 def test_opencv_wheels_of_two_versions_are_an_error() -> None:
     assert levels(doctor.opencv({})) == ["error"]
     assert levels(doctor.opencv({"opencv-python-headless": "5.0"})) == ["ok"]
@@ -89,13 +109,18 @@ def test_every_finding_is_one_line_and_a_broken_check_is_one_too(
     def broken() -> list[Finding]:
         raise ImportError("libcudart.so.13: cannot open\nshared object")
 
-    monkeypatch.setattr(doctor, "CHECKS", (lambda: doctor.disk(100.0), broken, lambda: doctor.disk(1.0)))
+    def without_an_extra() -> list[Finding]:
+        raise ModuleNotFoundError("No module named 'numba'", name="numba")
+
+    checks = (lambda: doctor.disk(100.0), broken, without_an_extra, lambda: doctor.disk(1.0))
+    monkeypatch.setattr(doctor, "CHECKS", checks)
     with pytest.raises(SystemExit) as end:
         doctor.main()
     assert end.value.code == 1
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in lines] == ["ok", "error", "error", "2"]
+    assert [line.split()[0] for line in lines] == ["ok", "error", "note", "error", "2"]
     assert "ImportError: libcudart.so.13: cannot open;" in lines[1]
+    assert lines[2].endswith("it belongs to the extra `prepare`; make setup EXTRAS=prepare")
 
 
 def test_this_machine_is_well_and_no_heavy_import_comes_first() -> None:
