@@ -30,13 +30,24 @@ def modules() -> dict[str, Path]:
 
 def imports(path: Path, known: dict[str, Path]) -> Iterator[str]:
     """The modules of `src/` that a file imports, at its top, inside its functions and for the type checker."""
+    return (name for name in every_import(path, known) if name.split(".")[0] == "src")
+
+
+def every_import(path: Path, known: dict[str, Path]) -> Iterator[str]:
+    """Likewise with the modules of libraries."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "src":
-            for alias in node.names:
-                name = f"{node.module}.{alias.name}"
-                yield name if name in known else node.module
-        elif isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names if alias.name.split(".")[0] == "src")
+        yield from imported(node, known)
+
+
+def imported(node: ast.AST, known: dict[str, Path]) -> Iterator[str]:
+    """The modules that a statement imports, dotted; none where it is no import."""
+    if isinstance(node, ast.ImportFrom):
+        assert node.module and not node.level, "imports are absolute"  # noqa: PT018
+        for alias in node.names:
+            name = f"{node.module}.{alias.name}"
+            yield name if name in known else node.module
+    elif isinstance(node, ast.Import):
+        yield from (alias.name for alias in node.names)
 
 
 def room(module: str) -> str:
