@@ -6,7 +6,7 @@ import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, Generic, TypeVar, cast
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
@@ -25,7 +25,7 @@ from src.system.errors import UserError
 from src.system.extras import extras_named, missing_plugin
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
-# One stamp for a whole launch: DDP's children inherit it, so all of them find the same run folder.
+# One stamp per launch: DDP's child processes inherit it, so all of them use the same run folder.
 STAMP = "MTUN_RUN_STAMP"
 EXIT_USER_ERROR = 2
 EXIT_FAILED_JOBS = 1
@@ -34,10 +34,10 @@ Schema = TypeVar("Schema")
 
 
 def check_overrides(overrides: list[str], schema: type) -> None:
-    """Raise a UserError for an override on the command line whose key the schema does not have.
+    """Raise a UserError for an override of a key that the schema lacks.
 
-    Hydra would refuse `key=` by itself but accept `+key=`; here both name the nearest valid key. Groups
-    (`experiment=demo`) and Hydra's own keys are left to Hydra, which lists the options of a group.
+    Hydra refuses `key=` but accepts `+key=`; here both errors name the nearest valid key. Hydra checks groups
+    (`experiment=demo`), whose options it lists, and its own keys.
     """
     known = set(dotted_keys(schema))
     for text in overrides:
@@ -61,13 +61,13 @@ def options(group: str) -> list[str]:
 
 
 def spelled_out(overrides: list[str]) -> list[str]:
-    """Choices of a group as Hydra must have them; all other overrides as they are.
+    """The overrides, with the choices of groups in the form that Hydra needs.
 
-    `experiment=glob(ablation/*)` becomes `experiment=ablation/a,ablation/b`: Hydra's glob sees a group's own files
-    only, and where it finds none it runs nothing, without a word. `debug=nan` becomes `debug='nan'`: no number.
+    `experiment=glob(ablation/*)` becomes `experiment=ablation/a,ablation/b`: Hydra's own glob skips subfolders, and if
+    nothing matches, it silently runs nothing. `debug=nan` becomes `debug='nan'`, so that Hydra reads no number.
 
     Raises:
-        UserError: no file of the group fits a glob.
+        UserError: no file of the group matches a glob.
     """
     result = []
     for text in overrides:
@@ -110,12 +110,12 @@ def validated(config: DictConfig, schema: type[Schema]) -> Schema:
 
 
 def in_a_line(error: HydraException) -> UserError:
-    """Hydra's message about overrides and groups, in one line and without its advice to append unknown keys."""
+    """Hydra's message about overrides and groups as one line, without its advice to append unknown keys."""
     text = str(error)
     key = re.match(r"Could not override '([^']+)'", text)
     if key:
         group = key[1].rsplit(".", 1)[0]
-        # Hydra first composes a sweep without what it sweeps over, an experiment's choices among it.
+        # Hydra first composes a sweep without the swept overrides, so an experiment's choices are missing.
         hint = (
             f"; in a sweep over experiments give the choice too, {group}=..."
             if {"-m", "--multirun"} & {*sys.argv}
@@ -132,7 +132,7 @@ def in_a_line(error: HydraException) -> UserError:
 
 
 def _path_words(values: Any) -> set[Any]:
-    """Every key and list position in a tree: what of pydantic's error location is ours (the rest names variants)."""
+    """Every key and list position in a tree; other words in pydantic's error location name variants of a union."""
     if isinstance(values, dict):
         return set(values).union(*(_path_words(value) for value in values.values()))
     if isinstance(values, list):
@@ -140,80 +140,116 @@ def _path_words(values: Any) -> set[Any]:
     return set()
 
 
+class _EntryPoint(Generic[Schema]):
+    """One command: it checks the command line, composes the configuration, and runs the task or a sweep of tasks.
+
+    Args:
+        task: gets the checked configuration; its result is the value that `sweep=optuna` maximises.
+        config_name: name of the file in conf/.
+        schema: the dataclass of the whole configuration.
+        after_sweep: see `command`.
+    """
+
+    def __init__(
+        self,
+        task: Callable[[Schema], float | None],
+        config_name: str,
+        schema: type[Schema],
+        after_sweep: Callable[[Path, str], int] | None,
+    ) -> None:
+        self.task, self.config_name, self.schema, self.after_sweep = task, config_name, schema, after_sweep
+        self.stamp = ""
+
+    def __call__(self) -> None:
+        """Run the command line; every mistake that a person can mend ends in one line and an exit code."""
+        self.stamp = os.environ.setdefault(STAMP, run_stamp())
+        os.environ.pop(FOLDER, None)
+        # Hydra's own report of a mistake has many lines; with this setting it raises, and `in_a_line` reports it.
+        os.environ.setdefault("HYDRA_FULL_ERROR", "1")
+        self._guarded(self._check)
+        self._guarded(self._launch)
+
+    def _check(self) -> None:
+        words = spelled_out(sys.argv[1:])
+        # Hydra refuses overrides on both sides of a flag.
+        sys.argv[1:] = sorted(words, key=lambda word: word not in ("-m", "--multirun"))
+        check_overrides(sys.argv[1:], self.schema)
+
+    def _launch(self) -> None:
+        """Let Hydra compose and run; after a sweep, count its failed jobs, however it ended."""
+
+        def run(config: DictConfig) -> float | None:
+            return self._run(config)
+
+        run.__module__ = "__main__"
+        failed, problem = 0, None
+        try:
+            hydra.main(version_base="1.3", config_path=str(CONF), config_name=self.config_name)(run)()
+        except HydraException as error:
+            raise in_a_line(error) from None
+        except OmegaConfBaseException as error:
+            raise UserError(f"the configuration does not resolve: {' '.join(str(error).split())}") from None
+        except Exception as error:
+            problem = error
+        finally:
+            folder = os.environ.pop(FOLDER, None)
+            if self.after_sweep is not None and folder is not None:
+                failed = self.after_sweep(Path(folder), self.stamp)
+        if failed:
+            if problem is not None and not isinstance(problem, JobFailed):  # a killed job, for example
+                words = " ".join(f"{type(problem).__name__}: {problem}".split())
+                print(f"error: the launcher ended with {words[:500]}", file=sys.stderr, flush=True)
+            raise JobFailed(f"{failed} jobs")
+        if problem is not None:
+            raise problem
+
+    def _run(self, config: DictConfig) -> float | None:
+        """The task, alone or as one job of a sweep."""
+
+        def run_task() -> float | None:
+            return self.task(validated(config, self.schema))
+
+        if HydraConfig.get().mode == RunMode.MULTIRUN:
+            return run_as_job(config, run_task, self.stamp, self.after_sweep is not None)
+        self._guarded(run_task)
+        return None
+
+    @staticmethod
+    def _guarded(step: Callable[[], object]) -> None:
+        try:
+            with extras_named():
+                step()
+        except UserError as error:
+            print(f"error: {error}", file=sys.stderr, flush=True)
+            sys.exit(EXIT_USER_ERROR)
+        except JobFailed:
+            sys.exit(EXIT_FAILED_JOBS)
+        except KeyboardInterrupt:
+            sys.exit(130)
+
+
 def command(
     config_name: str, schema: type[Schema], after_sweep: Callable[[Path, str], int] | None = None
 ) -> Callable[[Callable[[Schema], float | None]], Callable[[], None]]:
-    """Turn `main(config)` into an entry point that composes `conf/<config_name>.yaml` and hands over a `schema`.
+    """Turn `main(config)` into an entry point that composes `conf/<config_name>.yaml` into a `schema`.
 
-    A UserError, from the configuration or from the task, is printed as one line and exits with 2, and so is an
-    extra that is not installed; Ctrl-C ends it without a traceback. What the task gives back is the value that
-    `sweep=optuna` maximises. A sweep in which a job failed runs the others and exits with 1.
+    It prints a UserError, or a missing extra, as one line and exits with 2; Ctrl-C ends it without a traceback. The
+    result of the task is the value that `sweep=optuna` maximises. If a job of a sweep fails, the others still run, and
+    the exit code is 1.
 
     Args:
-        config_name: of the file in conf/.
+        config_name: name of the file in conf/.
         schema: the dataclass of the whole configuration.
-        after_sweep: called when a sweep is over, however it went, with its folder and the stamp of this launch; the
-            number of jobs that failed.
+        after_sweep: called at the end of a sweep, however it ended, with its folder and the stamp of this launch;
+            returns the number of failed jobs.
     """
 
     def decorate(task: Callable[[Schema], float | None]) -> Callable[[], None]:
-        def guarded(step: Callable[[], object]) -> None:
-            try:
-                with extras_named():
-                    step()
-            except UserError as error:
-                print(f"error: {error}", file=sys.stderr, flush=True)
-                sys.exit(EXIT_USER_ERROR)
-            except JobFailed:
-                sys.exit(EXIT_FAILED_JOBS)
-            except KeyboardInterrupt:
-                sys.exit(130)
+        entry = _EntryPoint(task, config_name, schema, after_sweep)
 
         @functools.wraps(task)
         def main() -> None:
-            stamp = os.environ.setdefault(STAMP, run_stamp())
-            os.environ.pop(FOLDER, None)
-
-            def check() -> None:
-                words = spelled_out(sys.argv[1:])
-                # Hydra refuses overrides on both sides of a flag.
-                sys.argv[1:] = sorted(words, key=lambda word: word not in ("-m", "--multirun"))
-                check_overrides(sys.argv[1:], schema)
-
-            guarded(check)
-
-            def run(config: DictConfig) -> float | None:
-                if HydraConfig.get().mode == RunMode.MULTIRUN:
-                    return run_as_job(config, lambda: task(validated(config, schema)), stamp, after_sweep is not None)
-                guarded(lambda: task(validated(config, schema)))
-                return None
-
-            def launch() -> None:
-                failed, problem = 0, None
-                try:
-                    hydra.main(version_base="1.3", config_path=str(CONF), config_name=config_name)(run)()
-                except HydraException as error:
-                    raise in_a_line(error) from None
-                except OmegaConfBaseException as error:
-                    raise UserError(f"the configuration does not resolve: {' '.join(str(error).split())}") from None
-                except Exception as error:
-                    problem = error
-                finally:
-                    folder = os.environ.pop(FOLDER, None)
-                    if after_sweep is not None and folder is not None:
-                        failed = after_sweep(Path(folder), stamp)
-                if failed:
-                    if problem is not None and not isinstance(problem, JobFailed):  # a job that was killed, say
-                        words = " ".join(f"{type(problem).__name__}: {problem}".split())
-                        print(f"error: the launcher ended with {words[:500]}", file=sys.stderr, flush=True)
-                    raise JobFailed(f"{failed} jobs")
-                if problem is not None:
-                    raise problem
-
-            run.__module__ = "__main__"
-            # Hydra's own report of a mistake spans many lines; with this it raises, and we say it in one.
-            os.environ.setdefault("HYDRA_FULL_ERROR", "1")
-            guarded(launch)
+            entry()
 
         return main
 
