@@ -249,7 +249,7 @@ def test_celebas_download_without_gdown_says_what_to_put_where(tmp_path: Path) -
     assert done.stderr == ""
     said = "failed: gdown is not installed: it belongs to the extra `prepare`; make setup EXTRAS=prepare"
     assert done.stdout.count(said) == done.stdout.count("failed: ") == 1
-    assert "To do it by hand" in done.stdout
+    assert "To download by hand" in done.stdout
 
 
 def test_make_installs_what_was_asked_for_and_keeps_to_it(tmp_path: Path) -> None:

@@ -39,9 +39,13 @@ def load_method(named: str, device: torch.device, weights: Weights = "auto") -> 
 def load_methods(named: Sequence[str], device: torch.device, weights: Weights = "auto") -> list[Method]:
     """Several methods: the second one called NAME is renamed `NAME_2`, and its title gets its file."""
     methods = [load_method(name, device, weights) for name in named]
-    taken: dict[str, int] = {}
+    taken: set[str] = set()
     for word, method in zip(named, methods, strict=True):
-        taken[method.name] = number = taken.get(method.name, 0) + 1
+        first, number = method.name, 1
+        while method.name in taken:
+            number += 1
+            method.name = f"{first}_{number}"
         if number > 1:
-            method.name, method.title = f"{method.name}_{number}", f"{method.title} ({word})"
+            method.title = f"{method.title} ({word})"
+        taken.add(method.name)
     return methods

@@ -141,7 +141,7 @@ def component_table(rows: Sequence[FaceScores], protocol: Protocol) -> list[list
             if not lines:
                 lines.append(["method", "metric", *shown, "mean of components"])
             values = [number(means[component], metric.decimals) for component in shown]
-            lines.append([card.title, metric.head, *values, mean_words(means)])
+            lines.append([card.title, metric.head, *values, mean_words(means, metric.decimals)])
     return lines
 
 
@@ -165,10 +165,10 @@ def gains(rows: Sequence[FaceScores], protocol: Protocol) -> list[str]:
     return sentences
 
 
-def mean_words(means: Mapping[str, Mean]) -> str:
+def mean_words(means: Mapping[str, Mean], decimals: int) -> str:
     """The mean of the components' means, with equal weights."""
     known = [value.mean for value in means.values() if value.mean is not None]
-    return f"{sum(known) / len(known):.2f}" if known else "-"
+    return f"{sum(known) / len(known):.{decimals}f}" if known else "-"
 
 
 def _gains(summary: Summary, protocol: Protocol) -> dict[str, tuple[str, dict[str, float]]]:

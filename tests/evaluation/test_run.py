@@ -136,6 +136,16 @@ def test_two_checkpoints_of_one_experiment_are_told_apart(checkpoint_file: Path,
     assert titles == ["MTUN-light, tiny", f"MTUN-light, tiny ({checkpoint_file})", "bicubic of the unaligned input"]
 
 
+def test_no_name_is_given_twice(tmp_path: Path) -> None:
+    paths = []
+    for number, name in enumerate(("a", "a_2", "a")):
+        content = checkpoint_content()
+        content["hyper_parameters"]["name"] = name
+        paths.append(str(tmp_path / f"{number}.ckpt"))
+        torch.save(content, paths[-1])
+    assert [method.name for method in load_methods(paths, CPU)] == ["a", "a_2", "a_3"]
+
+
 class Grey:
     """A method from outside: whatever goes in, a grey face comes out, and a transform of 10 degrees."""
 

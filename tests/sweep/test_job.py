@@ -199,7 +199,7 @@ def test_a_folder_for_all_jobs_is_refused(
 ) -> None:
     words = ["-m", "seed=1,4", f"run_dir={tmp_path}/run", f"hydra.sweep.dir={tmp_path}/sweep"]
     assert launch(monkeypatch, faulty_task(), *words) == 1
-    assert "name the sweep's with hydra.sweep.dir=" in capfd.readouterr().err
+    assert "name the sweep's folder with hydra.sweep.dir=" in capfd.readouterr().err
     assert not (tmp_path / "run").exists()
 
 
