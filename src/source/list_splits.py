@@ -1,12 +1,12 @@
 """The splits of a configured source; each source's own libraries are imported only if it is used."""
 
-from src.source.config import CelebaSource, FolderSource, IbugSource, SyntheticSource
+from typing import assert_never
+
+from src.source import config
 from src.source.split import Split
 
 
-def list_splits(
-    source: FolderSource | IbugSource | CelebaSource | SyntheticSource, landmarks: str = "auto"
-) -> list[Split]:
+def list_splits(source: config.Source, landmarks: str = "auto") -> list[Split]:
     """The splits of a source, each with its jobs.
 
     Args:
@@ -17,18 +17,22 @@ def list_splits(
         UserError: the source as a whole is unusable.
     """
     # Imported here so that a source needs only its own libraries.
-    if isinstance(source, FolderSource):
-        from src.source.folder import folder_splits
+    match source:
+        case config.FolderSource():
+            from src.source.folder import folder_splits
 
-        return folder_splits(source, landmarks)
-    if isinstance(source, IbugSource):
-        from src.source.ibug import ibug_splits
+            return folder_splits(source, landmarks)
+        case config.IbugSource():
+            from src.source.ibug import ibug_splits
 
-        return ibug_splits(source, landmarks)
-    if isinstance(source, CelebaSource):
-        from src.source.celeba.splits import celeba_splits
+            return ibug_splits(source, landmarks)
+        case config.CelebaSource():
+            from src.source.celeba.splits import celeba_splits
 
-        return celeba_splits(source, landmarks)
-    from src.source.synthetic import synthetic_splits
+            return celeba_splits(source, landmarks)
+        case config.SyntheticSource():
+            from src.source.synthetic import synthetic_splits
 
-    return synthetic_splits(source, landmarks)
+            return synthetic_splits(source, landmarks)
+        case _:
+            assert_never(source)
