@@ -2,6 +2,8 @@
 
 import sys
 
+from omegaconf import OmegaConf
+
 from src.config.command import CONF, EXIT_USER_ERROR, options
 from src.config.compose import compose
 from src.evaluation.config import EvaluateConfig
@@ -25,6 +27,12 @@ def uncommented_keys() -> list[str]:
     return found
 
 
+def required(group: str, option: str) -> list[str]:
+    """Overrides that give a value to every key for which a group's file has none (`key: ???`)."""
+    keys = OmegaConf.missing_keys(OmegaConf.load(CONF / group / f"{option}.yaml"))
+    return [f"{group}.{key}=x" for key in sorted(keys)]
+
+
 def main() -> None:
     """Print the first mistake and exit with 2, or print that every file is right."""
     try:
@@ -34,8 +42,7 @@ def main() -> None:
             for option in options(group):
                 compose("train", TrainConfig, [f"{group}={option}", *STORES])
         for source in options("source"):
-            root = [] if source == "synthetic" else ["source.root=x"]
-            compose("prepare", PrepareConfig, [f"source={source}", *root])
+            compose("prepare", PrepareConfig, [f"source={source}", *required("source", source)])
         for group in ("landmarks", "crop"):
             for option in options(group):
                 compose("prepare", PrepareConfig, [f"{group}={option}"])

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
-from src.check import options, uncommented_keys
+from src.check import options, required, uncommented_keys
 from src.config.command import check_overrides
 from src.config.compose import compose
 from src.model.discriminator import DiscriminatorConfig
@@ -95,6 +95,12 @@ def test_the_yaml_defaults_are_the_constructors() -> None:
 
 def test_every_key_has_a_comment() -> None:
     assert uncommented_keys() == []
+
+
+def test_the_check_gives_a_value_to_what_a_file_leaves_open() -> None:
+    assert required("source", "folder") == ["source.root=x"]
+    assert required("source", "synthetic") == []
+    assert required("data", "faces") == ["data.train=x", "data.val=x"]
 
 
 @pytest.mark.parametrize(
