@@ -104,8 +104,13 @@ def validated(config: DictConfig, schema: type[Schema]) -> Schema:
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"] if part in _path_words(values))
-        cause = first.get("ctx", {}).get("error")
-        message = str(cause) if cause is not None else f"{first['msg']} (it is {first['input']!r})"
+        context = first.get("ctx", {})
+        if "error" in context:
+            message = str(context["error"])
+        elif first["type"] == "union_tag_invalid":
+            message = f"no choice is called '{context['tag']}'; there are {context['expected_tags']}"
+        else:
+            message = f"{first['msg']} (it is {first['input']!r})"
         raise UserError(f"{key or 'configuration'}: {message}") from None
 
 

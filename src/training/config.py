@@ -78,4 +78,7 @@ class TrainConfig:
         if self.callbacks.monitor.startswith("val_ema/") and not self.ema.enabled:
             raise ValueError(f"callbacks.monitor={self.callbacks.monitor} needs ema.enabled=true")
         if self.loss.alignment > 0 and not generator.aligns:
-            raise ValueError("loss.alignment needs an STN: set loss.alignment=0 with model.generator.localisation=none")
+            raise ValueError(
+                f"loss.alignment={self.loss.alignment:g} needs an STN, and this {generator.title} has none: "
+                "set loss.alignment=0"
+            )
