@@ -1,17 +1,18 @@
 """The configuration of `python -m src.evaluate`; the schema of `conf/evaluate.yaml`."""
 
 from dataclasses import dataclass, field
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import BeforeValidator
 
 from src.data.config import Stores, as_list
 from src.data.pairs import VALIDATION_SEED, MisalignmentConfig
-from src.method.load import WORDS
 from src.model.checkpoint import Weights
 
 Methods = Annotated[tuple[str, ...], BeforeValidator(as_list)]
 """Methods by name or file; a single one needs no brackets."""
+BASELINES: Final = ("bicubic", "bicubic_aligned")
+"""What `checkpoint=FILE` is measured beside."""
 
 
 @dataclass(frozen=True)
@@ -77,4 +78,4 @@ class EvaluateConfig:
     @property
     def methods(self) -> tuple[str, ...]:
         """The methods to compare, by name or file."""
-        return self.method or (*WORDS, str(self.checkpoint))
+        return self.method or (*BASELINES, str(self.checkpoint))

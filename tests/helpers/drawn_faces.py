@@ -1,5 +1,6 @@
 """A schematic 68-point face and pictures to put it in, for the tests of sources, stores and crops."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,6 +61,18 @@ def face_folder(root: Path, names: list[str], table: list[str] | None = None) ->
     points = np.stack([schematic_face(size=80 + number % 3) for number in range(len(listed))])
     np.savez(root / "landmarks68.npz", names=np.array(listed), landmarks=points)
     return root
+
+
+def pts_folder(root: str | Path, names: Sequence[str]) -> Path:
+    """Drawn faces as 128x128 PNG pictures `NAME.png` below `root`, each with its iBUG `NAME.pts`."""
+    from src.synthetic.draw import render_face  # compiles itself
+
+    for number, name in enumerate(names):
+        face, path = render_face(0, number), Path(root, f"{name}.png")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(face.image).save(path)
+        path.with_suffix(".pts").write_text(pts_text(face.landmarks))
+    return Path(root)
 
 
 @dataclass(frozen=True)
