@@ -9,10 +9,7 @@ from src.check import options, required, uncommented_keys
 from src.config.command import check_overrides
 from src.config.compose import compose
 from src.model.discriminator import DiscriminatorConfig
-from src.model.light import LightConfig
-from src.model.mtun import MTUNConfig
 from src.system.errors import UserError
-from src.system.plain import to_plain
 from src.training.config import TrainConfig
 
 ROOT = Path(__file__).parents[2]
@@ -89,11 +86,8 @@ def test_a_missing_value_says_what_to_add() -> None:
 
 
 def test_the_yaml_defaults_are_the_constructors() -> None:
-    config = compose("train", TrainConfig, STORES)
-    assert to_plain(config.model.generator) == to_plain(MTUNConfig())
-    assert to_plain(config.model.discriminator) == to_plain(DiscriminatorConfig())
-    light = compose("train", TrainConfig, ["model=light", *STORES])
-    assert to_plain(light.model.generator) == to_plain(LightConfig())
+    """Those of the generators: tests/model/test_promises.py."""
+    assert compose("train", TrainConfig, STORES).model.discriminator == DiscriminatorConfig()
 
 
 def test_every_key_has_a_comment() -> None:
