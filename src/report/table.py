@@ -151,7 +151,10 @@ def number(value: Mean | None, decimals: int) -> str:
 
 
 def gains(rows: Sequence[FaceScores], protocol: Protocol) -> list[str]:
-    """One sentence per trained method: its gain over the best of the others; empty if either kind is missing."""
+    """One sentence per trained method: its gain over the best of the others; empty if either kind is missing.
+
+    A gain above 0 is an improvement, also where lower values are better.
+    """
     summary = summarise(rows)
     sentences = []
     for name, (over, differences) in _gains(summary, protocol).items():
@@ -172,7 +175,7 @@ def mean_words(means: Mapping[str, Mean], decimals: int) -> str:
 
 
 def _gains(summary: Summary, protocol: Protocol) -> dict[str, tuple[str, dict[str, float]]]:
-    """Trained method -> (the reference, metric -> the method's mean minus the reference's)."""
+    """Trained method -> (the reference, metric -> how much better the method's mean is than the reference's)."""
     over = summary.best(name for name, card in protocol.methods.items() if not card.trained)
     if over is None:
         return {}
@@ -184,7 +187,7 @@ def _gains(summary: Summary, protocol: Protocol) -> dict[str, tuple[str, dict[st
         for metric in protocol.metrics:
             mine, theirs = summary.mean(name, metric.key), summary.mean(over, metric.key)
             if mine is not None and theirs is not None:
-                differences[metric.key] = mine - theirs
+                differences[metric.key] = mine - theirs if metric.higher_is_better else theirs - mine
         found[name] = (over, differences)
     return found
 

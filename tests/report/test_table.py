@@ -74,6 +74,14 @@ def test_the_gain_is_over_the_better_reference() -> None:
     assert f"Gain of MTUN-light, tiny over the better reference ({BICUBIC}): PSNR RGB +3.00 dB, SSIM RGB +0.03" in text
 
 
+def test_a_gain_in_an_error_is_how_much_less_of_it_there_is() -> None:
+    row = face(0)
+    for name, error in (("bicubic", 5.0), ("bicubic_aligned", 4.0), ("tiny", 3.0)):
+        row.methods[name].whole["angle_error_deg"] = error
+    assert json.loads(metrics_json([row], PROTOCOL))["gain"]["tiny"]["angle_error_deg"] == 1.0
+    assert "angle error +1.00 deg." in report_md([row], PROTOCOL)
+
+
 def test_without_a_reference_or_a_trained_method_there_is_no_gain() -> None:
     for kept in (["tiny"], ["bicubic", "bicubic_aligned"]):
         rows = [replace(face(0), methods={name: face(0).methods[name] for name in kept})]
