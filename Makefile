@@ -2,12 +2,12 @@
 PYTHON ?= python3
 BIN := .venv/bin
 RUN := $(BIN)/python
-# make setup EXTRAS='log prepare' installs the core and these extras; EXTRAS=none the core; no EXTRAS everything.
-# Extras add to what is installed already: run make clean first to have less.
+# make setup EXTRAS='log prepare' installs the core and these extras; EXTRAS=none only the core; no EXTRAS everything.
+# Extras add to what is already installed: to have less, run make clean first.
 EXTRAS ?=
 ALL := .venv/.installed
 CHOSEN := $(addprefix .venv/.extra-,$(EXTRAS))
-# What the commands need: the extras of this call, else of the calls before, else everything.
+# What the commands need: the extras of this call, else those of earlier calls, else everything.
 READY := $(or $(CHOSEN),$(wildcard $(ALL) .venv/.extra-*),$(ALL))
 DEMO := outputs/demo
 # make data-folder ROOT=PICTURES OUT=data/mine LANDMARKS=onnx ARGS='landmarks.weights=DIR workers=2'

@@ -189,7 +189,7 @@ def _devices(config: TrainerConfig, gpu: bool) -> int:
 
 
 def _check_slurm(devices: int, num_nodes: int) -> None:
-    """UserError where a job script asks SLURM for its processes in another way than Lightning reads."""
+    """Raise a UserError if a job script requests its processes from SLURM in a way that Lightning cannot read."""
     from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
 
     if not SLURMEnvironment.detect():

@@ -13,7 +13,7 @@ log = logging.getLogger(__name__)
 
 
 class Curves(Callback):
-    """Draws the curves at each validation and at the end of the training; says once if Matplotlib is not installed.
+    """Draws the curves at each validation and at the end of the training; warns once if Matplotlib is not installed.
 
     Args:
         run_dir: the run folder.

@@ -28,10 +28,10 @@ class ShowsPanel(Protocol):
 
 
 def import_dashboard(config: LoggerConfig) -> None:
-    """Import a dashboard's library, so that one that is missing is told before a run draws faces or writes anything.
+    """Import a dashboard's library, so that a missing one is reported before a run draws faces or writes anything.
 
     Raises:
-        ModuleNotFoundError: it is not installed.
+        ModuleNotFoundError: the library is not installed.
     """
     if isinstance(config, TensorBoardLoggerConfig):
         import src.logger.events

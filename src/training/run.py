@@ -40,12 +40,12 @@ HINTS = (
     "The number of training batches.*is smaller than the logging interval",
     "Checkpoint directory.*exists and is not empty",
     "Experiment logs directory.*exists and is not empty",
-    "your dataloader is not resumable",  # the sampler knows where it was
+    "your dataloader is not resumable",  # the sampler restores its position
     "The `srun` command is available on your system but is not used",  # docs/training.md says when it is
     "It is recommended to use `self.log.*sync_dist=True",  # the means are over all processes already
     "torch.distributed.nn.functional.all_gather is deprecated",
 )
-"""Beginnings of what Lightning advises to whoever wrote the code; nobody who runs it can act on it."""
+"""Parts of warnings for developers, which the user of a run cannot act on."""
 PATIENCE = 5.0  # seconds for the first process to report an error
 
 
@@ -54,7 +54,7 @@ def train(config: TrainConfig) -> Path:
 
     Raises:
         UserError: a store, weights file or device is missing, and whatever the called functions raise it for.
-        ModuleNotFoundError: an extra is not installed; that of a dashboard is missed before anything is written.
+        ModuleNotFoundError: an extra is not installed; for a dashboard it is raised before anything is written.
         Stopped: a signal stopped the run; the same configuration resumes it.
     """
     run_dir = Path(config.run_dir)
