@@ -15,6 +15,7 @@ import torch
 from benchmarks.report import Figure, at_least
 from src.landmarks.config import FaceAlignmentConfig
 from src.landmarks.landmarker import Query
+from src.system.devices import pick_device
 
 FACES, ROUNDS, SIDE = 8, 5, 256
 
@@ -71,7 +72,7 @@ def _run(weights: Path) -> list[Figure]:
 
 
 def _device() -> str:
-    return "cuda" if torch.cuda.is_available() else "cpu"
+    return pick_device("auto").type
 
 
 def _seconds(call: Callable[[], object]) -> float:

@@ -191,9 +191,10 @@ def _devices(config: TrainerConfig, gpu: bool) -> int:
 def _check_slurm(devices: int, num_nodes: int) -> None:
     """Raise a UserError if a job script requests its processes from SLURM in a way that Lightning cannot read."""
     from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
+    from lightning.fabric.plugins.environments.torchelastic import TorchElasticEnvironment
 
-    if not SLURMEnvironment.detect():
-        return
+    if TorchElasticEnvironment.detect() or not SLURMEnvironment.detect():
+        return  # torchrun starts the processes, also inside a SLURM job
     tasks, per_node = os.environ["SLURM_NTASKS"], os.environ.get("SLURM_NTASKS_PER_NODE")
     nodes = os.environ.get("SLURM_NNODES")
     if int(tasks) > 1 and per_node is None:

@@ -68,6 +68,8 @@ def test_several_methods_share_one_table(checkpoint_file: Path, face_store: Path
     ("overrides", "words"),
     [
         (["checkpoint=none.ckpt"], "none.ckpt does not exist"),
+        (["checkpoint=bicubic"], "bicubic does not exist: give one that src.train wrote"),
+        (["protocol.scale_max=inf"], "protocol: scale_min must be above 0 and at most scale_max"),
         (["data.test=[none]"], "none does not exist"),
         (["data.test=[]"], "data.test is empty"),
         (["batch_size=0"], "batch_size must be 1 or more"),
@@ -108,7 +110,7 @@ def test_the_defaults_of_the_schema_are_those_of_the_file() -> None:
     config = compose("evaluate", EvaluateConfig, ["checkpoint=x", "data.test=[y]"])
     assert config == EvaluateConfig(config.data, "x")
     assert config.data.test == ("y",)
-    assert config.methods == ("bicubic", "bicubic_aligned", "x")
+    assert config.named == ("bicubic", "bicubic_aligned")
 
 
 def test_neither_a_checkpoint_nor_a_method_is_a_mistake() -> None:

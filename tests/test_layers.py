@@ -64,8 +64,12 @@ def arrows() -> Counter[tuple[str, str]]:
 
 def upward(found: Counter[tuple[str, str]]) -> list[str]:
     """The arrows that run from a lower room to a higher one."""
-    place = {name: number for number, name in enumerate(LAYERS)}
-    return [f"{low} imports from {high}" for low, high in found if place[low] < place[high]]
+    return [f"{low} imports from {high}" for low, high in found if place(low) < place(high)]
+
+
+def place(name: str) -> int:
+    """A room's layer from 0; -1 for a room that the table lacks, as in an older tree."""
+    return LAYERS.index(name) if name in LAYERS else -1
 
 
 def test_every_room_has_its_layer_and_every_layer_its_room() -> None:
@@ -94,11 +98,12 @@ def test_every_module_says_in_its_first_line_what_it_holds() -> None:
 
 if __name__ == "__main__":
     counted = arrows()
-    for (low, high), count in sorted(counted.items(), key=lambda item: (LAYERS.index(item[0][0]), -item[1])):
+    for (low, high), count in sorted(counted.items(), key=lambda item: (place(item[0][0]), -item[1])):
         if low != high:
             sys.stdout.write(f"{low:12} <- {high:12} {count:3}\n")
     between = {pair: count for pair, count in counted.items() if pair[0] != pair[1]}
     sys.stdout.write(
-        f"{len(between)} arrows between {len(LAYERS)} rooms, {sum(between.values())} imports; "
-        f"{len(upward(counted))} run back up\n"
+        f"{len(between)} arrows between {len({name for pair in counted for name in pair})} rooms, "
+        f"{sum(between.values())} imports; {len(upward(counted))} run back up; "
+        f"{sum((high, low) in between for low, high in between) // 2} pairs import each other\n"
     )

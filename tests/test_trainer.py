@@ -161,3 +161,16 @@ def test_what_becomes_of_freed_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     see_gpus(monkeypatch, 1)
     assert _policy(CPU) == "kept"
     assert _policy(TrainerConfig(accelerator="gpu")) == "usual"
+
+
+def test_torchrun_inside_a_slurm_job_starts_the_processes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    slurm = {"SLURM_NTASKS": "2", "SLURM_NTASKS_PER_NODE": "1", "SLURM_JOB_NAME": "faces"}
+    torchrun = {"TORCHELASTIC_RUN_ID": "x", "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2", "MASTER_ADDR": "localhost",
+                "MASTER_PORT": "29500", "RANK": "0", "LOCAL_RANK": "0", "GROUP_RANK": "0"}  # fmt: skip
+    for name, value in (slurm | torchrun).items():
+        monkeypatch.setenv(name, value)
+    two = replace(CPU, devices=2)
+    assert machine_of(two).devices == 2
+    trainer = built(two, tmp_path)
+    assert trainer.world_size == 2
+    assert type(trainer.strategy.cluster_environment).__name__ == "TorchElasticEnvironment"  # type: ignore[attr-defined]

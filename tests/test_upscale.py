@@ -161,3 +161,19 @@ def test_mistakes_that_stop_everything_exit_with_2(
     with pytest.raises(SystemExit, match="2"):
         main([face, "--out", str(out)])
     assert main([str(tmp_path / "empty"), "--checkpoint", str(checkpoint_file), "--out", str(out)]) == 1
+
+
+def test_a_method_that_needs_no_file_is_no_checkpoint(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Image.new("RGB", (20, 20)).save(tmp_path / "face.png")
+    words = [str(tmp_path / "face.png"), "--out", str(tmp_path / "out"), "--checkpoint"]
+    assert main([*words, "bicubic"]) == 2
+    assert "bicubic does not exist: give one that src.train wrote" in capsys.readouterr().err
+
+
+def test_what_only_an_evaluation_reads_is_no_reason_to_refuse(tmp_path: Path) -> None:
+    content = checkpoint_content()
+    content["hyper_parameters"]["data"]["misalignment"]["older"] = 1
+    torch.save(content, tmp_path / "older.ckpt")
+    Image.new("RGB", (20, 20)).save(tmp_path / "face.png")
+    words = [str(tmp_path / "face.png"), "--out", str(tmp_path / "out"), "--checkpoint", str(tmp_path / "older.ckpt")]
+    assert main(words) == 0

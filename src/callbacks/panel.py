@@ -48,7 +48,7 @@ class Panel(Callback):
             output: Upscaled = pl_module(pairs.lr)
         tiles = panel_tiles(pairs, output)
         components = COMPONENTS[output.heatmaps[-1].shape[1]] if output.heatmaps else {}
-        sheet = Image.fromarray(labelled(tiles, components))
+        sheet = Image.fromarray(labelled(list(tiles.items()), components))
         try:
             _save(sheet, self.run_dir / "panels" / f"panel_{iterations:07}.png", self.run_dir / "panel.png")
         except OSError as error:
@@ -59,9 +59,9 @@ class Panel(Callback):
         shown = [logger for logger in trainer.loggers if isinstance(logger, ShowsPanel)]
         if shown:
             faces = range(len(pairs.lr))
-            strips = [labelled({name: tile[face : face + 1] for name, tile in tiles.items()}) for face in faces]
+            strips = [labelled([(name, tile[face : face + 1]) for name, tile in tiles.items()]) for face in faces]
             for logger in shown:
-                logger.log_panel(labelled(tiles, components), strips, iterations)
+                logger.log_panel(labelled(list(tiles.items()), components), strips, iterations)
 
 
 def first_pairs(data: FaceData, count: int, device: torch.device) -> Pairs:

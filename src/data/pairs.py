@@ -1,5 +1,6 @@
 """LR/HR pairs: the known misalignment of the LR branch and the degradation to 16x16, as functions on batches."""
 
+import math
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -34,7 +35,7 @@ class MisalignmentConfig:
     """What fills the corners that the misalignment empties: black (as published), or the border pixels replicated."""
 
     def __post_init__(self) -> None:
-        if not 0 < self.scale_min <= self.scale_max:
+        if not 0 < self.scale_min <= self.scale_max < math.inf:
             raise ValueError("scale_min must be above 0 and at most scale_max")
         if not (0 <= self.rotation <= 180 and 0 <= self.shift < 0.5):
             raise ValueError("rotation must be 0-180 degrees and shift 0-0.5 of the side")

@@ -76,6 +76,6 @@ class EvaluateConfig:
             )
 
     @property
-    def methods(self) -> tuple[str, ...]:
-        """The methods to compare, by name or file."""
-        return self.method or (*BASELINES, str(self.checkpoint))
+    def named(self) -> tuple[str, ...]:
+        """The methods beside `checkpoint`, by name or file."""
+        return self.method or BASELINES

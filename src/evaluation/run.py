@@ -13,13 +13,13 @@ from src.data.dataset import FaceDataset
 from src.data.pairs import VALIDATION_EPOCH
 from src.evaluation.config import ProtocolConfig
 from src.face.points import COMPONENTS
-from src.method.method import Facts, Method, apply
+from src.method.method import Method, apply
 from src.metric.load import all_metrics
 from src.metric.metric import Judged, Metric, score
 from src.model.output import Upscaled
 from src.report.grid import face_grid
 from src.report.scores import FaceScores, MethodScores
-from src.report.table import MethodCard, Protocol, inputs_words
+from src.report.table import MethodCard, Protocol
 from src.store.read import FaceStores
 from src.system.progress import FaceProgress
 
@@ -62,6 +62,7 @@ def evaluate(
         metrics: what to measure; None: every metric of `src/metric`.
     """
     metrics = all_metrics() if metrics is None else metrics
+    kernel_std = {method.name: method.facts.heatmap_std for method in methods}  # a damaged checkpoint ends here
     dataset = FaceDataset(stores, protocol, protocol.seed)
     indices = spread(len(stores), faces)
     shown = set(indices[spread(len(indices), grid_faces)].tolist()) if grid_faces else set()
@@ -76,7 +77,7 @@ def evaluate(
             pairs = make_batch(moved, HeatmapConfig(), None, protocol.fill)
             outputs = {method.name: apply(method, pairs.lr, pairs.matrix) for method in methods}
             scores = {
-                method.name: _scores(Judged(outputs[method.name], pairs, method.facts.heatmap_std), metrics)
+                method.name: _scores(Judged(outputs[method.name], pairs, kernel_std[method.name]), metrics)
                 for method in methods
             }
             rows += _rows(stores, chosen, batch.misalignment.numpy(), scores, pairs.hr.shape[-1])
@@ -168,16 +169,10 @@ def _grid(pictures: Sequence[_Picture]) -> NDArray[np.uint8]:
 
 
 def _card(method: Method) -> MethodCard:
-    facts = method.facts
-    words = asdict(facts) | {
-        "trained_on": None if facts.trained_on is None else f"inputs {inputs_words(asdict(facts.trained_on))}",
-        "heatmap_std": facts.heatmap_std if facts.heatmap_side is not None else None,
-    }
-    return MethodCard(method.title, {key.replace("_", " "): value for key, value in words.items()}, _trained(facts))
-
-
-def _trained(facts: Facts) -> bool:
-    return facts.parameters is not None
+    facts = asdict(method.facts)
+    if method.facts.heatmap_side is None:
+        del facts["heatmap_std"]
+    return MethodCard(method.title, facts, trained=method.facts.parameters is not None)
 
 
 def _protocol(

@@ -14,7 +14,7 @@ from src.system.files import replacing
 
 
 def write_results(out: Path, evaluation: Evaluation) -> list[Path]:
-    """Write the files of the report; all or none of them change.
+    """Write the files of the report; none of them changes if one cannot be written.
 
     Raises:
         UserError: the folder cannot be written, or the disk is full.

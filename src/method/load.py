@@ -1,5 +1,6 @@
 """Loads methods by name or checkpoint file; the only list of all methods."""
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -36,16 +37,29 @@ def load_method(named: str, device: torch.device, weights: Weights = "auto") -> 
     return load_trained(Path(named), device, weights)
 
 
-def load_methods(named: Sequence[str], device: torch.device, weights: Weights = "auto") -> list[Method]:
-    """Several methods: the second one called NAME is renamed `NAME_2`, and its title gets its file."""
+def load_methods(
+    named: Sequence[str], device: torch.device, weights: Weights = "auto", checkpoint: str | None = None
+) -> list[Method]:
+    """Several methods, with names and titles that distinguish them.
+
+    Args:
+        named: words of `WORDS`, or checkpoint files.
+        device: where a network computes.
+        weights: which of a checkpoint's weights.
+        checkpoint: one more, which must be a checkpoint file.
+    """
     methods = [load_method(name, device, weights) for name in named]
+    if checkpoint is not None:
+        methods.append(load_trained(Path(checkpoint), device, weights))
+    words = [*named, *([] if checkpoint is None else [checkpoint])]
+    titles = Counter(method.title for method in methods)
     taken: set[str] = set()
-    for word, method in zip(named, methods, strict=True):
+    for word, method in zip(words, methods, strict=True):
         first, number = method.name, 1
         while method.name in taken:
             number += 1
             method.name = f"{first}_{number}"
-        if number > 1:
-            method.title = f"{method.title} ({word})"
         taken.add(method.name)
+        if titles[method.title] > 1:
+            method.title = f"{method.title} ({word})"
     return methods

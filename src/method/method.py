@@ -51,7 +51,10 @@ class Method(Protocol):
 
     name: str
     title: str
-    facts: Facts
+
+    @property
+    def facts(self) -> Facts:
+        """What a report says about it besides its figures."""
 
     def __call__(self, lr: Tensor) -> Upscaled:
         """The upright faces.

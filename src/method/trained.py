@@ -1,5 +1,6 @@
 """A checkpoint that `src.train` wrote, as a method."""
 
+import functools
 import hashlib
 import re
 from pathlib import Path
@@ -25,18 +26,24 @@ class Trained:
     Args:
         checkpoint: as read from the file.
         device: where it computes.
-
-    Raises:
-        UserError: the checkpoint's training configuration does not fit its network.
     """
 
     def __init__(self, checkpoint: Checkpoint, device: torch.device) -> None:
+        self.checkpoint = checkpoint
         self.generator = checkpoint.generator.to(device)
-        self.facts = _facts(checkpoint)
-        word = re.sub(r"\W+", "_", self.facts.experiment or "").strip("_")
-        self.name = word or checkpoint.path.stem
+        experiment = _experiment(checkpoint)
+        self.name = re.sub(r"\W+", "_", experiment or "").strip("_") or checkpoint.path.stem
         network = checkpoint.config.title
-        self.title = f"{network}, {self.facts.experiment}" if self.facts.experiment else network
+        self.title = f"{network}, {experiment}" if experiment else network
+
+    @functools.cached_property
+    def facts(self) -> Facts:
+        """See `Method`; read from the checkpoint when first asked for.
+
+        Raises:
+            UserError: the checkpoint's training configuration does not fit its network.
+        """
+        return _facts(self.checkpoint)
 
     def __call__(self, lr: Tensor) -> Upscaled:
         """See `Method`."""
@@ -49,15 +56,20 @@ def load_trained(path: Path, device: torch.device, weights: Weights = "auto") ->
     return Trained(load_checkpoint(path, weights), device)
 
 
+def _experiment(checkpoint: Checkpoint) -> str | None:
+    name = checkpoint.training.get("name")
+    return name if isinstance(name, str) else None
+
+
 def _facts(checkpoint: Checkpoint) -> Facts:
     with checkpoint.path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     heatmaps, misalignment = _trained_on(checkpoint)
-    name, seed = checkpoint.training.get("name"), checkpoint.training.get("seed")
+    seed = checkpoint.training.get("seed")
     return Facts(
         checkpoint=str(checkpoint.path),
         checkpoint_sha256=digest,
-        experiment=name if isinstance(name, str) else None,
+        experiment=_experiment(checkpoint),
         seed=seed if isinstance(seed, int) else None,
         epoch=checkpoint.epoch,
         iterations=checkpoint.iterations,
@@ -76,7 +88,7 @@ def _trained_on(checkpoint: Checkpoint) -> tuple[HeatmapConfig, MisalignmentConf
     try:
         heatmaps = from_plain(HeatmapConfig, values.get("heatmaps") or {"maps": config.heatmaps})
         misalignment = from_plain(MisalignmentConfig, values.get("misalignment") or {})
-    except (AttributeError, TypeError, ValueError) as error:
+    except (UserError, AttributeError, TypeError, ValueError) as error:
         raise UserError(f"{checkpoint.path}: its data configuration is damaged ({error})") from None
     if config.heatmap_side is not None and (heatmaps.maps != config.heatmaps or config.heatmaps not in COMPONENTS):
         raise UserError(

@@ -9,7 +9,7 @@ import torch
 
 from src.image.decode import read_image
 from src.image.sides import LR_SIDE
-from src.method.load import load_method
+from src.method.trained import load_trained
 from src.model.checkpoint import Weights
 from src.photo.inputs import find_images, to_lr
 from src.photo.outputs import Names, save
@@ -50,13 +50,13 @@ def upscale(request: Request) -> int:
         UserError: the checkpoint, the device or the output folder is not usable.
     """
     device = pick_device(request.device, "--device ")
-    method = load_method(str(request.checkpoint), device, request.weights)
+    method = load_trained(request.checkpoint, device, request.weights)
     out = request.out
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"--out {out} cannot be made: {error.strerror or error}") from None
-    heatmaps = request.heatmaps and method.facts.heatmap_side is not None
+    heatmaps = request.heatmaps and method.checkpoint.config.heatmap_side is not None
     if request.heatmaps and not heatmaps:
         warn("the checkpoint has no heatmap branch: no heatmaps are written")
 

@@ -52,7 +52,7 @@ def list_rejects(out: Path, plans: Sequence[Plan]) -> list[tuple[str, BadFace]]:
         return read_rejected(out / REJECTED)
     splits = [name for name in SPLITS if (out / name / CARD).exists()]
     rejected = [entry for name in splits for entry in read_rejected(out / name / REJECTED)]
-    with replacing(out / REJECTED) as (hidden,):
+    with replacing(out / REJECTED, own_name=True) as (hidden,):
         write_rejected(hidden, rejected)
     made = {plan.split.name for plan in plans}
     return [(split, bad) for split, bad in rejected if split in made]

@@ -1,6 +1,6 @@
 """Draws results as pictures: faces side by side, and heatmaps over a face."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -55,34 +55,35 @@ def face_grid(
         (height, width, 3) uint8, labelled columns of H-pixel tiles.
     """
     side, heatmaps = hr.shape[-1], heatmaps or {}
-    tiles = {"LR input": F.interpolate(lr.float(), (side, side))}
+    tiles = [("LR input", F.interpolate(lr.float(), (side, side)))]
     for method, image in images.items():
-        tiles[method] = image
+        tiles.append((method, image))
         if method in heatmaps:
-            tiles[f"{method}: heatmaps" if len(heatmaps) > 1 else "heatmaps"] = overlay(image, heatmaps[method])
-    tiles["HR"] = hr
+            label = f"{method}: heatmaps" if len(heatmaps) > 1 else "heatmaps"
+            tiles.append((label, overlay(image, heatmaps[method])))
+    tiles.append(("HR", hr))
     components = {name: None for maps in heatmaps.values() for name in COMPONENTS[maps.shape[1]]}
     return labelled(tiles, components)
 
 
-def labelled(tiles: Mapping[str, Tensor], components: Mapping[str, object] | None = None) -> NDArray[np.uint8]:
+def labelled(tiles: Sequence[tuple[str, Tensor]], components: Mapping[str, object] | None = None) -> NDArray[np.uint8]:
     """Columns of tiles under their labels, and a legend of the components' colours below.
 
     Args:
-        tiles: label -> (B, 3, H, H), about [-1, 1]; the same B and H.
+        tiles: (label, images) of each column, images (B, 3, H, H), about [-1, 1]; the same B and H.
         components: names in the legend; no legend without names, or with more names than colours.
 
     Returns:
         (height, width, 3) uint8.
     """
-    pictures = {label: to_bytes(images.detach().cpu()).numpy() for label, images in tiles.items()}
-    rows, side = next(iter(pictures.values())).shape[:2]
+    pictures = [(label, to_bytes(images.detach().cpu()).numpy()) for label, images in tiles]
+    rows, side = pictures[0][1].shape[:2]
     names = list(components or ())
     footer = HEADER if 0 < len(names) <= len(COMPONENT_COLOURS) else 0
     step = side + GAP
     sheet = Image.new("RGB", (GAP + step * len(pictures), HEADER + step * rows + footer), BACKGROUND)
     draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(FONT_SIZE)
-    for column, (label, images) in enumerate(pictures.items()):
+    for column, (label, images) in enumerate(pictures):
         left = GAP + column * step
         while font.getlength(label) > side and len(label) > 1:
             label = f"{label.rstrip('…')[:-1]}…"

@@ -17,12 +17,12 @@ class MethodCard:
 
     Attributes:
         title: its name in tables.
-        facts: all that is known, by the report's words for it: checkpoint, seed, parameters, training misalignment.
+        facts: what is known of it by name: checkpoint, seed, parameters, trained_on (a misalignment).
         trained: whether it was trained; gains are those of a trained method over the best of the others.
     """
 
     title: str
-    facts: Mapping[str, str | int | float | None]
+    facts: Mapping[str, Any]
     trained: bool
 
 
@@ -129,20 +129,25 @@ def table(rows: Sequence[FaceScores], protocol: Protocol) -> list[list[str]]:
 
 
 def component_table(rows: Sequence[FaceScores], protocol: Protocol) -> list[list[str]]:
-    """The table of the metrics by component, header first; empty if no method has any."""
-    summary = summarise(rows)
-    lines: list[list[str]] = []
-    for name, card in protocol.methods.items():
-        for metric in protocol.metrics:
-            means = summary.methods[name].components.get(metric.key)
-            if means is None:
-                continue
-            shown = list(means) if len(means) <= MOST_COMPONENTS else []
-            if not lines:
-                lines.append(["method", "metric", *shown, "mean of components"])
-            values = [number(means[component], metric.decimals) for component in shown]
-            lines.append([card.title, metric.head, *values, mean_words(means, metric.decimals)])
-    return lines
+    """The table of the metrics by component, head first; empty if no method has any.
+
+    Methods may estimate different components: each has its own column, and a dash where a method lacks it. A method of
+    more than 8 components has the mean over them alone.
+    """
+    measured = [
+        (card.title, metric, means)
+        for (name, card) in protocol.methods.items()
+        for metric in protocol.metrics
+        if (means := summarise(rows).methods[name].components.get(metric.key)) is not None
+    ]
+    few = [means for _, _, means in measured if len(means) <= MOST_COMPONENTS]
+    names = list(dict.fromkeys(component for means in few for component in means))
+    lines = []
+    for title, metric, means in measured:
+        shown = means if len(means) <= MOST_COMPONENTS else {}
+        values = [number(shown.get(component), metric.decimals) for component in names]
+        lines.append([title, metric.head, *values, mean_words(means, metric.decimals)])
+    return [["method", "metric", *names, "mean of components"], *lines] if lines else []
 
 
 def number(value: Mean | None, decimals: int) -> str:
@@ -204,12 +209,19 @@ def _markdown(lines: Sequence[Sequence[str]], left: int) -> list[str]:
     """A Markdown table; its first `left` columns are words, the others numbers."""
     head, *body = lines
     rule = [*["---"] * left, *["---:"] * (len(head) - left)]
-    return [f"| {' | '.join(values)} |" for values in (head, rule, *body)]
+    return [f"| {' | '.join(_escaped(word) for word in values)} |" for values in (head, rule, *body)]
+
+
+def _escaped(word: str) -> str:
+    return word.replace("|", "\\|")
 
 
 def _facts(card: MethodCard) -> str:
-    known = [f"{what} {value}" for what, value in card.facts.items() if value is not None]
-    return ", ".join(known) if known else "nothing to train"
+    words = {what.replace("_", " "): value for what, value in card.facts.items() if value is not None}
+    words = {
+        what: f"inputs {inputs_words(value)}" if isinstance(value, Mapping) else value for what, value in words.items()
+    }
+    return ", ".join(f"{what} {value}" for what, value in words.items()) or "no training"
 
 
 def _plain(summary: Summary, protocol: Protocol) -> dict[str, Any]:

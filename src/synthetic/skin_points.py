@@ -6,6 +6,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from src.face.points import POINTS
 from src.synthetic.compiled import FAST_MATH
 from src.synthetic.curves import (
     brow_line,
@@ -81,7 +82,7 @@ def _flat_points(shape: Shape, longitudes: NDArray[np.float64], levels: NDArray[
     flat[57] = 0.0, lower_lip_bottom(0.0, shape)
     flat[62] = 0.0, mouth_top(0.0, shape)
     flat[66] = 0.0, mouth_bottom(0.0, shape)
-    for i in range(17, 68):
+    for i in range(17, POINTS):
         width, _, _ = section(flat[i, 1], shape)
         flat[i, 0] = math.asin(max(-0.999, min(0.999, flat[i, 0] / width)))
     return flat
@@ -91,7 +92,7 @@ def _flat_points(shape: Shape, longitudes: NDArray[np.float64], levels: NDArray[
 def _on_surface(flat: NDArray[np.float64], shape: Shape) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     points, normals = np.empty((68, 3)), np.empty((68, 3))
     step = 1.2  # millimetres: about a mesh cell, so that normals in creases match the mesh
-    for i in range(68):
+    for i in range(POINTS):
         theta, y = flat[i]
         points[i] = surface(theta, y, shape)[:3]
         a = np.array(surface(theta + step / 80.0, y, shape)[:3]) - np.array(surface(theta - step / 80.0, y, shape)[:3])

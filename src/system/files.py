@@ -10,7 +10,8 @@ from pathlib import Path
 def replacing(*paths: Path, own_name: bool = False) -> Iterator[tuple[Path, ...]]:
     """Hidden paths beside `paths` to write to, renamed to `paths` when the block ends, deleted if it raises.
 
-    A killed process leaves at most `.NAME.partial` behind, which the next write replaces.
+    A killed process leaves at most hidden files behind; `.NAME.partial` is replaced by the next write. With several
+    paths, a rename that fails leaves those before it renamed.
 
     Args:
         paths: the final paths; their folders must exist.
@@ -25,9 +26,10 @@ def replacing(*paths: Path, own_name: bool = False) -> Iterator[tuple[Path, ...]
         yield hidden
         for written, path in zip(hidden, paths, strict=True):
             os.replace(written, path)  # noqa: PTH105 - the atomic rename is the point
-    finally:
+    except BaseException:
         for written in hidden:
             written.unlink(missing_ok=True)
+        raise
 
 
 def write_whole(path: Path, content: bytes | str) -> None:

@@ -7,6 +7,7 @@ import torch
 from lightning import Callback, Trainer
 from lightning.fabric.plugins.environments.cluster_environment import ClusterEnvironment
 from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
+from lightning.fabric.plugins.environments.torchelastic import TorchElasticEnvironment
 from lightning.pytorch.callbacks import ProgressBar
 from lightning.pytorch.loggers import Logger
 
@@ -86,7 +87,8 @@ def build_trainer(
 
 def _cluster() -> list[ClusterEnvironment]:
     # Lightning's own requeueing would write its own checkpoints; our requeued job resumes from last.ckpt.
-    return [SLURMEnvironment(auto_requeue=False)] if SLURMEnvironment.detect() else []
+    slurm = SLURMEnvironment.detect() and not TorchElasticEnvironment.detect()  # torchrun comes first, as in Lightning
+    return [SLURMEnvironment(auto_requeue=False)] if slurm else []
 
 
 def build_dashboard(config: TrainConfig) -> list[Callback]:

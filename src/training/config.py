@@ -70,7 +70,7 @@ class TrainConfig:
         if not 0 <= self.seed < 2**32:
             raise ValueError(f"seed must be 0 or more and below 2^32, not {self.seed}")
         generator = self.model.generator
-        if generator.heatmap_side is not None and generator.heatmaps != self.data.heatmaps.maps:
+        if generator.heatmaps not in (0, self.data.heatmaps.maps):
             raise ValueError(
                 f"model.generator.heatmaps is {generator.heatmaps} but data.heatmaps.maps is "
                 f"{self.data.heatmaps.maps}: set only data.heatmaps.maps; model.generator.heatmaps follows it"

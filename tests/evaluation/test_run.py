@@ -27,6 +27,7 @@ from src.model.checkpoint import load_checkpoint
 from src.model.hourglass import HEBConfig
 from src.model.light import LightConfig
 from src.model.output import Upscaled
+from src.report.table import report_md
 from src.store.read import FaceStore, FaceStores
 from tests.helpers.tiny_files import checkpoint_content, write_store
 
@@ -88,7 +89,8 @@ def test_the_misalignment_is_the_protocols_and_not_the_checkpoints(face_store: P
     evaluation = measured(tmp_path / "upright.ckpt", [face_store])
     assert all(abs(row.angle_deg) > 0.1 for row in evaluation.rows)
     assert evaluation.protocol.misalignment["rotation"] == 30.0
-    assert "rotated uniformly within 0 degrees" in str(evaluation.protocol.methods["tiny"].facts["trained on"])
+    assert evaluation.protocol.methods["tiny"].facts["trained_on"]["rotation"] == 0.0
+    assert "trained on inputs rotated uniformly within 0 degrees" in report_md(evaluation.rows, evaluation.protocol)
     upright = measured(tmp_path / "upright.ckpt", [face_store], ProtocolConfig(rotation=0.0))
     assert [row.angle_deg for row in upright.rows] == [0.0] * 5
 
@@ -114,7 +116,7 @@ def test_without_heatmaps_and_stn_their_figures_are_left_out(face_store: Path, t
     figures = evaluation.rows[0].methods["tiny"].whole
     assert {"psnr_rgb", "ssim_rgb", "psnr_y", "ssim_y"} <= figures.keys()
     assert "angle_error_deg" not in figures
-    assert evaluation.protocol.methods["tiny"].facts["heatmap side"] is None
+    assert evaluation.protocol.methods["tiny"].facts["heatmap_side"] is None
     assert evaluation.grid is not None
     assert evaluation.grid.shape[1] == 4 + 5 * 132
 
@@ -135,7 +137,7 @@ def test_two_checkpoints_of_one_experiment_are_told_apart(checkpoint_file: Path,
     assert list(evaluation.rows[0].methods) == ["tiny", "tiny_2", "bicubic"]
     assert evaluation.rows[0].methods["tiny"] == evaluation.rows[0].methods["tiny_2"]
     titles = [card.title for card in evaluation.protocol.methods.values()]
-    assert titles == ["MTUN-light, tiny", f"MTUN-light, tiny ({checkpoint_file})", "bicubic of the unaligned input"]
+    assert titles == [f"MTUN-light, tiny ({checkpoint_file})"] * 2 + ["bicubic of the unaligned input"]
 
 
 def test_no_name_is_given_twice(tmp_path: Path) -> None:
@@ -173,8 +175,6 @@ def test_a_method_and_a_metric_from_outside_stand_in_the_table(face_store: Path)
     scores = evaluation.rows[0].methods["grey"].whole
     assert scores["brightness"] == 0.0
     assert scores["angle_error_deg"] == pytest.approx(abs(evaluation.rows[0].angle_deg - 10), abs=1e-3)
-    from src.report.table import report_md
-
     text = report_md(evaluation.rows, evaluation.protocol)
     assert "| angle error (deg) | brightness |" in text
     assert "| a grey face |" in text

@@ -15,7 +15,7 @@ def test_maps_that_do_not_fit_the_network(tmp_path: Path) -> None:
     content["hyper_parameters"]["data"]["heatmaps"]["maps"] = 5
     torch.save(content, tmp_path / "five.ckpt")
     with pytest.raises(UserError, match=r"estimates 4 heatmaps, its data\.heatmaps\.maps is 5"):
-        load_method(str(tmp_path / "five.ckpt"), CPU)
+        _ = load_method(str(tmp_path / "five.ckpt"), CPU).facts
 
 
 def test_a_damaged_data_configuration_is_said(tmp_path: Path) -> None:
@@ -23,7 +23,7 @@ def test_a_damaged_data_configuration_is_said(tmp_path: Path) -> None:
     content["hyper_parameters"]["data"]["misalignment"]["rotation"] = 900.0
     torch.save(content, tmp_path / "turned.ckpt")
     with pytest.raises(UserError, match=r"turned\.ckpt: its data configuration is damaged"):
-        load_method(str(tmp_path / "turned.ckpt"), CPU)
+        _ = load_method(str(tmp_path / "turned.ckpt"), CPU).facts
 
 
 def test_a_checkpoint_says_where_it_came_from(checkpoint_file: Path) -> None:

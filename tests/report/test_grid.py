@@ -64,3 +64,11 @@ def test_heatmaps_beyond_0_and_1_stay_in_range_and_68_maps_work() -> None:
         face_grid(flat(0.0, 1, 16), flat(0.0, 1), {"SR": flat(0.0, 1)}, {"SR": torch.rand(1, 68, 32, 32)}).shape[0]
         == HEADER + 132
     )
+
+
+def test_methods_may_be_called_like_a_column() -> None:
+    lr, hr = flat(0.0, 1, 16), flat(1.0, 1)
+    grid = face_grid(lr, hr, {"HR": flat(-1.0, 1), "heatmaps": flat(0.0, 1)}, {"heatmaps": torch.zeros(1, 4, 32, 32)})
+    assert grid.shape[1] == GAP + 5 * (128 + GAP)
+    assert (tile(grid, 0, 1) == 0).all()
+    assert (tile(grid, 0, 4) == 255).all()

@@ -9,7 +9,7 @@ import pytest
 from src.metric.image import IMAGE_METRICS
 from src.metric.load import all_metrics
 from src.report.scores import FaceScores, MethodScores, faces_csv, mean_of, summarise
-from src.report.table import MethodCard, Protocol, metrics_json, report_md
+from src.report.table import MethodCard, Protocol, component_table, metrics_json, report_md
 
 NAN = float("nan")
 BICUBIC = "bicubic of the unaligned input"
@@ -36,7 +36,7 @@ def face(
     return FaceScores(store, row, f"x/{row}, left.png", "Ann", 12.5, 0.9, 1.0, -2.0, methods)
 
 
-TINY = {"checkpoint": "run/last.ckpt", "experiment": "tiny", "seed": 7, "iterations": 40, "heatmap side": 64}
+TINY = {"checkpoint": "run/last.ckpt", "experiment": "tiny", "seed": 7, "iterations": 40, "heatmap_side": 64}
 PROTOCOL = Protocol(
     name="published",
     misalignment={"rotation": 30.0, "scale_min": 0.85, "scale_max": 1.0, "shift": 0.05, "fill": "black", "seed": 0},
@@ -161,3 +161,30 @@ def test_without_heatmaps_or_stn_their_columns_and_sentences_are_left_out() -> N
     assert "experiment" not in text
     assert "peak" not in faces_csv(bare)
     assert "angle_error_deg" not in json.loads(metrics_json(bare, protocol))["methods"]["tiny"]
+
+
+def test_methods_of_other_components_keep_their_columns() -> None:
+    def peaks(names: list[str], value: float) -> MethodScores:
+        return MethodScores(images(20.0), {"heatmap_peak_px": dict.fromkeys(names, value)})
+
+    five = ["brows", "eyes", "nose", "mouth", "chin"]
+    methods = {
+        "four": peaks(five[1:], 4.0),
+        "five": peaks(five, 5.0),
+        "all": peaks([str(point) for point in range(68)], 6.0),
+        "none": MethodScores(images(20.0)),
+    }
+    rows = [replace(face(0), methods=methods)]
+    protocol = replace(PROTOCOL, methods={name: MethodCard(name, {}, trained=True) for name in methods})
+    table = component_table(rows, protocol)
+    assert table == [
+        ["method", "metric", "eyes", "nose", "mouth", "chin", "brows", "mean of components"],
+        ["four", "heatmap peak error (px)", "4.00", "4.00", "4.00", "4.00", "-", "4.00"],
+        ["five", "heatmap peak error (px)", "5.00", "5.00", "5.00", "5.00", "5.00", "5.00"],
+        ["all", "heatmap peak error (px)", "-", "-", "-", "-", "-", "6.00"],
+    ]
+
+
+def test_a_title_with_a_bar_stays_in_its_cell() -> None:
+    protocol = replace(PROTOCOL, methods=PROTOCOL.methods | {"tiny": MethodCard("a|b", TINY, trained=True)})
+    assert "| a\\|b | 22.00 |" in report_md([face(0)], protocol)
