@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from src.preparation.config import PrepareConfig
@@ -52,7 +53,8 @@ def list_rejects(out: Path, plans: Sequence[Plan]) -> list[tuple[str, BadFace]]:
         return read_rejected(out / REJECTED)
     splits = [name for name in SPLITS if (out / name / CARD).exists()]
     rejected = [entry for name in splits for entry in read_rejected(out / name / REJECTED)]
-    with replacing(out / REJECTED, own_name=True) as (hidden,):
+    # One hidden name, so that the next run takes up what a kill leaves; another shard's run may rename it first.
+    with suppress(FileNotFoundError), replacing(out / REJECTED) as (hidden,):
         write_rejected(hidden, rejected)
     made = {plan.split.name for plan in plans}
     return [(split, bad) for split, bad in rejected if split in made]
