@@ -45,7 +45,13 @@ class PlainConfig:
 @pytest.fixture(scope="module")
 def run_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("plain")
-    words = ["loss.alignment=0", "trainer.max_epochs=1", "callbacks.panel=2", "trainer.tune=true"]
+    words = [
+        "loss.alignment=0",
+        "trainer.max_epochs=1",
+        "callbacks.panel=2",
+        "trainer.tune=true",
+        "trainer.detect_anomaly=true",
+    ]
     config = tiny_run(folder, "model.generator.localisation=none", *words)
     config = replace(config, model=replace(config.model, generator=PlainConfig()))  # type: ignore[arg-type]
     train(config)

@@ -30,6 +30,8 @@ class NotFinite(Callback):
         """Check the data."""
         pairs = cast(Pairs, batch)
         for name, faces in pairs._asdict().items():
+            if faces is None:
+                continue
             broken = [face for face, values in enumerate(faces) if not values.isfinite().all()]
             if broken:
                 raise UserError(
