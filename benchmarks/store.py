@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.report import Figure, at_least, at_most
-from src.store.card import ARRAYS, CARD, MANIFEST, StoredFile, read_card, write_card
+from src.store.card import CARD, MANIFEST, StoredFile, layout_of, read_card, write_card
 from src.store.face import Face, FaceRow
 from src.store.read import FaceStore
 from src.store.write import StoreWriter
@@ -61,7 +61,7 @@ def opening(small: Path, folder: Path) -> list[Figure]:
     shutil.copytree(small, folder)
     card = read_card(folder)
     files = dict(card.files)
-    for name, (dtype, shape) in ARRAYS.items():
+    for name, (dtype, shape) in layout_of(card.margin).items():
         np.lib.format.open_memmap(folder / name, "w+", np.dtype(dtype), (CELEBA, *shape)).flush()
         files[name] = StoredFile((folder / name).stat().st_size, files[name].sha256)
     header, row = (folder / MANIFEST).read_text().splitlines()[:2]

@@ -15,7 +15,7 @@ LINES = (range(17), range(17, 22), range(22, 27), range(27, 31), range(31, 36), 
          range(48, 60), range(60, 68))  # fmt: skip
 
 
-def check_landmarks(points: NDArray[np.float32], width: int, height: int, file: str) -> None:
+def check_landmarks(points: NDArray[np.float32], width: int, height: int, file: str, any_roll: bool = False) -> None:
     """Raise BadFace unless the points are plausibly the 68 landmarks of a face in a picture of this size.
 
     In-plane rotations up to 60 degrees pass at any yaw up to 90. Swapped axes, another order of the points, and a
@@ -28,11 +28,12 @@ def check_landmarks(points: NDArray[np.float32], width: int, height: int, file: 
         width: of the picture, in pixels.
         height: of the picture, in pixels.
         file: the picture's name, for the error.
+        any_roll: accept any in-plane rotation, upside-down faces too; reflections still fail.
     """
     known = np.isfinite(points).all(1)
     if known.sum() < MIN_KNOWN:
         raise BadFace(file, f"{int(known.sum())} known landmarks, at least {MIN_KNOWN} needed")
-    fault = _place_fault(points[known].astype(float), width, height) or _shape_fault(points.astype(float))
+    fault = _place_fault(points[known].astype(float), width, height) or _shape_fault(points.astype(float), any_roll)
     if fault:
         raise BadFace(file, fault)
 
@@ -52,7 +53,7 @@ def _place_fault(points: NDArray[np.float64], width: int, height: int) -> str:
     return f"the landmarks' box is {box:.1f} pixels: too small for a face" if box < MIN_SIZE else ""
 
 
-def _shape_fault(points: NDArray[np.float64]) -> str:
+def _shape_fault(points: NDArray[np.float64], any_roll: bool) -> str:
     """The fault in the layout of the points, or "".
 
     The bounds are about half of (or twice) the extremes over 9,278 annotated real faces, and wider for profiles.
@@ -73,7 +74,7 @@ def _shape_fault(points: NDArray[np.float64]) -> str:
     down /= height
     right = np.array([down[1], -down[0]])
     tilt = float(np.degrees(np.arctan2(down[0], down[1])))
-    if abs(tilt) > lean:
+    if abs(tilt) > lean and not any_roll:
         return f"implausible landmarks: the face is tilted by {tilt:.0f} degrees; {order}"
     jaw, side = (range(9, 17), 1) if np.isfinite(points[42:48]).all(1).any() else (range(8), -1)
     outwards = (_mean(points, jaw) - _mean(points, range(27, 36))) @ right * side if one_eye else np.nan

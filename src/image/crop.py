@@ -5,6 +5,7 @@ integers (pixel i covers i to i + 1), as Pillow's `box` expects. Hence the offse
 """
 
 import math
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -22,9 +23,71 @@ FACE_MARGIN: Final = 1.5
 """The crop rule: side of the square / longer side of the landmarks' bounding box."""
 # Our choice: bicubic, as in the LR branch. Pillow widens its kernel when it shrinks an image, so there is no aliasing.
 RESAMPLER: Final = Image.Resampling.BICUBIC
+_PROBES = 128  # a side, to count what of a turned square lies outside
 
 
-def crop_box(points: NDArray[np.float32]) -> CropBox:
+@dataclass(frozen=True)
+class Square:
+    """A square on a picture, upright or turned.
+
+    Attributes:
+        box: x0, y0, x1, y1 in pixel edges before the square is turned about its centre.
+        roll: the turn in radians, positive clockwise on the screen.
+    """
+
+    box: CropBox
+    roll: float = 0.0
+
+    def matrix(self, side: int = SIDE) -> NDArray[np.float64]:
+        """Picture to crop, (2, 3), for pixel centres at integers in both; `side` is the crop's in pixels."""
+        x0, y0, x1, y1 = self.box
+        scale = side / (x1 - x0)
+        cos, sin = math.cos(self.roll) * scale, math.sin(self.roll) * scale
+        turn = np.array([[cos, sin], [-sin, cos]])
+        centre = np.array([(x0 + x1) / 2, (y0 + y1) / 2])
+        return np.concatenate([turn, (turn @ (0.5 - centre) + (side / 2 - 0.5))[:, None]], 1)
+
+    def moved(self, points: NDArray[np.float32], side: int = SIDE) -> NDArray[np.float32]:
+        """Landmarks (K, 2) moved from the picture into the crop, pixel centres at integers in both."""
+        matrix = self.matrix(side)
+        return np.asarray(points.astype(np.float64) @ matrix[:, :2].T + matrix[:, 2], np.float32)
+
+    def grown(self, margin: int, side: int = SIDE) -> "Square":
+        """The square with this many pixels of the crop more on each side."""
+        x0, y0, x1, y1 = self.box
+        more = margin * (x1 - x0) / side
+        return Square((x0 - more, y0 - more, x1 + more, y1 + more), self.roll)
+
+    def outside(self, width: int, height: int) -> float:
+        """The share of the square's area that lies outside a picture of this size, 0 to 1."""
+        if self.roll == 0:
+            return replicated_share(self.box, width, height)
+        back = _inverse(self.matrix(_PROBES))
+        grid = np.stack(np.meshgrid(np.arange(_PROBES), np.arange(_PROBES)), -1).reshape(-1, 2)
+        places = grid @ back[:, :2].T + back[:, 2]
+        inside = ((places >= -0.5) & (places < np.array([width, height]) - 0.5)).all(1)
+        return 1 - float(inside.mean())
+
+
+def level_square(points: NDArray[np.float32], roll: float = 0.0) -> Square:
+    """The square around the known points in a face's own frame, side 1.5 x the longer side of their box in it.
+
+    Args:
+        points: (K, 2) in source pixels, pixel centres at integers; NaN marks an unknown point.
+        roll: of the face in radians, positive clockwise on the screen; 0: the square is not turned.
+    """
+    cos, sin = math.cos(roll), math.sin(roll)
+    turn = np.array([[cos, sin], [-sin, cos]])
+    x0, y0, x1, y1 = crop_box(points if roll == 0 else np.asarray(points @ turn.T, np.float64))
+    if roll == 0:
+        return Square((x0, y0, x1, y1))
+    # `crop_box` counts pixel edges; the centre goes back as a pixel centre.
+    x, y = (np.array([(x0 + x1) / 2, (y0 + y1) / 2]) - 0.5) @ turn + 0.5
+    half = (x1 - x0) / 2
+    return Square((x - half, y - half, x + half, y + half), roll)
+
+
+def crop_box(points: NDArray[np.floating]) -> CropBox:
     """The square around the known points, centred on their bounding box, side 1.5 x the box's longer side.
 
     Args:
@@ -44,13 +107,6 @@ def replicated_share(box: CropBox, width: int, height: int) -> float:
     x0, y0, x1, y1 = box
     inside = max(0.0, min(x1, width) - max(x0, 0)) * max(0.0, min(y1, height) - max(y0, 0))
     return 1 - inside / ((x1 - x0) * (y1 - y0))
-
-
-def points_in_crop(points: NDArray[np.float32], box: CropBox, side: int = SIDE) -> NDArray[np.float32]:
-    """Landmarks moved from the picture into the crop, (K, 2) -> (K, 2), pixel centres at integers in both."""
-    x0, y0, x1, _ = box
-    moved = (points.astype(np.float64) + 0.5 - [x0, y0]) * (side / (x1 - x0)) - 0.5
-    return moved.astype(np.float32)
 
 
 def crop_image(image: NDArray[np.uint8], box: CropBox, side: int = SIDE) -> NDArray[np.uint8]:
@@ -82,3 +138,40 @@ def crop_image(image: NDArray[np.uint8], box: CropBox, side: int = SIDE) -> NDAr
         region = region[:, left:right]
     inner = (x0 - left, y0 - top, x1 - left, y1 - top)
     return np.asarray(Image.fromarray(region).resize((side, side), RESAMPLER, inner))
+
+
+def crop_square(image: NDArray[np.uint8], square: Square, side: int = SIDE) -> NDArray[np.uint8]:
+    """A square of a picture, which may be turned, anti-aliased to `side`; the border is replicated beyond the picture.
+
+    A turned square is sampled bicubically as densely as the picture or more densely, and that raster reduced by
+    Pillow's anti-aliased bicubic: the filter of the plain crop, turned.
+
+    Args:
+        image: (H, W, 3) uint8.
+        square: where.
+        side: pixels of the result.
+
+    Returns:
+        (side, side, 3) uint8.
+    """
+    if square.roll == 0:
+        return crop_image(image, square.box, side)
+    dense = side * max(1, math.ceil((square.box[2] - square.box[0]) / side))
+    back = _inverse(square.matrix(dense))  # crop to picture, pixel centres
+    corners = np.array([(-1, -1), (dense, -1), (-1, dense), (dense, dense)]) @ back[:, :2].T + back[:, 2]
+    reach = 3  # of the bicubic kernel, and a pixel for rounding
+    low, high = np.floor(corners.min(0)).astype(int) - reach, np.ceil(corners.max(0)).astype(int) + reach
+    height, width = image.shape[:2]
+    rows, columns = (np.arange(low[axis], high[axis]).clip(0, size - 1) for axis, size in ((1, height), (0, width)))
+    region = Image.fromarray(image.take(rows, axis=0).take(columns, axis=1))
+    # Pillow's transform is of pixel edges.
+    offset = back[:, 2] - low + 0.5 - back[:, :2] @ np.array([0.5, 0.5])
+    coefficients = (back[0, 0], back[0, 1], offset[0], back[1, 0], back[1, 1], offset[1])
+    turned = region.transform((dense, dense), Image.Transform.AFFINE, coefficients, RESAMPLER)
+    return np.asarray(turned if dense == side else turned.resize((side, side), RESAMPLER))
+
+
+def _inverse(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The inverse of a (2, 3) affine map."""
+    back = np.linalg.inv(matrix[:, :2])
+    return np.concatenate([back, -(back @ matrix[:, 2])[:, None]], 1)

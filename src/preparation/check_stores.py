@@ -15,7 +15,7 @@ from src.preparation.run import run_preparation
 from src.source.list_splits import list_splits
 from src.source.photograph import PhotoJob
 from src.source.split import Split
-from src.store.card import ARRAYS, CARD, CONTACT, REJECTED, StoreError, fingerprint
+from src.store.card import CARD, CONTACT, REJECTED, StoreError, fingerprint, layout_of
 from src.store.face import FaceRow
 from src.store.manifest import read_rejected
 from src.store.read import SPLITS, FaceStore
@@ -100,7 +100,7 @@ def _faults(out: Path, folder: Path) -> Iterator[str]:
 
 
 def _wrong_arrays(store: FaceStore) -> Iterator[str]:
-    for name, (dtype, shape) in ARRAYS.items():
+    for name, (dtype, shape) in layout_of(store.card.margin).items():
         try:
             array = np.load(store.path / name, mmap_mode="r")
         except UNREADABLE as error:

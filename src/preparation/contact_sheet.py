@@ -31,6 +31,8 @@ def draw_contact_sheet(folder: Path) -> Image.Image:
         A picture with up to 4 faces in a row, each 512 pixels wide and 256 high.
     """
     images, landmarks, visible = (np.load(folder / name, mmap_mode="r") for name in ARRAYS)
+    margin = (images.shape[1] - SIDE) // 2
+    images = images[:, margin : margin + SIDE, margin : margin + SIDE]
     chosen = np.unique(np.linspace(0, len(images) - 1, min(MOST, len(images))).round().astype(int))
     rows = -(-len(chosen) // COLUMNS)
     sheet = Image.new("RGB", (min(len(chosen), COLUMNS) * 2 * CELL, rows * CELL))

@@ -1,5 +1,6 @@
 """Turns decoded photographs into the faces of a store: landmarks, visibility, crop."""
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from src.face.plausible import check_landmarks
 from src.face.points import POINTS
 from src.face.visibility import estimate_visibility
-from src.image.crop import crop_image, points_in_crop, replicated_share
+from src.image.crop import Square, crop_square
 from src.image.sides import SIDE
 from src.landmarks.boxes import face_box
 from src.landmarks.landmark_error import landmark_error, matched_errors
@@ -39,6 +40,11 @@ class Recipe:
     crop: LandmarksCrop | CelebaAlignedCrop
     visibility: Literal["estimated", "annotated"] = "estimated"
     landmarker: Landmarker | None = None
+
+    @property
+    def network(self) -> str:
+        """Who places the landmarks, for the manifest."""
+        return "" if self.landmarker is None else self.landmarker.name
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,7 +91,7 @@ def finish(loaded: Iterable[Photo | list[Outcome]], recipe: Recipe) -> Iterator[
 def _finish_group(group: Sequence[Photo | list[Outcome]], recipe: Recipe) -> Iterator[list[Outcome]]:
     photos = [item for item in group if isinstance(item, Photo)]
     network = recipe.landmarker
-    placed = [_annotated(photo) for photo in photos] if network is None else _found(photos, network)
+    placed = [_annotated(photo, recipe) for photo in photos] if network is None else _found(photos, network, recipe)
     faces = [face for outcomes in placed for face in outcomes if isinstance(face, _Placed)]
     visible = iter(_visible(faces, recipe.visibility))
     done = iter(
@@ -96,7 +102,7 @@ def _finish_group(group: Sequence[Photo | list[Outcome]], recipe: Recipe) -> Ite
         yield next(done) if isinstance(item, Photo) else item
 
 
-def _annotated(photo: Photo) -> list[_Placed | BadFace]:
+def _annotated(photo: Photo, recipe: Recipe) -> list[_Placed | BadFace]:
     """The faces with the source's own landmarks."""
     placed: list[_Placed | BadFace] = []
     for annotation in photo.job.annotations:
@@ -104,7 +110,7 @@ def _annotated(photo: Photo) -> list[_Placed | BadFace]:
             points = _points(annotation)
             if points is None:
                 raise BadFace(annotation.name, "the source has no landmarks for it: use a network (landmarks=onnx)")
-            _check(points, photo, annotation.name)
+            _check(points, photo, annotation.name, recipe)
             source = annotation.landmark_source
             placed.append(_Placed(annotation.identity, points, source, 1.0, annotation=annotation, given=True))
         except BadFace as bad:
@@ -112,16 +118,16 @@ def _annotated(photo: Photo) -> list[_Placed | BadFace]:
     return placed
 
 
-def _found(photos: Sequence[Photo], landmarker: Landmarker) -> list[list[_Placed | BadFace]]:
+def _found(photos: Sequence[Photo], landmarker: Landmarker, recipe: Recipe) -> list[list[_Placed | BadFace]]:
     """The faces with a network's landmarks: at the places that the source knows, else where a detector finds them."""
     known = [_known_points(photo) for photo in photos]
     queries = [_query(photo, points) for photo, points in zip(photos, known, strict=True)]
     placed = []
     for photo, points, query, found in zip(photos, known, queries, landmarker.find(queries), strict=True):
         if query.boxes is None:
-            placed.append(_detected(photo, points, found, landmarker.name))
+            placed.append(_detected(photo, points, found, recipe))
         else:
-            placed.append(_at_boxes(photo, points, found, landmarker.name))
+            placed.append(_at_boxes(photo, points, found, recipe))
     return placed
 
 
@@ -150,7 +156,7 @@ def _query(photo: Photo, known: Sequence[NDArray[np.float32] | BadFace | None]) 
 
 
 def _at_boxes(
-    photo: Photo, known: Sequence[NDArray[np.float32] | BadFace | None], found: list[Landmarks], name: str
+    photo: Photo, known: Sequence[NDArray[np.float32] | BadFace | None], found: list[Landmarks], recipe: Recipe
 ) -> list[_Placed | BadFace]:
     """The faces at known boxes, in the order of the annotations."""
     answers = iter(found)
@@ -161,12 +167,12 @@ def _at_boxes(
             continue
         face = next(answers)
         error = None if points is None else landmark_error(face.points, points)
-        placed.append(_checked(photo, face, name, _Whose(annotation.name, annotation.identity, annotation, error)))
+        placed.append(_checked(photo, face, recipe, _Whose(annotation.name, annotation.identity, annotation, error)))
     return placed
 
 
 def _detected(
-    photo: Photo, known: Sequence[NDArray[np.float32] | BadFace | None], found: list[Landmarks], name: str
+    photo: Photo, known: Sequence[NDArray[np.float32] | BadFace | None], found: list[Landmarks], recipe: Recipe
 ) -> list[_Placed | BadFace]:
     """All detected faces; only the largest if the source names a face without its place."""
     job = photo.job
@@ -175,26 +181,26 @@ def _detected(
     if job.annotations and not job.detect:
         biggest = max(found, key=lambda face: float(np.ptp(face.points, axis=0).max()))
         annotation = job.annotations[0]
-        return [_checked(photo, biggest, name, _Whose(job.file, annotation.identity, annotation))]
+        return [_checked(photo, biggest, recipe, _Whose(job.file, annotation.identity, annotation))]
     annotated = [points for points in known if isinstance(points, np.ndarray)]
     errors = matched_errors([face.points for face in found], annotated)
     placed = []
     for number, (face, error) in enumerate(zip(found, errors, strict=True), 1):
         suffix = f"_{number}" if len(found) > 1 else ""
         label = f"{job.file} (face {number} of {len(found)})" if suffix else job.file
-        placed.append(_checked(photo, face, name, _Whose(label, job.identity + suffix, error=error)))
+        placed.append(_checked(photo, face, recipe, _Whose(label, job.identity + suffix, error=error)))
     return placed
 
 
-def _checked(photo: Photo, face: Landmarks, network: str, whose: _Whose) -> _Placed | BadFace:
+def _checked(photo: Photo, face: Landmarks, recipe: Recipe, whose: _Whose) -> _Placed | BadFace:
     """A face with a network's landmarks, or why they are rejected."""
     if not np.isfinite(face.points).all():
-        return BadFace(whose.label, f"the landmark network ({network}) returned NaN")
+        return BadFace(whose.label, f"the landmark network ({recipe.network}) returned NaN")
     try:
-        _check(face.points, photo, whose.label)
+        _check(face.points, photo, whose.label, recipe)
     except BadFace as bad:
         return bad
-    return _Placed(whose.identity, face.points, network, face.score, face.depth, whose.annotation, whose.error)
+    return _Placed(whose.identity, face.points, recipe.network, face.score, face.depth, whose.annotation, whose.error)
 
 
 def _points(annotation: Annotation) -> NDArray[np.float32] | None:
@@ -202,8 +208,9 @@ def _points(annotation: Annotation) -> NDArray[np.float32] | None:
     return read_pts(points, annotation.name) if isinstance(points, Path) else points
 
 
-def _check(points: NDArray[np.float32], photo: Photo, label: str) -> None:
-    check_landmarks(points, photo.image.shape[1], photo.image.shape[0], label)
+def _check(points: NDArray[np.float32], photo: Photo, label: str, recipe: Recipe) -> None:
+    height, width = photo.image.shape[:2]
+    check_landmarks(points, width, height, label, any_roll=recipe.crop.upright)
 
 
 def _visible(faces: Sequence[_Placed], visibility: str) -> NDArray[np.bool_]:
@@ -232,32 +239,35 @@ def _crop(photo: Photo, face: _Placed, visible: NDArray[np.bool_], crop: Landmar
     annotation = face.annotation
     label = annotation.name if annotation else photo.job.file
     ready = face.given and (height, width) == (SIDE, SIDE) and len(photo.job.annotations) == 1
-    if ready and isinstance(crop, LandmarksCrop):
-        box = (0.0, 0.0, float(SIDE), float(SIDE))
-        image, moved = photo.image, face.points.astype(np.float32)
+    if ready and isinstance(crop, LandmarksCrop) and not crop.upright:
+        square = Square((0.0, 0.0, float(SIDE), float(SIDE)))
         border = annotation.replicated_border if annotation else None
     else:
         try:
-            box = crop.square(face.points, width, height)
+            square = crop.square(face.points, visible, width, height)
         except ValueError as error:
             return BadFace(label, str(error))
-        border = replicated_share(box, width, height)
-        image, moved = crop_image(photo.image, box), points_in_crop(face.points, box)
-    fault = crop_fault(crop, box, border or 0.0)
+        border = square.outside(width, height)
+    fault = crop_fault(crop, square.box, border or 0.0)
     if fault:
         return BadFace(label, fault)
+    whole = square.grown(crop.margin)
+    image, moved = crop_square(photo.image, whole, SIDE + 2 * crop.margin), square.moved(face.points)
     # A landmark without a position is hidden; it gets the mean of the others, so that arithmetic stays finite.
     moved = np.where(known[:, None], moved, moved[known].mean(0))
     gray = annotation.gray if annotation else None
     row = FaceRow(
         file=photo.job.file,
         identity=face.identity,
-        crop_box=box,
+        crop_box=square.box,
         landmark_source=face.source,
         landmark_score=face.score,
         sha256=photo.sha256,
         replicated_border=border,
         gray=gray,
         landmark_error=face.error,
+        roll_deg=math.degrees(square.roll) if crop.upright else None,
+        matrix=tuple(square.matrix().ravel().tolist()),  # type: ignore[arg-type]
+        inside=1 - whole.outside(width, height),
     )
     return Face(image, moved, visible, row)

@@ -18,7 +18,7 @@ from zipfile import BadZipFile
 import numpy as np
 
 from src.preparation.workers import CHUNK
-from src.store.card import ARRAYS, LAYOUT, Settings, StoreError
+from src.store.card import ARRAYS, LAYOUT, Settings, StoreError, layout_of
 from src.store.face import Face, FaceRow
 from src.store.manifest import read_reasons, read_rows, write_header, write_reasons, write_row
 from src.store.write import clear_leftovers, leftovers
@@ -50,19 +50,27 @@ class Parts:
         jobs: number of jobs of the store.
         shard: (number, number of shards), or None for all.
         overwrite: remove parts that were made with other settings.
+        margin: the store's, in pixels.
 
     Raises:
         UserError: on entering: another process does this work, or there are parts with other settings.
     """
 
     def __init__(
-        self, final: Path, settings: Settings, jobs: int, shard: tuple[int, int] | None = None, overwrite: bool = False
+        self,
+        final: Path,
+        settings: Settings,
+        jobs: int,
+        shard: tuple[int, int] | None = None,
+        overwrite: bool = False,
+        margin: int = 0,
     ) -> None:
         # Parts of another size or layout would not fit.
         self.settings: Settings = {**settings, "layout": f"{LAYOUT}, parts of {PART}, chunks of {CHUNK}"}
         self.final, self.jobs, self.shard, self.overwrite = final, jobs, shard, overwrite
         self.folder = final.parent / f".{final.name}.parts"
         self.count = -(-jobs // PART)
+        self._layout = layout_of(margin)
         self._locks: list[int] = []
 
     def __enter__(self) -> Self:
@@ -110,7 +118,7 @@ class Parts:
         write_reasons(reasons, (("", outcome) for outcome in outcomes if isinstance(outcome, BadFace)))
         arrays = {
             name: np.stack([_array(face, name) for face in faces]) if faces else np.zeros((0, *shape), dtype)
-            for name, (dtype, shape) in ARRAYS.items()
+            for name, (dtype, shape) in self._layout.items()
         }
         path = self._path(part)
         with replacing(path, own_name=True) as (hidden,):
@@ -120,7 +128,7 @@ class Parts:
 
     def read(self, part: int) -> tuple[list[Face], list[BadFace]]:
         """A part's faces and rejects; if it is damaged, the part is removed and DamagedPart raised."""
-        rows, rejected, arrays = self._stored(part, tuple(ARRAYS))
+        rows, rejected, arrays = self._stored(part, ARRAYS)
         images, landmarks, visible = (arrays[name] for name in ARRAYS)
         return [Face(images[i], landmarks[i], visible[i], row) for i, row in enumerate(rows)], rejected
 

@@ -12,7 +12,7 @@ from src.preparation.config import PrepareConfig
 from src.preparation.faces import Recipe
 from src.preparation.finished_parts import Parts
 from src.source.split import Split
-from src.store.card import ARRAYS, BYTES_A_FACE, CARD, CONTACT, MANIFEST, REJECTED, Settings, StoreError
+from src.store.card import ARRAYS, CARD, CONTACT, MANIFEST, REJECTED, Settings, StoreError, bytes_a_face
 from src.store.read import SPLITS, FaceStore
 from src.store.write import full_disk
 from src.system.errors import UserError
@@ -39,13 +39,13 @@ class Plan:
     def parts(self, config: PrepareConfig) -> Parts:
         """The finished parts of its store."""
         shard = None if config.shard is None else (config.shard, config.shards)
-        return Parts(self.final, self.settings, len(self.split.jobs), shard, config.overwrite)
+        return Parts(self.final, self.settings, len(self.split.jobs), shard, config.overwrite, config.crop.margin)
 
     def needed(self, config: PrepareConfig) -> int:
         """Disk space for the store and for its missing parts, in bytes, estimated."""
         parts = self.parts(config)
         left = 1 - parts.landed() / parts.count if parts.count else 0.0
-        return round((1 + left) * BYTES_A_FACE * sum(job.faces for job in self.split.jobs))
+        return round((1 + left) * bytes_a_face(config.crop.margin) * sum(job.faces for job in self.split.jobs))
 
     def published(self) -> bool:
         """Whether the store exists by now, with these settings: another run may have been faster."""
@@ -82,6 +82,8 @@ def store_settings(config: PrepareConfig, split: Split, recipe: Recipe) -> Setti
     """Everything that determines the bytes of a split's store."""
     made_by = {"landmarks": "annotations"} if recipe.landmarker is None else recipe.landmarker.settings
     values = {key: ",".join(map(str, v)) if isinstance(v, tuple) else v for key, v in vars(config.crop).items()}
+    # Stores from before these keys were made without them.
+    values = {key: value for key, value in values.items() if value or key not in ("upright", "margin")}
     crop = {"crop" if key == "name" else f"crop.{key}": value for key, value in values.items()}
     return {**split.settings, **made_by, **crop, "visibility": config.visibility, "side": SIDE}
 

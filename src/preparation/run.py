@@ -32,7 +32,7 @@ def run_preparation(config: PrepareConfig, say: Say) -> None:
             something was rejected. No half store is left; the same command resumes from the finished parts.
     """
     out = out_folder(config)
-    splits = list_splits(config.source, config.landmarks.name)
+    splits = list_splits(config.source, config.landmarks.name, config.crop.margin, config.crop.upright)
     recipe = recipe_of(config, splits)
     for split in splits:
         tidy(out / split.name, wait=config.shard is not None)
@@ -120,7 +120,7 @@ def _do_parts(config: PrepareConfig, plan: Plan, parts: Parts, say: Say) -> None
 
 def _assemble(config: PrepareConfig, plan: Plan, parts: Parts) -> None:
     split, rejected = plan.split, list[tuple[str, BadFace]]()
-    with StoreWriter(plan.final, config.overwrite) as writer:
+    with StoreWriter(plan.final, config.overwrite, config.crop.margin) as writer:
         for part in range(parts.count):
             faces, bad = parts.read(part)
             for face in faces:

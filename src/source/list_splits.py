@@ -6,12 +6,14 @@ from src.source import config
 from src.source.split import Split
 
 
-def list_splits(source: config.Source, landmarks: str = "auto") -> list[Split]:
+def list_splits(source: config.Source, landmarks: str = "auto", margin: int = 0, upright: bool = False) -> list[Split]:
     """The splits of a source, each with its jobs.
 
     Args:
         source: where faces come from.
         landmarks: the chosen backend; "auto" takes the source's own landmarks if it has any.
+        margin: pixels of surroundings around a drawn face.
+        upright: draw faces with level eyes.
 
     Raises:
         UserError: the source as a whole is unusable.
@@ -33,6 +35,6 @@ def list_splits(source: config.Source, landmarks: str = "auto") -> list[Split]:
         case config.SyntheticSource():
             from src.source.synthetic import synthetic_splits
 
-            return synthetic_splits(source, landmarks)
+            return synthetic_splits(source, landmarks, margin, upright)
         case _:
             assert_never(source)

@@ -25,13 +25,15 @@ class SyntheticJob:
 
     seed: int
     index: int
+    margin: int = 0
+    upright: bool = False
     faces: int = 1
 
     def load(self) -> list[Face | BadFace]:
         """The drawn face; its visibility flags are exact."""
         from src.synthetic.draw import render_face
 
-        drawn = render_face(self.seed, self.index)
+        drawn = render_face(self.seed, self.index, self.margin, self.upright)
         image = np.ascontiguousarray(drawn.image)
         row = FaceRow(
             file=f"synthetic/{self.seed}/{self.index}",
@@ -42,6 +44,7 @@ class SyntheticJob:
             sha256=hashlib.sha256(image.tobytes()).hexdigest(),
             replicated_border=0.0,
             gray=False,
+            inside=1.0,
         )
         return [Face(image, drawn.landmarks.astype(np.float32), drawn.visible.astype(np.bool_), row)]
 
@@ -52,6 +55,8 @@ class SyntheticJobs(Sequence[SyntheticJob]):
 
     seed: int
     indices: range
+    margin: int = 0
+    upright: bool = False
 
     def __len__(self) -> int:
         return len(self.indices)
@@ -62,18 +67,20 @@ class SyntheticJobs(Sequence[SyntheticJob]):
     def __getitem__(self, item: slice) -> "SyntheticJobs": ...
     def __getitem__(self, item: int | slice) -> "SyntheticJob | SyntheticJobs":
         if isinstance(item, slice):
-            return SyntheticJobs(self.seed, self.indices[item])
-        return SyntheticJob(self.seed, self.indices[item])
+            return SyntheticJobs(self.seed, self.indices[item], self.margin, self.upright)
+        return SyntheticJob(self.seed, self.indices[item], self.margin, self.upright)
 
 
-def synthetic_splits(source: SyntheticSource, landmarks: str = "auto") -> list[Split]:
+def synthetic_splits(
+    source: SyntheticSource, landmarks: str = "auto", margin: int = 0, upright: bool = False
+) -> list[Split]:
     """One split for each given count; UserError if `landmarks` names a network."""
     if landmarks not in ("auto", "annotations"):
         raise UserError(f"landmarks={landmarks}: drawn faces know their landmarks exactly; leave landmarks= out")
     return [
         Split(
             name=name,
-            jobs=SyntheticJobs(source.seed, range(FIRST[name], FIRST[name] + count)),
+            jobs=SyntheticJobs(source.seed, range(FIRST[name], FIRST[name] + count), margin, upright),
             settings={
                 "source": source.name,
                 "source.seed": source.seed,

@@ -13,14 +13,32 @@ from src.face.points import POINTS
 from src.image.sides import SIDE
 from src.system.errors import UserError
 
-LAYOUT = 2
+LAYOUT = 3
+READABLE = (2, 3)
+"""Layouts that this version reads: 2 is 3 without surroundings, a margin of 0."""
+MOST_MARGIN = 128
 CARD, MANIFEST, REJECTED, CONTACT = "card.json", "manifest.csv", "rejected.csv", "contact.png"
-ARRAYS: dict[str, tuple[DTypeLike, tuple[int, ...]]] = {
-    "images.npy": (np.uint8, (SIDE, SIDE, 3)),
-    "landmarks.npy": (np.float32, (POINTS, 2)),
-    "visible.npy": (np.bool_, (POINTS,)),
-}
-BYTES_A_FACE = SIDE * SIDE * 3 + POINTS * 2 * 4 + POINTS + 256  # 256: about one row of the manifest
+ARRAYS = ("images.npy", "landmarks.npy", "visible.npy")
+
+
+def layout_of(margin: int) -> dict[str, tuple[DTypeLike, tuple[int, ...]]]:
+    """Each array of a store by its file: type, and shape of a face.
+
+    Args:
+        margin: pixels of surroundings on each side of the 128x128 face, 0 to 128.
+    """
+    side = SIDE + 2 * margin
+    return {
+        "images.npy": (np.uint8, (side, side, 3)),
+        "landmarks.npy": (np.float32, (POINTS, 2)),
+        "visible.npy": (np.bool_, (POINTS,)),
+    }
+
+
+def bytes_a_face(margin: int) -> int:
+    """Bytes on disk, about: the arrays and a line of the manifest."""
+    return (SIDE + 2 * margin) ** 2 * 3 + POINTS * 2 * 4 + POINTS + 256
+
 
 SOURCE_KEYS = ("source.seed", "source.count", "source.train", "source.val", "source.test")
 
@@ -54,6 +72,7 @@ class Card:
         fingerprint: the hash of `settings`.
         files: size and hash of every other file of the store, by name.
         layout: version of the folder's layout.
+        margin: pixels of surroundings on each side of the 128x128 face in `images.npy`.
     """
 
     faces: int
@@ -65,6 +84,7 @@ class Card:
     fingerprint: str
     files: dict[str, StoredFile]
     layout: int = LAYOUT
+    margin: int = 0
 
     __pydantic_config__ = ConfigDict(extra="forbid")
 
@@ -100,8 +120,9 @@ def read_card(folder: Path) -> Card:
         layout = json.loads(text)["layout"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise StoreError(f"{folder / CARD} cannot be read ({type(error).__name__}); {again}") from None
-    if layout != LAYOUT:
-        raise StoreError(f"{folder} has the store layout {layout!r}, this version reads {LAYOUT}; {again}")
+    if layout not in READABLE:
+        known = " and ".join(map(str, READABLE))
+        raise StoreError(f"{folder} has the store layout {layout!r}, this version reads {known}; {again}")
     try:
         return TypeAdapter(Card).validate_json(text, strict=True)
     except ValidationError as error:

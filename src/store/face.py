@@ -20,10 +20,16 @@ class FaceRow:
         landmark_score: the confidence of the landmarks, 0 to 1; 1 for annotations.
         sha256: of the source file's bytes (of the drawn image's bytes for a synthetic face).
         split: "train", "val", "test", or "" for a source without splits.
-        replicated_border: the share of the crop outside the picture, 0 to 1; None if unknown.
-        gray: whether the picture has no colour; None if unknown.
-        landmark_error: mean distance between a network's landmarks and the source's, as a share of the distance
-            between the outer eye corners; None if there is nothing to compare.
+        replicated_border: the share of the crop that lies outside the picture, 0 to 1; None where not known.
+        gray: whether the picture has no colour; None where not known.
+        roll_deg: by how much the face was turned level, degrees, positive where it leaned clockwise on the screen; None
+            where the crop rule turns nothing.
+        matrix: photograph to crop, x' = m0 x + m1 y + m2 and y' = m3 x + m4 y + m5 for pixel centres at integers, the
+            crop's own from 0 to 127; None where the face was drawn, or not cropped.
+        inside: the share of the store's whole square, surroundings included, that the picture covers, 0 to 1; the rest
+            is replicated border. None where not known.
+        landmark_error: mean distance of a network's landmarks to those that the source has, as a share of the
+            distance of the outer eye corners; None where there is nothing to compare.
     """
 
     file: str
@@ -36,6 +42,9 @@ class FaceRow:
     replicated_border: float | None = None
     gray: bool | None = None
     landmark_error: float | None = None
+    roll_deg: float | None = None
+    matrix: tuple[float, float, float, float, float, float] | None = None
+    inside: float | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,8 +52,8 @@ class Face:
     """A face as the store keeps it.
 
     Attributes:
-        image: (128, 128, 3) uint8 RGB.
-        landmarks: (68, 2) float32, (x, y) in pixels of `image`, pixel centres at integers; always finite.
+        image: (S, S, 3) uint8 RGB, the 128x128 face in the middle of its surroundings.
+        landmarks: (68, 2) float32, (x, y) in pixels of the 128x128 face, pixel centres at integers; always finite.
         visible: (68,) bool.
         row: its row of the manifest.
     """

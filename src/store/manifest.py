@@ -9,8 +9,11 @@ from typing import TextIO
 from src.store.face import FaceRow
 from src.system.errors import BadFace
 
-BOX = ("x0", "y0", "x1", "y1")
-COLUMNS = tuple(column for field in fields(FaceRow) for column in (BOX if field.name == "crop_box" else (field.name,)))
+SPREAD = {"crop_box": ("x0", "y0", "x1", "y1"), "matrix": ("m0", "m1", "m2", "m3", "m4", "m5")}
+"""Fields of several numbers, and their columns."""
+COLUMNS = tuple(column for field in fields(FaceRow) for column in SPREAD.get(field.name, (field.name,)))
+COLUMNS_2 = COLUMNS[: COLUMNS.index("roll_deg")]
+"""Of stores of layout 2, which have no surroundings."""
 
 
 def write_header(file: TextIO) -> None:
@@ -21,7 +24,8 @@ def write_header(file: TextIO) -> None:
 def write_row(file: TextIO, row: FaceRow) -> None:
     """Append a face's row; floats read back exactly, and None is written as an empty field."""
     values: dict[str, object] = {field.name: getattr(row, field.name) for field in fields(FaceRow)}
-    values |= dict(zip(BOX, row.crop_box, strict=True))
+    values |= dict(zip(SPREAD["crop_box"], row.crop_box, strict=True))
+    values |= dict(zip(SPREAD["matrix"], row.matrix or (None,) * 6, strict=True))
     values["gray"] = None if row.gray is None else int(row.gray)
     csv.writer(file, lineterminator="\n").writerow(values[column] for column in COLUMNS)
 
@@ -35,13 +39,17 @@ def read_manifest(path: Path) -> list[FaceRow]:
 def read_rows(file: TextIO, name: str) -> list[FaceRow]:
     """The rows of an open manifest; ValueError with its `name` if it has other columns."""
     reader = csv.DictReader(file)
-    if tuple(reader.fieldnames or ()) != COLUMNS:
+    if tuple(reader.fieldnames or ()) not in (COLUMNS, COLUMNS_2):
         raise ValueError(f"{name} has the columns {reader.fieldnames}, not {list(COLUMNS)}")
     return [_row(values) for values in reader]
 
 
 def _row(values: dict[str, str]) -> FaceRow:
-    x0, y0, x1, y1 = (float(values[column]) for column in BOX)
+    x0, y0, x1, y1 = (float(values[column]) for column in SPREAD["crop_box"])
+    m0, m1, m2, m3, m4, m5 = (_float(values.get(column)) for column in SPREAD["matrix"])
+    matrix = None
+    if m0 is not None and m1 is not None and m2 is not None and m3 is not None and m4 is not None and m5 is not None:
+        matrix = (m0, m1, m2, m3, m4, m5)
     return FaceRow(
         file=values["file"],
         identity=values["identity"],
@@ -50,10 +58,17 @@ def _row(values: dict[str, str]) -> FaceRow:
         landmark_score=float(values["landmark_score"]),
         sha256=values["sha256"],
         split=values["split"],
-        replicated_border=float(values["replicated_border"]) if values["replicated_border"] else None,
+        replicated_border=_float(values["replicated_border"]),
         gray=bool(int(values["gray"])) if values["gray"] else None,
-        landmark_error=float(values["landmark_error"]) if values["landmark_error"] else None,
+        landmark_error=_float(values["landmark_error"]),
+        roll_deg=_float(values.get("roll_deg")),
+        matrix=matrix,
+        inside=_float(values.get("inside")),
     )
+
+
+def _float(text: str | None) -> float | None:
+    return float(text) if text else None
 
 
 def write_rejected(path: Path, rejected: Iterable[tuple[str, BadFace]]) -> None:

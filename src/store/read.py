@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from src.store.card import ARRAYS, CARD, MANIFEST, Card, StoreError, read_card, remake
+from src.image.sides import SIDE
+from src.store.card import ARRAYS, CARD, MANIFEST, Card, StoreError, layout_of, read_card, remake
 from src.store.face import FaceRow
 from src.store.manifest import read_manifest
 
@@ -41,7 +42,7 @@ class FaceStore:
         return {"path": self.path, "card": self.card, "_arrays": {}, "_manifest": None}
 
     def images(self, indices: ArrayLike) -> NDArray[np.uint8]:
-        """(B, 128, 128, 3) uint8 RGB, a copy."""
+        """(B, S, S, 3) uint8 RGB, a copy; S = 128 + 2 x the card's margin, the face in the middle."""
         return self._rows("images.npy", indices)
 
     def landmarks(self, indices: ArrayLike) -> NDArray[np.float32]:
@@ -87,6 +88,9 @@ class FaceStores:
     Args:
         paths: the stores' folders, at least one.
 
+    Attributes:
+        margin: pixels of surroundings that all of them have.
+
     Raises:
         StoreError: `paths` is empty, or one of the stores raises it.
     """
@@ -95,6 +99,7 @@ class FaceStores:
         if not paths:
             raise StoreError("no store was given: name at least one, as in 'data.train=[data/synthetic/train]'")
         self.stores = [FaceStore(path) for path in paths]
+        self.margin = min(store.card.margin for store in self.stores)
         self.starts = np.concatenate([[0], np.cumsum([len(store) for store in self.stores])])
 
     def __len__(self) -> int:
@@ -108,9 +113,14 @@ class FaceStores:
         which = np.searchsorted(self.starts, wanted, side="right") - 1
         return which, wanted - self.starts[which]
 
-    def images(self, indices: ArrayLike) -> NDArray[np.uint8]:
-        """(B, 128, 128, 3) uint8 RGB."""
-        return self._rows("images.npy", indices)
+    def images(self, indices: ArrayLike, margin: int | None = None) -> NDArray[np.uint8]:
+        """(B, S, S, 3) uint8 RGB, a copy, the face in the middle.
+
+        Args:
+            indices: (B,).
+            margin: pixels of surroundings on each side, at most those of every store; None: all that they share.
+        """
+        return self._rows("images.npy", indices, self.margin if margin is None else margin)
 
     def landmarks(self, indices: ArrayLike) -> NDArray[np.float32]:
         """(B, 68, 2) float32, as `FaceStore.landmarks`."""
@@ -125,15 +135,15 @@ class FaceStores:
         which, row = self.locate([index])
         return self.stores[int(which[0])].manifest[int(row[0])]
 
-    def _rows(self, name: str, indices: ArrayLike) -> NDArray[Any]:
+    def _rows(self, name: str, indices: ArrayLike, margin: int = 0) -> NDArray[Any]:
         which, rows = self.locate(indices)
-        if len(self.stores) == 1:
-            return self.stores[0]._rows(name, rows)
-        dtype, shape = ARRAYS[name]
+        dtype, shape = layout_of(margin)[name]
         batch = np.empty((len(rows), *shape), dtype)
         for number in np.unique(which):
-            mine = which == number
-            batch[mine] = self.stores[number]._rows(name, rows[mine])
+            mine, store = which == number, self.stores[number]
+            cut = store.card.margin - margin if name == "images.npy" else 0
+            found = store._rows(name, rows[mine])
+            batch[mine] = found[:, cut : found.shape[1] - cut, cut : found.shape[2] - cut] if cut else found
         return batch
 
 
@@ -160,4 +170,9 @@ def _checked_card(path: Path) -> Card:
             raise StoreError(f"{path / name} is {what}: {actual:,} bytes, {expected:,} expected; {again}")
     if card.faces < 1:
         raise StoreError(f"{path} is an empty store: it holds no face; {again}")
+    pixels, most_header = card.faces * (SIDE + 2 * card.margin) ** 2 * 3, 4096
+    if not 0 <= card.files["images.npy"].bytes - pixels <= most_header:
+        raise StoreError(
+            f"{path}: images.npy holds faces of another size than the card's margin of {card.margin} says; {again}"
+        )
     return card

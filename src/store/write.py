@@ -15,7 +15,7 @@ from typing import IO, Any, BinaryIO, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from src.store.card import ARRAYS, MANIFEST, Card, Settings, StoredFile, StoreError, fingerprint, write_card
+from src.store.card import ARRAYS, MANIFEST, Card, Settings, StoredFile, StoreError, fingerprint, layout_of, write_card
 from src.store.face import Face
 from src.store.manifest import write_header, write_row
 from src.system.errors import UserError
@@ -31,15 +31,17 @@ class StoreWriter:
     during writing; what a killed run left in it is deleted.
 
     Args:
-        final: the store's folder; it must be missing or empty, unless `overwrite`.
-        overwrite: replace an old store, which stays until the new one is complete.
+        final: the store's folder; it must not exist, or be empty, unless `overwrite`.
+        overwrite: put the new store in the place of an old one, which stays until the new one is whole.
+        margin: pixels of surroundings on each side of the 128x128 face.
 
     Raises:
         StoreError: another process is writing the same store.
     """
 
-    def __init__(self, final: Path, overwrite: bool = False) -> None:
+    def __init__(self, final: Path, overwrite: bool = False, margin: int = 0) -> None:
         self.final, self.overwrite, self.faces = final, overwrite, 0
+        self.margin, self._layout = margin, layout_of(margin)
         self.folder = unfinished(final)
         self.folder.mkdir(parents=True, exist_ok=True)
         self._lock: int | None = os.open(self.folder, os.O_RDONLY)
@@ -75,7 +77,7 @@ class StoreWriter:
             "landmarks.npy": face.landmarks,
             "visible.npy": face.visible,
         }
-        for name, (dtype, shape) in ARRAYS.items():
+        for name, (dtype, shape) in self._layout.items():
             if arrays[name].dtype != dtype or arrays[name].shape != shape:
                 raise ValueError(f"{face.row.file}: {name} must be {dtype} {shape}")
         if not np.isfinite(face.landmarks).all():
@@ -103,7 +105,9 @@ class StoreWriter:
         others = sorted(path.name for path in self.folder.iterdir() if path.name not in (*ARRAYS, MANIFEST))
         files = {name: stored_file(self.folder / name) for name in (*ARRAYS, MANIFEST, *others)}
         print_of_settings = fingerprint(settings)
-        card = Card(self.faces, rejected, split, crop or {}, source, settings, print_of_settings, files)
+        card = Card(
+            self.faces, rejected, split, crop or {}, source, settings, print_of_settings, files, margin=self.margin
+        )
         write_card(self.folder, card)
         return card
 
@@ -127,7 +131,7 @@ class StoreWriter:
 
     def _write_headers(self) -> None:
         """(Re)write the .npy headers; numpy pads them so that a growing first axis does not change their length."""
-        for name, (dtype, shape) in ARRAYS.items():
+        for name, (dtype, shape) in self._layout.items():
             layout = {"descr": np.dtype(dtype).str, "fortran_order": False, "shape": (self.faces, *shape)}
             self._files[name].seek(0)
             np.lib.format.write_array_header_1_0(self._files[name], layout)

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from src.face.level import eye_roll
 from src.image.crop import FACE_MARGIN
 from src.image.sides import SIDE
 from src.synthetic import raster
@@ -19,7 +20,7 @@ from src.synthetic.shade import shade, shade_hair
 from src.synthetic.shadow import cast_shadow, occlusion
 from src.synthetic.skin_points import head_landmarks
 
-_DRAWN = 2 * SIDE
+_FINER = 2  # drawn so many times finer than the finished picture
 # Millimetres by which a triangle must be nearer than a landmark to hide it: the mesh cuts the corners of the surface
 # that the landmark is on, by up to _CHORD along the normal, more along the ray where the surface is steep.
 _SLACK, _CHORD = 1.5, 0.6
@@ -67,6 +68,8 @@ class _Camera:
     distance: float
     scale: float
     shift: NDArray[np.float64]
+    drawn: int
+    margin: int
 
     def turn(self, points: NDArray[np.floating]) -> NDArray[np.float64]:
         """Points (N, 3) of the head in camera axes: x right, y up, z to the viewer."""
@@ -91,12 +94,21 @@ def _rotation(yaw: float, pitch: float) -> NDArray[np.float64]:
     return np.asarray(about_x @ about_y)
 
 
-def _frame(turned: NDArray[np.float64], rotation: NDArray[np.float64], distance: float) -> _Camera:
-    """Camera whose picture is the square around the landmarks (68, 3)."""
+def _level(points: NDArray[np.float64], rotation: NDArray[np.float64], distance: float) -> NDArray[np.float64]:
+    """The turn (3, 3) about the camera's axis that brings the eyes of landmarks (68, 3) to one height."""
+    flat = _perspective(points @ rotation.T, distance)
+    roll = float(eye_roll(flat[None], np.ones((1, len(flat)), np.bool_))[0])
+    cos, sin = np.cos(roll), np.sin(roll)
+    return np.array([[cos, -sin, 0.0], [sin, cos, 0.0], [0.0, 0.0, 1.0]])  # y points up here
+
+
+def _frame(turned: NDArray[np.float64], rotation: NDArray[np.float64], distance: float, margin: int = 0) -> _Camera:
+    """Camera whose picture is the square round the landmarks (68, 3), with `margin` finished pixels round it."""
     flat = _perspective(turned, distance)
     low, high = flat.min(0), flat.max(0)
-    scale = _DRAWN / (FACE_MARGIN * float((high - low).max()))
-    return _Camera(rotation, distance, scale, (_DRAWN - 1) / 2 - scale * (low + high) / 2)
+    scale = _FINER * SIDE / (FACE_MARGIN * float((high - low).max()))
+    drawn = _FINER * (SIDE + 2 * margin)
+    return _Camera(rotation, distance, scale, (drawn - 1) / 2 - scale * (low + high) / 2, drawn, margin)
 
 
 def _add(
@@ -143,19 +155,20 @@ def _hidden(
     screen: NDArray[np.float64],
     facing: NDArray[np.float64],
     skin: list[tuple[NDArray[np.float32], NDArray[np.int32]]],
+    drawn: int,
 ) -> NDArray[np.bool_]:
     """Which landmarks on the screen (68, 3) face away or are behind a triangle of the meshes (vertices, faces)."""
     steep = np.sqrt(1 - np.minimum(facing**2, 1)) / np.maximum(facing, 0.1)
     slack = (_SLACK + _CHORD * steep).astype(np.float32)
     hidden = facing <= 0
     for vertices, faces in skin:
-        raster.hide(screen.astype(np.float32), slack, vertices, faces, _DRAWN, hidden)
+        raster.hide(screen.astype(np.float32), slack, vertices, faces, drawn, hidden)
     return hidden
 
 
-def _in_picture(screen: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Landmarks (68, 2) in pixels of the finished picture."""
-    return ((screen[:, :2] + 0.5) / 2 - 0.5).astype(np.float32)
+def _in_picture(screen: NDArray[np.float64], margin: int) -> NDArray[np.float32]:
+    """Landmarks (68, 2) in pixels of the finished 128x128 face."""
+    return ((screen[:, :2] + 0.5) / _FINER - 0.5 - margin).astype(np.float32)
 
 
 def view_landmarks(identity: Identity, yaw: float, pitch: float) -> LandmarkView:
@@ -174,45 +187,48 @@ def view_landmarks(identity: Identity, yaw: float, pitch: float) -> LandmarkView
     facing = _facing(camera, turned, normals @ rotation.T)
     to_camera = np.array([0.0, 0.0, camera.distance]) @ rotation - points.mean(0)
     return LandmarkView(
-        landmarks=_in_picture(screen),
+        landmarks=_in_picture(screen, camera.margin),
         depth=(-screen[:, 2] * camera.scale / 2).astype(np.float32),
-        visible=~_hidden(screen, facing, skin),
+        visible=~_hidden(screen, facing, skin, camera.drawn),
         facing=facing,
         to_camera=to_camera / np.linalg.norm(to_camera),
     )
 
 
-def draw(identity: Identity, yaw: float, pitch: float, rng: np.random.Generator) -> SyntheticFace:
+def draw(
+    identity: Identity, yaw: float, pitch: float, rng: np.random.Generator, margin: int = 0, upright: bool = False
+) -> SyntheticFace:
     """Picture of a person in a pose (degrees); `rng` draws the backdrop and the photograph's flaws."""
     shape, look = packed(identity.shape), packed(identity.look)
     hairdo, light = packed(identity.hair), packed(identity.light)
     points, normals = head_landmarks(shape)
-    rotation = _rotation(yaw, pitch)
+    lean = _level(points, _rotation(yaw, pitch), identity.distance) if upright else np.eye(3)
+    rotation = lean @ _rotation(yaw, pitch)
     turned = points @ rotation.T
-    camera = _frame(turned, rotation, identity.distance)
-    canvas = raster.Canvas(_DRAWN)
+    camera = _frame(turned, rotation, identity.distance, margin)
+    canvas = raster.Canvas(camera.drawn)
     skin = [(_add(canvas, camera, head_mesh(shape), HEAD_FACES, raster.SKIN), HEAD_FACES)]
     if identity.hair.over_ear >= 0:  # longer hair covers the ears
         for side in (-1.0, 1.0):
             ear = _add(canvas, camera, ear_mesh(shape, side), EAR_FACES, raster.EAR, two_sided=True)
             skin.append((ear, EAR_FACES))
-    body = _rotation(yaw * identity.body_turn, 0.4 * pitch)
+    body = lean @ _rotation(yaw * identity.body_turn, 0.4 * pitch)
     skin.append((_add(canvas, camera, body_mesh(shape), BODY_FACES, raster.BODY, rotation=body), BODY_FACES))
 
     screen = camera.screen(turned)
-    hidden = _hidden(screen, _facing(camera, turned, normals @ rotation.T), skin)
+    hidden = _hidden(screen, _facing(camera, turned, normals @ rotation.T), skin, camera.drawn)
 
     if identity.glasses.on > 0:
         vertices, faces = glasses_mesh(shape, identity.glasses)
         plain = np.zeros((len(vertices), 2), np.float32)
         _add(canvas, camera, (vertices, plain), faces, raster.FRAME, two_sided=True)
-    # Hair has a separate layer: its edge lets the skin through.
-    hair = raster.Canvas(_DRAWN)
+    # Hair has a layer of its own: its edge lets the skin through.
+    hair = raster.Canvas(camera.drawn)
     hair.depth[:] = canvas.depth
     if identity.hair.amount > 0:
         _add(hair, camera, hair_mesh(shape, hairdo), HAIR_FACES, raster.HAIR, two_sided=True)
 
-    picture = backdrop(rng, _DRAWN)
+    picture = backdrop(rng, camera.drawn)
     depth = np.where(hair.cover > 0, hair.depth, canvas.depth)
     shut_in = occlusion(depth, 1 / camera.scale)
     shadow = cast_shadow(depth, light, 1 / camera.scale)
@@ -230,19 +246,20 @@ def draw(identity: Identity, yaw: float, pitch: float, rng: np.random.Generator)
         CLOUD,
     )
     shade_hair(picture, hair.cover, hair.attributes, shut_in, shadow, look, light, NOISE)
-    small = cv2.resize(picture, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
+    side = SIDE + 2 * margin
+    small = cv2.resize(picture, (side, side), interpolation=cv2.INTER_AREA)
     return SyntheticFace(
         image=develop(rng, np.asarray(small, np.float32)),
-        landmarks=_in_picture(screen),
+        landmarks=_in_picture(screen, margin),
         visible=~hidden,
         yaw=yaw,
         pitch=pitch,
     )
 
 
-def render_face(seed: int, index: int) -> SyntheticFace:
-    """Face number `index` of the endless set `seed`; it does not depend on the machine or on earlier faces."""
+def render_face(seed: int, index: int, margin: int = 0, upright: bool = False) -> SyntheticFace:
+    """Face number `index` of the endless set `seed`: the same everywhere, whatever was drawn before."""
     rng = np.random.default_rng([seed, index])
     identity = sample_identity(rng)
     yaw, pitch = sample_pose(rng)
-    return draw(identity, yaw, pitch, rng)
+    return draw(identity, yaw, pitch, rng, margin, upright)

@@ -81,6 +81,8 @@ class PlainJob:
 
     seed: int
     index: int
+    margin: int = 0
+    upright: bool = False
     faces: int = 1
 
     def load(self) -> list[Face | BadFace]:

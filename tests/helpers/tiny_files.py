@@ -41,13 +41,13 @@ def checkpoint_content(config: LightConfig = TINY) -> dict[str, Any]:
     }
 
 
-def write_store(folder: Path, faces: int, seed: int = 0) -> Path:
+def write_store(folder: Path, faces: int, seed: int = 0, margin: int = 0) -> Path:
     """A store of smooth coloured pictures with landmarks somewhere on them, one in ten hidden."""
-    random = np.random.default_rng(seed)
-    with StoreWriter(folder) as writer:
+    random, side = np.random.default_rng(seed), 128 + 2 * margin
+    with StoreWriter(folder, margin=margin) as writer:
         for number in range(faces):
             coarse = torch.from_numpy(random.uniform(0, 255, (1, 3, 8, 8)))
-            smooth = torch.nn.functional.interpolate(coarse, (128, 128), mode="bilinear")[0].permute(1, 2, 0)
+            smooth = torch.nn.functional.interpolate(coarse, (side, side), mode="bilinear")[0].permute(1, 2, 0)
             row = FaceRow(f"{number:03}.png", f"person {number % 2}", (0, 0, 128, 128), "test", 1.0, "0" * 64)
             writer.add(
                 Face(

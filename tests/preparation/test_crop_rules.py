@@ -1,7 +1,9 @@
+import math
+
 import numpy as np
 import pytest
 
-from src.image.crop import crop_box, crop_image, points_in_crop, replicated_share
+from src.image.crop import Square, crop_box, crop_image, crop_square, level_square, replicated_share
 from tests.helpers.drawn_faces import noise_picture, schematic_face
 
 
@@ -25,21 +27,49 @@ def test_box_is_the_formula() -> None:
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_a_dot_lands_where_its_landmark_says(seed: int) -> None:
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_dot_lands_where_its_landmark_says(seed: int, turned: bool) -> None:
     rng = np.random.default_rng(seed)
     side = float(np.exp(rng.uniform(np.log(40), np.log(500))))
     x0, y0 = rng.uniform(-0.2 * side, 0.2 * side, 2)
-    box = (x0, y0, x0 + side, y0 + side)
+    square = Square((x0, y0, x0 + side, y0 + side), rng.uniform(-3, 3) if turned else 0.0)
     point = rng.uniform(0.4 * side, 0.7 * side, 2)
     picture = dot_picture(int(1.2 * side), int(1.2 * side), *point, spread=3 * side / 128)
-    expected = points_in_crop(point[None].astype(np.float32), box)[0]
-    assert centroid(crop_image(picture, box)) == pytest.approx(expected, abs=0.05)
+    expected = square.moved(point[None].astype(np.float32))[0]
+    assert centroid(crop_square(picture, square)) == pytest.approx(expected, abs=0.05)
 
 
-def test_a_box_of_the_whole_picture_changes_nothing() -> None:
+def test_a_square_of_the_whole_picture_changes_nothing() -> None:
     picture, points = noise_picture(128, 128), schematic_face()
-    assert np.array_equal(crop_image(picture, (0, 0, 128, 128)), picture)
-    assert np.array_equal(points_in_crop(points, (0, 0, 128, 128)), points)
+    whole = Square((0, 0, 128, 128))
+    assert np.array_equal(crop_square(picture, whole), picture)
+    assert np.allclose(whole.moved(points), points, atol=1e-5)
+
+
+def test_a_half_turn_is_the_picture_upside_down() -> None:
+    picture = noise_picture(128, 128)
+    turned = crop_square(picture, Square((0, 0, 128, 128), math.pi)).astype(int)
+    assert np.abs(turned - picture[::-1, ::-1]).max() <= 1
+
+
+def test_a_turned_square_is_the_upright_one_of_the_turned_picture() -> None:
+    """Landmarks rolled by 20 degrees in the picture stand in the crop as those of the face that is level."""
+    level, leaning = schematic_face(centre=(300, 260), size=160), schematic_face(centre=(300, 260), size=160, roll=20)
+    roll = math.radians(20)
+    assert np.allclose(level_square(level).moved(level), level_square(leaning, roll).moved(leaning), atol=1e-3)
+
+
+def test_a_grown_square_keeps_its_scale_and_its_middle() -> None:
+    square = Square((10, 20, 110, 120), 0.3)
+    points = np.array([[40, 50], [90, 100]], np.float32)
+    assert np.allclose(square.grown(48).moved(points, 224), square.moved(points) + 48, atol=1e-3)
+
+
+def test_what_of_a_turned_square_lies_outside_is_counted() -> None:
+    assert Square((0, 0, 100, 100), 0.0).outside(50, 100) == 0.5
+    assert Square((0, 0, 100, 100), math.pi / 2).outside(50, 100) == pytest.approx(0.5, abs=0.01)
+    corner = (2 - math.sqrt(2)) ** 2 / 4 * 2  # of the unit square turned by 45 degrees, beyond its own outline
+    assert Square((0, 0, 100, 100), math.pi / 4).outside(100, 100) == pytest.approx(corner, abs=0.01)
 
 
 def test_border_is_replicated_and_measured() -> None:

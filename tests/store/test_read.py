@@ -1,3 +1,4 @@
+import csv
 import hashlib
 import json
 import os
@@ -16,6 +17,7 @@ from src.store.face import Face, FaceRow
 from src.store.read import FaceStore, FaceStores
 from src.store.write import StoreWriter, recover
 from tests.helpers.drawn_faces import noise_picture, schematic_face
+from tests.helpers.tiny_files import write_store
 
 
 def face(number: int) -> Face:
@@ -49,6 +51,56 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     assert store.manifest[2] == FaceRow("a,2.png", "p2", (0.1, 1 / 3, 2.5, 3.0), "annotations", 0.5, "ab" * 32, "train")
     assert np.load(store.path / "images.npy").shape == (5, 128, 128, 3)
     assert list((tmp_path / "new").iterdir()) == [store.path]
+
+
+def test_surroundings_are_read_and_cut_to_what_all_stores_have(tmp_path: Path) -> None:
+    wide, narrow = write_store(tmp_path / "wide", 3, margin=48), write_store(tmp_path / "narrow", 2, margin=16)
+    assert read_card(wide).margin == 48
+    assert FaceStore(wide).images([1]).shape == (1, 224, 224, 3)
+    both = FaceStores([wide, narrow])
+    assert both.margin == 16
+    images = both.images([4, 0, 1])
+    assert images.shape == (3, 160, 160, 3)
+    assert np.array_equal(images[1], FaceStore(wide).images([0])[0, 32:-32, 32:-32])
+    assert np.array_equal(images[0], FaceStore(narrow).images([1])[0])
+    assert both.images([0], margin=0).shape == (1, 128, 128, 3)
+
+
+def test_a_store_of_layout_2_is_read_as_one_without_surroundings(tmp_path: Path) -> None:
+    path = make_store(tmp_path / "s")
+    rows = list(csv.reader((path / "manifest.csv").open()))
+    kept = rows[0].index("roll_deg")
+    text = "".join(",".join(f'"{word}"' for word in row[:kept]) + "\n" for row in rows)
+    (path / "manifest.csv").write_text(text)
+    card = json.loads((path / "card.json").read_text())
+    del card["margin"]
+    card["layout"] = 2
+    card["files"]["manifest.csv"] = {"bytes": len(text.encode()), "sha256": hashlib.sha256(text.encode()).hexdigest()}
+    (path / "card.json").write_text(json.dumps(card))
+    store = FaceStore(path)
+    assert store.card.margin == 0
+    assert store.manifest[2].matrix is None
+    assert store.manifest[2].crop_box == (0.1, 1 / 3, 2.5, 3.0)
+    assert store.wrong_hashes() == []
+
+
+def test_a_margin_that_the_images_do_not_have_is_refused(tmp_path: Path) -> None:
+    path = write_store(tmp_path / "s", 3, margin=48)
+    text = (path / "card.json").read_text()
+    assert '"margin": 48' in text
+    (path / "card.json").write_text(text.replace('"margin": 48', '"margin": 16'))
+    with pytest.raises(StoreError, match=r"images\.npy holds faces of another size than the card's margin of 16"):
+        FaceStore(path)
+
+
+def test_what_the_manifest_says_of_a_crop_reads_back(tmp_path: Path) -> None:
+    matrix = (0.1, 1 / 3, -2.5, 7.0, 1e-9, 3.0)
+    row = FaceRow("a.png", "p", (0.0, 0.0, 9.0, 9.0), "test", 1.0, "0" * 64, roll_deg=-12.5, matrix=matrix, inside=0.75)
+    with StoreWriter(tmp_path / "s") as writer:
+        writer.add(Face(noise_picture(128, 128, 1), schematic_face(), np.ones(68, np.bool_), row))
+        writer.seal("", {}, {"name": "test"}, 0)
+        writer.publish()
+    assert FaceStore(tmp_path / "s").manifest == [row]
 
 
 def test_the_card_has_the_files_hashes(tmp_path: Path) -> None:
