@@ -46,6 +46,8 @@ def main() -> None:
         for group in ("landmarks", "crop"):
             for option in options(group):
                 compose("prepare", PrepareConfig, [f"{group}={option}"])
+        for protocol in options("protocol"):
+            compose("evaluate", EvaluateConfig, [f"protocol={protocol}", "checkpoint=x", "data.test=[x]"])
         compose("evaluate", EvaluateConfig, ["checkpoint=x", "data.test=[x]"])
         silent = uncommented_keys()
         if silent:

@@ -80,6 +80,8 @@ def test_several_methods_share_one_table(checkpoint_file: Path, face_store: Path
         (["method=[bicubic]", "checkpoint=null", "out=null"], "add out=DIR"),
         (["protocol.rotation=190"], "protocol: rotation must be 0-180 degrees"),
         (["protocol.fill=white"], "protocol.fill"),
+        (["protocol=wild"], "there is no protocol/wild; there are aligned, context, published"),
+        (["protocol=context"], "fill=context needs faces with their surroundings"),
         (["protocol.seed=-1"], "protocol: seed must be 0 or more"),
     ],
 )
@@ -111,6 +113,19 @@ def test_the_defaults_of_the_schema_are_those_of_the_file() -> None:
     assert config == EvaluateConfig(config.data, "x")
     assert config.data.test == ("y",)
     assert config.named == ("bicubic", "bicubic_aligned")
+
+
+@pytest.mark.parametrize("name", ["published", "context", "aligned"])
+def test_every_protocol_runs_on_faces_with_their_surroundings(name: str, checkpoint_file: Path, tmp_path: Path) -> None:
+    store = write_store(tmp_path / "wide", 3, margin=48)
+    words = [f"protocol={name}", f"checkpoint={checkpoint_file}", f"data.test=[{store}]", f"out={tmp_path}/report"]
+    done = run(tmp_path, *words)
+    assert done.returncode == 0, done.stderr
+    values = json.loads((tmp_path / "report" / "metrics.json").read_text())
+    assert values["protocol"]["name"] == name
+    assert {"angle_error_deg", "scale_error_percent", "shift_error_px", "psnr_registered"} <= set(
+        values["methods"]["tiny"]
+    )
 
 
 def test_neither_a_checkpoint_nor_a_method_is_a_mistake() -> None:

@@ -33,7 +33,7 @@ class Plain(nn.Module):
 @dataclass(frozen=True)
 class PlainConfig:
     name: Literal["plain"] = "plain"
-    title, heatmaps, heatmap_side, aligns = "Plain", 4, None, False
+    title, heatmaps, heatmap_side, aligns, aligns_alone = "Plain", 4, None, False, False
 
     def build(self) -> nn.Module:
         return Plain()

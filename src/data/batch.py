@@ -10,6 +10,8 @@ from src.data.pairs import Fill, make_pair
 from src.face.heatmaps import component_heatmaps
 from src.face.mirror import mirror_landmarks, mirror_visible
 from src.image.pixels import to_network
+from src.image.sides import SIDE
+from src.image.warp import face_of
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ class FaceBatch(NamedTuple):
     """A batch of B faces as the loader's workers send it: 8-bit images, no heatmaps yet."""
 
     images: Tensor
-    """(B, 128, 128, 3) uint8 RGB, upright."""
+    """(B, S, S, 3) uint8 RGB, the upright 128x128 face in the middle of its surroundings."""
     landmarks: Tensor
     """(B, 68, 2) float32 x, y in pixels."""
     visible: Tensor
@@ -58,6 +60,8 @@ class Pairs(NamedTuple):
     """(B, 68, 2) x, y in pixels of the HR image."""
     visible: Tensor
     """(B, 68) bool."""
+    surroundings: Tensor | None = None
+    """(B, 3, S, S): the upright face in the middle of its surroundings; None where the stores have none."""
 
 
 def make_batch(batch: FaceBatch, heatmaps: HeatmapConfig, heatmap_side: int | None, fill: Fill = "black") -> Pairs:
@@ -69,14 +73,15 @@ def make_batch(batch: FaceBatch, heatmaps: HeatmapConfig, heatmap_side: int | No
         heatmap_side: R in pixels; None: no heatmaps are rendered.
         fill: what fills the corners that the misalignment empties.
     """
-    hr, landmarks, visible = to_network(batch.images), batch.landmarks, batch.visible
-    side = hr.shape[-1]
+    pictures, landmarks, visible = to_network(batch.images), batch.landmarks, batch.visible
     flip = batch.mirror
-    hr = torch.where(flip[:, None, None, None], hr.flip(3), hr)
-    landmarks = torch.where(flip[:, None, None], mirror_landmarks(landmarks, side), landmarks)
+    pictures = torch.where(flip[:, None, None, None], pictures.flip(3), pictures)
+    landmarks = torch.where(flip[:, None, None], mirror_landmarks(landmarks, SIDE), landmarks)
     visible = torch.where(flip[:, None], mirror_visible(visible), visible)
-    lr, matrix = make_pair(hr, batch.misalignment, fill=fill)
+    lr, matrix = make_pair(pictures, batch.misalignment, fill=fill)
+    hr = face_of(pictures, SIDE)
     target = kernels = None
     if heatmap_side is not None:
-        target, kernels = component_heatmaps(landmarks, visible, heatmaps.maps, heatmap_side, heatmaps.std, side)
-    return Pairs(lr, hr, matrix, target, kernels, landmarks, visible)
+        target, kernels = component_heatmaps(landmarks, visible, heatmaps.maps, heatmap_side, heatmaps.std)
+    surroundings = pictures if pictures.shape[-1] > SIDE else None
+    return Pairs(lr, hr, matrix, target, kernels, landmarks, visible, surroundings)

@@ -12,6 +12,7 @@ from src.data.batch import FaceBatch
 from src.data.pairs import MisalignmentConfig, draw_misalignment, face_random
 from src.data.sampler import FaceKey
 from src.store.read import FaceStores
+from src.system.errors import UserError
 
 
 class FaceDataset(Dataset[FaceBatch]):
@@ -23,6 +24,10 @@ class FaceDataset(Dataset[FaceBatch]):
         seed: seed of the draws.
         mirror: mirror half of the faces.
         photometric: variation of the light, None for none.
+        surroundings: read the faces with those that the stores have; `fill=context` reads them always.
+
+    Raises:
+        UserError: `misalignment.fill` is context, and a store has no surroundings.
     """
 
     def __init__(
@@ -32,7 +37,15 @@ class FaceDataset(Dataset[FaceBatch]):
         seed: int,
         mirror: bool = False,
         photometric: PhotometricConfig | None = None,
+        surroundings: bool = True,
     ) -> None:
+        bare = [str(store.path) for store in stores.stores if not store.card.margin]
+        if misalignment.fill == "context" and bare:
+            raise UserError(
+                f"fill=context needs faces with their surroundings, and {bare[0]} has none (margin 0): prepare it "
+                "again with crop.margin=48, or take fill=black"
+            )
+        self.margin = stores.margin if surroundings or misalignment.fill == "context" else 0
         self.stores, self.misalignment, self.seed, self.mirror = stores, misalignment, seed, mirror
         self.photometric = Photometric(photometric) if photometric and photometric.probability > 0 else None
 
@@ -46,7 +59,7 @@ class FaceDataset(Dataset[FaceBatch]):
     def __getitems__(self, keys: Sequence[FaceKey]) -> FaceBatch:
         """The whole batch in one read."""
         indices = np.array([index for _, index in keys])
-        images = self.stores.images(indices)
+        images = self.stores.images(indices, self.margin)
         # Rows count within a store, so a face is misaligned the same way whatever other stores are read.
         _, rows = self.stores.locate(indices)
         misalignment, mirror = np.empty((len(keys), 4), np.float32), np.zeros(len(keys), bool)

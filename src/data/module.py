@@ -62,10 +62,14 @@ class FaceData(LightningDataModule):
             raise UserError(f"data.val has {len(val)} faces: each of the {world} processes needs at least 1")
         if config.overfit is not None:
             # One data set for both, without mirroring and augmentation, always misaligned the same way.
-            self.train_faces = self.val_faces = FaceDataset(train, config.misalignment, VALIDATION_SEED)
+            self.train_faces = self.val_faces = FaceDataset(
+                train, config.misalignment, VALIDATION_SEED, surroundings=False
+            )
             return
-        self.train_faces = FaceDataset(train, config.misalignment, self.seed, config.mirror, config.photometric)
-        self.val_faces = FaceDataset(val, config.misalignment, VALIDATION_SEED)
+        self.train_faces = FaceDataset(
+            train, config.misalignment, self.seed, config.mirror, config.photometric, surroundings=False
+        )
+        self.val_faces = FaceDataset(val, config.misalignment, VALIDATION_SEED, surroundings=False)
 
     def train_dataloader(self) -> DataLoader[FaceBatch]:
         """Shuffled by (seed, epoch), pose-balanced if asked for; an incomplete last batch is left out."""

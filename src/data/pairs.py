@@ -9,15 +9,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from src.image.pixels import downsample
-from src.image.sides import LR_SIDE
-from src.image.warp import invert, similarity_matrix, warp
+from src.image.sides import LR_SIDE, SIDE
+from src.image.warp import face_of, invert, sample_surroundings, similarity_matrix, warp
 
 VALIDATION_SEED: Final = 0
 VALIDATION_EPOCH: Final = -1
 """Seed and epoch of the fixed draws: validation and test faces always have the same misalignment."""
 
 
-Fill = Literal["black", "border"]
+Fill = Literal["context", "black", "border"]
 
 
 @dataclass(frozen=True)
@@ -55,34 +55,41 @@ def face_random(seed: int, epoch: int, row: int) -> np.random.Generator:
     return np.random.default_rng([seed, epoch - VALIDATION_EPOCH, row])
 
 
-def misalign(hr: Tensor, matrix: Tensor, fill: Fill = "black") -> Tensor:
+def misalign(pictures: Tensor, matrix: Tensor, fill: Fill = "black", side: int = SIDE) -> Tensor:
     """The unaligned face at full resolution.
 
     Args:
-        hr: (B, 3, H, W) upright, in [-1, 1].
+        pictures: (B, 3, S, S) in [-1, 1]: the upright face in the middle of its surroundings, or S = side without.
         matrix: (B, 2, 3), upright to unaligned points, normalised coordinates.
-        fill: what fills the empty corners.
+        fill: what fills the corners: the surroundings (context), black, or the face's border pixels.
+        side: of the face in pixels.
 
     Returns:
-        (B, 3, H, W) in [-1, 1].
+        (B, 3, side, side) in [-1, 1].
     """
+    if fill == "context":
+        return sample_surroundings(pictures, invert(matrix), side)
+    hr = face_of(pictures, side)
     # Outside the image the sampler reads 0, so the values are shifted to make 0 black.
     return warp(hr + 1, invert(matrix), outside="zeros" if fill == "black" else "border") - 1
 
 
-def make_pair(hr: Tensor, misalignment: Tensor, lr_side: int = LR_SIDE, fill: Fill = "black") -> tuple[Tensor, Tensor]:
+def make_pair(
+    pictures: Tensor, misalignment: Tensor, lr_side: int = LR_SIDE, fill: Fill = "black", side: int = SIDE
+) -> tuple[Tensor, Tensor]:
     """The LR input of every upright HR face, and the label of the STN.
 
     Rotation, scale and shift act at full resolution on the LR branch only; then anti-aliased bicubic, 8-bit rounding.
 
     Args:
-        hr: (B, 3, H, W) in [-1, 1].
+        pictures: (B, 3, S, S) in [-1, 1]: the upright face in the middle of its surroundings, or S = side without.
         misalignment: (B, 4) from `draw_misalignment`.
         lr_side: side of the LR image in pixels.
-        fill: what fills the empty corners.
+        fill: what fills the corners that the misalignment empties.
+        side: of the face in pixels.
 
     Returns:
         LR (B, 3, lr_side, lr_side) in [-1, 1], and the true 2x3 matrices (B, 2, 3): upright output to LR coordinates.
     """
     matrix = similarity_matrix(*misalignment.float().unbind(1))
-    return downsample(misalign(hr, matrix, fill), lr_side), matrix
+    return downsample(misalign(pictures, matrix, fill, side), lr_side), matrix

@@ -39,7 +39,16 @@ def angle_of(matrix: Tensor) -> Tensor:
     return torch.atan2(matrix[..., 1, 0], matrix[..., 0, 0])
 
 
-def warp(images: Tensor, matrix: Tensor, mode: str = "bilinear", outside: str = "zeros") -> Tensor:
+def compose(outer: Tensor, inner: Tensor) -> Tensor:
+    """The map that applies `inner`, then `outer`: (B, 2, 3) twice -> (B, 2, 3)."""
+    linear = outer[..., :2] @ inner[..., :2]
+    shift = outer[..., :2] @ inner[..., 2:] + outer[..., 2:]
+    return torch.cat([linear, shift], -1)
+
+
+def warp(
+    images: Tensor, matrix: Tensor, mode: str = "bilinear", outside: str = "zeros", side: int | None = None
+) -> Tensor:
     """Sample images through matrices that map output to input coordinates.
 
     The grid and the sampling are computed in float32 for images of any type: bfloat16 has 8 bits of precision, too few
@@ -50,15 +59,37 @@ def warp(images: Tensor, matrix: Tensor, mode: str = "bilinear", outside: str = 
         matrix: (B, 2, 3).
         mode: "bilinear" or "bicubic".
         outside: the values outside the images: "zeros", or "border" for the nearest border pixel.
+        side: of the square output in pixels; None: the output is as large as the images.
 
     Returns:
-        (B, C, H, W) in the type of `images`.
+        (B, C, H, W), or (B, C, side, side), in the type of `images`.
     """
     with torch.autocast(images.device.type, enabled=False):
-        grid = F.affine_grid(matrix.float(), list(images.shape), align_corners=False)
+        size = list(images.shape) if side is None else [*images.shape[:2], side, side]
+        grid = F.affine_grid(matrix.float(), size, align_corners=False)
         return F.grid_sample(images.float(), grid, mode, outside, align_corners=False).to(images.dtype)
 
 
 def align(images: Tensor, matrix: Tensor) -> Tensor:
     """The upright face from an unaligned one by a known or estimated transform: the inverse of `misalign`."""
     return warp(images + 1, matrix) - 1
+
+
+def sample_surroundings(pictures: Tensor, matrix: Tensor, side: int) -> Tensor:
+    """A square frame sampled out of faces with their surroundings.
+
+    Args:
+        pictures: (B, C, S, S), the side x side face in the middle of its surroundings.
+        matrix: (B, 2, 3), the frame's to the face's coordinates, normalised to the face: 1 is its edge.
+        side: of the face and of the frame in pixels.
+
+    Returns:
+        (B, C, side, side); beyond the surroundings their border pixels.
+    """
+    return warp(pictures, matrix * (side / pictures.shape[-1]), outside="border", side=side)
+
+
+def face_of(pictures: Tensor, side: int) -> Tensor:
+    """The side x side face in the middle of its surroundings: (B, C, S, S) -> (B, C, side, side), a view."""
+    margin = (pictures.shape[-1] - side) // 2
+    return pictures[..., margin : margin + side, margin : margin + side]

@@ -52,6 +52,14 @@ class LossConfig:
     structure: StructureLossConfig = field(default_factory=StructureLossConfig)
     alignment: float = 0.0
     """Weight of the alignment term; 0 in the method as published, about 3 for short trainings."""
+    alignment_error: Literal["matrix", "corners"] = "matrix"
+    """matrix: mean squared error of its entries; corners: mean distance of the frame's four corners, as a share of half
+    a side, which is what the image feels."""
+    alignment_first: int = 0
+    """Updates at the start in which the STN alone learns, 0 or more; they cost little where it looks at the LR face."""
+    frame: Literal["true", "own"] = "true"
+    """Where the image and heatmap terms take their targets: in the true frame, or in that of the estimated transform,
+    which needs surroundings."""
 
     def __post_init__(self) -> None:
         weights = {
@@ -64,5 +72,7 @@ class LossConfig:
         for name, weight in weights.items():
             if weight < 0:
                 raise ValueError(f"{name} must be 0 or more, not {weight:g}")
+        if self.alignment_first < 0:
+            raise ValueError(f"alignment_first must be 0 or more updates, not {self.alignment_first}")
         if not 0 < self.adversarial.decay <= 1:
             raise ValueError(f"adversarial.decay must be in (0, 1], not {self.adversarial.decay:g}")

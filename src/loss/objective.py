@@ -8,6 +8,7 @@ from src.loss.config import AdversarialLossConfig, LossConfig
 from src.loss.terms import (
     adversarial_loss,
     alignment_loss,
+    corner_distances,
     feature_loss,
     pixel_loss,
     structure_loss,
@@ -75,7 +76,13 @@ class Objective(nn.Module):
             )
             weights["structure"] = config.structure.weight
         if output.matrix is not None and config.alignment > 0:
-            terms["alignment"] = alignment_loss(output.matrix, pairs.matrix)
+            terms["alignment"] = self.alignment(output.matrix, pairs)
             weights["alignment"] = config.alignment
         total = sum((weights[name] * term for name, term in terms.items()), pairs.hr.new_zeros(()))
         return total, terms
+
+    def alignment(self, matrix: Tensor, pairs: Pairs) -> Tensor:
+        """La of an estimated transform (B, 2, 3), a scalar without its weight."""
+        if self.config.alignment_error == "matrix":
+            return alignment_loss(matrix, pairs.matrix)
+        return corner_distances(matrix, pairs.matrix).mean()

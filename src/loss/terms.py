@@ -67,6 +67,21 @@ def structure_loss_mean(heatmaps: list[Tensor], target: Tensor) -> Tensor:
     return torch.stack([F.mse_loss(maps.float(), target) for maps in heatmaps]).sum()
 
 
+def corner_distances(matrix: Tensor, true_matrix: Tensor) -> Tensor:
+    """How far a transform puts each corner of the frame from its true place, normalised: 1 is half a side.
+
+    Args:
+        matrix: (B, 2, 3).
+        true_matrix: (B, 2, 3).
+
+    Returns:
+        (B, 4).
+    """
+    corners = matrix.new_tensor([[-1, -1, 1], [1, -1, 1], [-1, 1, 1], [1, 1, 1]], dtype=torch.float32)
+    distances: Tensor = ((matrix.float() - true_matrix.float()) @ corners.T).norm(dim=1)
+    return distances
+
+
 def alignment_loss(matrix: Tensor, true_matrix: Tensor) -> Tensor:
     """Our choice: the mean squared error between the STN's 2x3 matrix and the true one, normalised coordinates.
 

@@ -5,6 +5,7 @@ from typing import Final
 import torch
 from torch import Tensor
 
+from src.data.own_frame import hr_in_own_frame
 from src.image.pixels import quantise
 from src.metric.metric import Judged, Metric
 
@@ -133,7 +134,27 @@ _SSIM = (
 )
 _LUMA = "Y: BT.601 in studio range (16-235), as MATLAB's rgb2ycbcr, not rounded."
 
+
+def _registered(judged: Judged) -> Tensor | None:
+    if judged.output.matrix is None or judged.pairs.surroundings is None:
+        return None
+    hr = hr_in_own_frame(judged.pairs, judged.output.matrix)
+    sr, hr = ((quantise(images.detach().double()) + 1) / 2 for images in (judged.output.image, hr))
+    return psnr(sr, hr)
+
+
 METRICS: Final = (
+    Metric(
+        "psnr_registered",
+        "PSNR registered",
+        "dB",
+        2,
+        "PSNR registered: PSNR RGB against the HR face as sampled from its surroundings in the frame of the estimated "
+        "transform: what is left when alignment is not counted.",
+        _registered,
+        in_validation=True,
+        place=4,
+    ),
     _of_image("psnr_rgb", "PSNR RGB", "dB", 2, f"{_FILES} {_PSNR}", 0),
     _of_image("ssim_rgb", "SSIM RGB", "", 4, _SSIM, 1),
     _of_image("psnr_y", "PSNR Y", "dB", 2, _LUMA, 2),

@@ -41,6 +41,10 @@ class AnyGeneratorConfig(Protocol):
     def aligns(self) -> bool:
         """Whether the generator estimates a transform, which `loss.alignment` needs."""
 
+    @property
+    def aligns_alone(self) -> bool:
+        """Whether `generator.stn(lr)` gives the transform, so that it can learn before the rest does."""
+
     def build(self) -> nn.Module:
         """The network: (B, 3, 16, 16) in [-1, 1] to `Upscaled`."""
 

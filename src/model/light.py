@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from src.image.sides import LR_SIDE
 from src.image.warp import warp
+from src.model.aligner import Aligner
 from src.model.hourglass import HeatmapEstimation, HEBConfig
 from src.model.layers import Residual, conv_bn_relu
 from src.model.output import Upscaled
@@ -38,8 +39,9 @@ class LightConfig:
     """Residual blocks on the unaligned 16x16 features, before the STN."""
     blocks32: int = 4
     """Residual blocks on the aligned 32x32 features, after the heatmaps are fused in."""
-    localisation: Literal["features16", "none"] = "features16"
-    """The STN's localisation net, at 16x16; none leaves the STN out (ablation)."""
+    localisation: Literal["aligner", "features16", "none"] = "features16"
+    """Who estimates the transform: a network of its own on the LR face (aligner), a small one on 16x16 features
+    (features16), or nobody (ablation)."""
     heb: HEBConfig = field(default_factory=lambda: HEBConfig(resolution=32, stacks=2, width=32, depth=3))
 
     def __post_init__(self) -> None:
@@ -60,6 +62,11 @@ class LightConfig:
     def aligns(self) -> bool:
         """Whether there is an STN."""
         return self.localisation != "none"
+
+    @property
+    def aligns_alone(self) -> bool:
+        """Whether the STN needs nothing but the LR face."""
+        return self.localisation == "aligner"
 
     def build(self) -> "LightMTUN":
         """The network."""
@@ -87,7 +94,11 @@ class LightMTUN(nn.Module):
             nn.Conv2d(3, width, 3, padding=1), *(Residual(width, width) for _ in range(config.blocks16))
         )
         self.upsampler = nn.Sequential(nn.Conv2d(width + 3, 4 * width, 1), nn.PixelShuffle(2))
-        self.stn = SpatialTransformer(width + 3, "features16") if config.localisation != "none" else None
+        self.stn: nn.Module | None = None
+        if config.localisation == "aligner":
+            self.stn = Aligner()
+        elif config.localisation == "features16":
+            self.stn = SpatialTransformer(width + 3, "features16")
         self.align = conv_bn_relu(width + 3, width)
         self.heb = HeatmapEstimation(width, config.heatmaps, config.heb) if config.heb.enabled else None
         maps = config.heatmaps if config.heb.enabled else 0
@@ -114,7 +125,7 @@ class LightMTUN(nn.Module):
 
         matrix = None
         if self.stn is not None:
-            matrix = self.stn(context)  # (B, 2, 3)
+            matrix = self.stn(lr if self.config.aligns_alone else context)  # (B, 2, 3)
             features = warp(features, matrix)
         aligned = self._run(self.align, features)  # (B, 64, 32, 32)
 

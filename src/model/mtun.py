@@ -63,6 +63,11 @@ class MTUNConfig:
         """Whether there is an STN."""
         return self.localisation != "none"
 
+    @property
+    def aligns_alone(self) -> bool:
+        """Never: the STN looks at features."""
+        return False
+
     def build(self) -> "MTUN":
         """The network."""
         return MTUN(self)

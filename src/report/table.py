@@ -50,7 +50,11 @@ class Protocol:
 
 def inputs_words(ranges: Mapping[str, Any]) -> str:
     """A misalignment in words, for inputs that are evaluated or were trained on."""
-    corners = {"black": "empty corners black", "border": "empty corners filled with the border pixels"}
+    corners = {
+        "context": "corners filled with the true surroundings",
+        "black": "empty corners black",
+        "border": "empty corners filled with the border pixels",
+    }
     return (
         f"rotated uniformly within {ranges['rotation']:g} degrees, scaled {ranges['scale_min']:g}-"
         f"{ranges['scale_max']:g}, shifted within {ranges['shift']:.3g} of the side, {corners[ranges['fill']]}"

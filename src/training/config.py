@@ -82,3 +82,9 @@ class TrainConfig:
                 f"loss.alignment={self.loss.alignment:g} needs an STN, and this {generator.title} has none: "
                 "set loss.alignment=0"
             )
+        if self.loss.frame == "own" and not (generator.aligns and self.data.misalignment.fill == "context"):
+            raise ValueError("loss.frame=own needs an STN and data.misalignment.fill=context; use loss.frame=true")
+        if self.loss.alignment_first and not (generator.aligns_alone and self.loss.alignment > 0):
+            raise ValueError(
+                "loss.alignment_first needs model.generator.localisation=aligner and loss.alignment above 0"
+            )

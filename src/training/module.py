@@ -55,6 +55,7 @@ class FaceSR(LightningModule):
         self._averaging = AverageWeights(config.ema.decay) if config.ema.enabled else None
         self._group: list[Pairs] = []  # batches since the last update
         self._group_size = 1
+        self._update = 0  # number of the update that the group makes
         self._means: dict[str, dict[str, Tensor]] = {}  # of a group, by network: the losses and D's accuracies
         self._coming: dict[str, Tensor | float] = {}  # values to log of the current group
         self._report: dict[str, Tensor | float] = {}  # values to log of the last group
@@ -104,6 +105,10 @@ class FaceSR(LightningModule):
         if not self._group:
             self._start_group(batch_idx)
         pairs = laid_out(pairs, self._layout)
+        if self._update < self.config.loss.alignment_first:
+            self._align(pairs)
+            self._log_report(pairs)
+            return
         self._group.append(pairs)
         last = len(self._group) == self._group_size
         if self.discriminator is None:
@@ -126,10 +131,25 @@ class FaceSR(LightningModule):
         if last:
             self._step("generator")
             self._end_group()
+        self._log_report(pairs)
+
+    def _log_report(self, pairs: Pairs) -> None:
         if (self.trainer.fit_loop.total_batch_idx + 1) % self.config.trainer.log_every_n_steps == 0:
             self.log_dict(
                 {name: torch.as_tensor(value) for name, value in self._report.items()}, batch_size=len(pairs.lr)
             )
+
+    def _align(self, pairs: Pairs) -> None:
+        """An update of the STN alone, which looks at the LR faces; D and the rest of U wait."""
+        self._group_size = 1
+        assert isinstance(self.generator.stn, torch.nn.Module)
+        loss = self.objective.alignment(self.generator.stn(pairs.lr), pairs)
+        total = self.config.loss.alignment * loss
+        self._add("generator", {"loss/alignment": loss, TOTAL: total})
+        self._backward(total, sync=True)
+        self._step("generator")
+        self._report = {**self._coming, "guard/skipped": float(self.guard.skipped)}
+        self.guard.stop_if_diverged()
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
         """Let the guard check the update, then clip: by now a loss scaler has unscaled the gradients."""
@@ -156,7 +176,8 @@ class FaceSR(LightningModule):
         accumulate, batches = self.config.trainer.accumulate, int(self.trainer.num_training_batches)
         self._group_size = group_size(batch_idx, batches, accumulate)
         self._means = {name: {} for name in self._networks()}
-        rates = self._set_learning_rates(updates_done(self.trainer.fit_loop.total_batch_idx, batches, accumulate))
+        self._update = updates_done(self.trainer.fit_loop.total_batch_idx, batches, accumulate)
+        rates = self._set_learning_rates(self._update)
         self._coming = {f"optim/lr_{name}": rate for name, rate in rates.items()}
         for name in self._networks():
             self._optimizer(name).zero_grad()
@@ -181,7 +202,9 @@ class FaceSR(LightningModule):
 
     def _generator_backward(self, pairs: Pairs, output: Upscaled, sync: bool) -> None:
         """Gradients of LT, Eq. 7.6, on a batch, through a fixed D."""
-        total, terms = generator_half(self.objective, self.discriminator, output, pairs, self.current_epoch)
+        total, terms = generator_half(
+            self.objective, self.discriminator, output, pairs, self.current_epoch, self.config.data.heatmaps.std
+        )
         self._add("generator", {**{f"loss/{name}": term for name, term in terms.items()}, TOTAL: total})
         self._backward(total, sync)
 

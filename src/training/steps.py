@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from src.data.batch import Pairs
+from src.data.own_frame import in_own_frame
 from src.loss.objective import Objective
 from src.loss.terms import discriminator_loss
 from src.model.output import Upscaled
@@ -35,7 +36,12 @@ def discriminator_half(discriminator: nn.Module, hr: Tensor, fakes: Tensor) -> t
 
 
 def generator_half(
-    objective: Objective, discriminator: nn.Module | None, output: Upscaled, pairs: Pairs, epoch: int
+    objective: Objective,
+    discriminator: nn.Module | None,
+    output: Upscaled,
+    pairs: Pairs,
+    epoch: int,
+    kernel_std: float = 3.0,
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """U's half of a step: LT of Eq. 7.6 through a fixed D.
 
@@ -45,10 +51,13 @@ def generator_half(
         output: the generator's output, with its graph.
         pairs: the batch of that output.
         epoch: epoch from 0, for the adversarial weight's decay.
+        kernel_std: of the heatmaps' targets in pixels of the HR image, for `loss.frame=own`.
 
     Returns:
         LT, a scalar, and its terms before their weights.
     """
+    if objective.config.frame == "own" and output.matrix is not None and pairs.surroundings is not None:
+        pairs = in_own_frame(pairs, output.matrix, kernel_std)
     fake_logits = None if discriminator is None else discriminator(output.image)
     total, terms = objective(output, pairs, fake_logits, epoch)
     return total, terms

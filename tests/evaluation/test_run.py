@@ -176,6 +176,6 @@ def test_a_method_and_a_metric_from_outside_stand_in_the_table(face_store: Path)
     assert scores["brightness"] == 0.0
     assert scores["angle_error_deg"] == pytest.approx(abs(evaluation.rows[0].angle_deg - 10), abs=1e-3)
     text = report_md(evaluation.rows, evaluation.protocol)
-    assert "| angle error (deg) | brightness |" in text
+    assert "| corner error (px) | brightness |" in text
     assert "| a grey face |" in text
     assert "Brightness: the mean over all pixels, -1 to 1." in text

@@ -1,0 +1,52 @@
+"""Targets in the frame that a generator has chosen: what it should have restored, given where it put the face."""
+
+import torch
+from torch import Tensor
+
+from src.data.batch import Pairs
+from src.face.heatmaps import component_heatmaps
+from src.image.sides import SIDE
+from src.image.warp import compose, invert, sample_surroundings
+
+
+def hr_in_own_frame(pairs: Pairs, matrix: Tensor) -> Tensor:
+    """The HR faces, sampled from their surroundings where an estimated transform puts them.
+
+    A generator whose transform is off by a little restores a face that is off by as little. Compared with the HR face
+    in its true place it can only be punished for that, and learns to blur; compared with this it is not.
+
+    Args:
+        pairs: B faces with their surroundings.
+        matrix: (B, 2, 3), the estimated transform: upright output to unaligned input coordinates.
+
+    Returns:
+        (B, 3, 128, 128) in [-1, 1], without gradients to `matrix`.
+    """
+    assert pairs.surroundings is not None
+    return sample_surroundings(pairs.surroundings, output_to_hr(pairs, matrix), SIDE)
+
+
+def output_to_hr(pairs: Pairs, matrix: Tensor) -> Tensor:
+    """The map from an output's coordinates to the HR face's: (true transform)^-1 after the estimated one, detached."""
+    return compose(invert(pairs.matrix), matrix.detach().float())
+
+
+def in_own_frame(pairs: Pairs, matrix: Tensor, std: float) -> Pairs:
+    """The same pairs with image, landmarks and heatmaps as targets in the frame of an estimated transform.
+
+    Args:
+        pairs: B faces with their surroundings; `pairs.matrix` stays the true transform.
+        matrix: (B, 2, 3), the estimated one.
+        std: the heatmap kernels' standard deviation in pixels of the HR image.
+    """
+    to_output = invert(output_to_hr(pairs, matrix))
+    places = (pairs.landmarks.float() + 0.5) / (SIDE / 2) - 1  # normalised, (B, 68, 2)
+    places = places @ to_output[:, :, :2].transpose(1, 2) + to_output[:, None, :, 2]
+    landmarks = (places + 1) * (SIDE / 2) - 0.5
+    heatmaps = kernels = None
+    if pairs.heatmaps is not None:
+        maps, side = pairs.heatmaps.shape[1], pairs.heatmaps.shape[-1]
+        heatmaps, kernels = component_heatmaps(landmarks, pairs.visible, maps, side, std)
+    with torch.no_grad():
+        hr = hr_in_own_frame(pairs, matrix)
+    return pairs._replace(hr=hr, landmarks=landmarks, heatmaps=heatmaps, kernels=kernels)
