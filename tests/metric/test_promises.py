@@ -14,7 +14,7 @@ def judged() -> tuple[Judged, Judged]:
     """A method with four heatmaps and a transform, and one without; three faces."""
     torch.manual_seed(0)
     batch = FaceBatch(
-        torch.randint(0, 256, (3, 128, 128, 3), dtype=torch.uint8),
+        torch.randint(0, 256, (3, 224, 224, 3), dtype=torch.uint8),
         torch.rand(3, 68, 2) * 127,
         torch.ones(3, 68, dtype=torch.bool),
         torch.tensor([[0.1, 0.9, 0.0, 0.0]]).expand(3, 4),
