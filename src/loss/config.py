@@ -56,7 +56,7 @@ class LossConfig:
     """matrix: mean squared error of its entries; corners: mean distance of the frame's four corners, as a share of half
     a side, which is what the image feels."""
     alignment_first: int = 0
-    """Updates at the start in which the STN alone learns, 0 or more; they cost little where it looks at the LR face."""
+    """Updates at the start in which the STN alone learns, 0 or more. They need `localisation=aligner`."""
     frame: Literal["true", "own"] = "true"
     """Where the image and heatmap terms take their targets: in the true frame, or in that of the estimated transform,
     which needs surroundings."""

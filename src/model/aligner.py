@@ -10,8 +10,8 @@ from src.model.layers import Residual, conv_bn_relu
 class Aligner(nn.Module):
     """Residual blocks at 16x16, 8x8 and 4x4, a hidden layer, four numbers that start at the identity.
 
-    Our choice. It looks at the LR picture alone, so that it costs a hundredth of a generator's step and may learn from
-    many more faces; its receptive field is the whole face, which two convolutions on features of the trunk lack.
+    Our choice. It looks at the LR picture alone, so it can learn before the rest of the generator does. Its receptive
+    field is the whole face.
 
     Args:
         width: channels at 16x16; twice as many at 8x8, three times at 4x4.

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from src.image.sides import LR_SIDE
 from src.image.warp import warp
 from src.model.aligner import Aligner
+from src.model.branches import Branches
 from src.model.hourglass import HeatmapEstimation, HEBConfig
 from src.model.layers import Residual, conv_bn_relu
 from src.model.output import Upscaled
@@ -25,7 +26,7 @@ from src.model.stn import SpatialTransformer
 
 
 @dataclass(frozen=True)
-class LightConfig:
+class LightConfig(Branches):
     """MTUN-light: 1.11 M parameters and 0.595 GMAC with the defaults."""
 
     name: Literal["light"] = "light"
@@ -52,16 +53,6 @@ class LightConfig:
     def title(self) -> str:
         """Its name in tables."""
         return "MTUN-light"
-
-    @property
-    def heatmap_side(self) -> int | None:
-        """R, or None without the heatmap branch."""
-        return self.heb.resolution if self.heb.enabled else None
-
-    @property
-    def aligns(self) -> bool:
-        """Whether there is an STN."""
-        return self.localisation != "none"
 
     @property
     def aligns_alone(self) -> bool:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from src.image.sides import LR_SIDE, SIDE
 from src.image.warp import warp
+from src.model.branches import Branches
 from src.model.hourglass import HeatmapEstimation, HEBConfig
 from src.model.layers import Residual, Upsample, conv_bn_relu, down_bn_lrelu, up_bn_relu
 from src.model.output import Upscaled
@@ -24,7 +25,7 @@ ALIGN_SIDE = 64
 
 
 @dataclass(frozen=True)
-class MTUNConfig:
+class MTUNConfig(Branches):
     """The generator of the paper; the defaults are the source text's network of 45.0 M parameters."""
 
     name: Literal["mtun"] = "mtun"
@@ -52,16 +53,6 @@ class MTUNConfig:
     def title(self) -> str:
         """Its name in tables."""
         return "MTUN"
-
-    @property
-    def heatmap_side(self) -> int | None:
-        """R, or None without the heatmap branch."""
-        return self.heb.resolution if self.heb.enabled else None
-
-    @property
-    def aligns(self) -> bool:
-        """Whether there is an STN."""
-        return self.localisation != "none"
 
     @property
     def aligns_alone(self) -> bool:

@@ -6,18 +6,16 @@ import io
 import json
 import os
 import shutil
-import struct
-import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
-from zipfile import BadZipFile
 
 import numpy as np
 
 from src.preparation.workers import CHUNK
+from src.source.archive import DAMAGE as DAMAGED_ZIP
 from src.store.card import ARRAYS, LAYOUT, Settings, StoreError, layout_of
 from src.store.face import Face, FaceRow
 from src.store.manifest import read_reasons, read_rows, write_header, write_reasons, write_row
@@ -28,10 +26,7 @@ from src.system.files import replacing, sync
 PART = 4 * CHUNK  # jobs; fixed, so that the number of workers and shards changes no byte
 SETTINGS, LOCK = "settings.json", "lock"
 # The errors that numpy, zipfile and csv raise for damaged bytes.
-DAMAGE = (
-    OSError, ValueError, KeyError, IndexError, TypeError, EOFError, RuntimeError, NotImplementedError, BadZipFile,
-    struct.error, zlib.error, csv.Error,
-)  # fmt: skip
+DAMAGE = (*DAMAGED_ZIP, OSError, KeyError, IndexError, TypeError, csv.Error)
 
 
 class DamagedPart(Exception):  # noqa: N818 - it says what was found; the part is removed and done again
