@@ -80,7 +80,7 @@ def test_several_methods_share_one_table(checkpoint_file: Path, face_store: Path
         (["method=[bicubic]", "checkpoint=null", "out=null"], "add out=DIR"),
         (["protocol.rotation=190"], "protocol: rotation must be 0-180 degrees"),
         (["protocol.fill=white"], "protocol.fill"),
-        (["protocol=wild"], "there is no protocol/wild; there are aligned, context, published"),
+        (["protocol=wild"], "there is no protocol/wild; there are aligned, camera, context, published"),
         (["protocol=context"], "fill=context needs faces with their surroundings"),
         (["protocol.seed=-1"], "protocol: seed must be 0 or more"),
     ],

@@ -6,12 +6,13 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor
 
+from src.data.camera import CameraDraw
 from src.data.pairs import Fill, make_pair
 from src.face.heatmaps import component_heatmaps
 from src.face.mirror import mirror_landmarks, mirror_visible
 from src.image.pixels import to_network
 from src.image.sides import SIDE
-from src.image.warp import face_of
+from src.image.surroundings import Surroundings
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,19 @@ class FaceBatch(NamedTuple):
     """(B, 4) float32 from `draw_misalignment`."""
     mirror: Tensor
     """(B,) bool: mirror this face."""
+    camera: CameraDraw | None = None
+    """What a camera did to the LR faces; None: plain bicubic."""
+
+    def to(self, device: torch.device) -> "FaceBatch":
+        """The same batch on a device."""
+        return FaceBatch(
+            self.images.to(device),
+            self.landmarks.to(device),
+            self.visible.to(device),
+            self.misalignment.to(device),
+            self.mirror.to(device),
+            self.camera and CameraDraw(*(tensor.to(device) for tensor in self.camera)),
+        )
 
 
 class Pairs(NamedTuple):
@@ -60,8 +74,8 @@ class Pairs(NamedTuple):
     """(B, 68, 2) x, y in pixels of the HR image."""
     visible: Tensor
     """(B, 68) bool."""
-    surroundings: Tensor | None = None
-    """(B, 3, S, S): the upright face in the middle of its surroundings; None where the stores have none."""
+    surroundings: Surroundings | None = None
+    """Of the upright faces; None where the stores have none."""
 
 
 def make_batch(batch: FaceBatch, heatmaps: HeatmapConfig, heatmap_side: int | None, fill: Fill = "black") -> Pairs:
@@ -73,15 +87,14 @@ def make_batch(batch: FaceBatch, heatmaps: HeatmapConfig, heatmap_side: int | No
         heatmap_side: R in pixels; None: no heatmaps are rendered.
         fill: what fills the corners that the misalignment empties.
     """
-    pictures, landmarks, visible = to_network(batch.images), batch.landmarks, batch.visible
-    flip = batch.mirror
-    pictures = torch.where(flip[:, None, None, None], pictures.flip(3), pictures)
+    flip, landmarks, visible = batch.mirror, batch.landmarks, batch.visible
     landmarks = torch.where(flip[:, None, None], mirror_landmarks(landmarks, SIDE), landmarks)
     visible = torch.where(flip[:, None], mirror_visible(visible), visible)
-    lr, matrix = make_pair(pictures, batch.misalignment, fill=fill)
-    hr = face_of(pictures, SIDE)
+    surroundings = Surroundings(to_network(batch.images), flip)
+    hr = surroundings.face()
+    lr, matrix = make_pair(hr, batch.misalignment, fill, surroundings, batch.camera)
     target = kernels = None
     if heatmap_side is not None:
         target, kernels = component_heatmaps(landmarks, visible, heatmaps.maps, heatmap_side, heatmaps.std)
-    surroundings = pictures if pictures.shape[-1] > SIDE else None
-    return Pairs(lr, hr, matrix, target, kernels, landmarks, visible, surroundings)
+    has_some = batch.images.shape[1] > SIDE
+    return Pairs(lr, hr, matrix, target, kernels, landmarks, visible, surroundings if has_some else None)

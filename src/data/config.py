@@ -7,6 +7,7 @@ from pydantic import BeforeValidator
 
 from src.data.augment import PhotometricConfig
 from src.data.batch import HeatmapConfig
+from src.data.camera import CameraConfig, Degradation
 from src.data.pairs import MisalignmentConfig
 
 
@@ -75,6 +76,9 @@ class DataConfig:
     """Train and validate on the first N training faces, with fixed draws; N at least batch_size; null: off."""
     balance: BalanceConfig = field(default_factory=BalanceConfig)
     misalignment: MisalignmentConfig = field(default_factory=MisalignmentConfig)
+    degradation: Degradation = "bicubic"
+    """How LR faces get small: anti-aliased bicubic (as published), or as a camera makes them."""
+    camera: CameraConfig = field(default_factory=CameraConfig)
     heatmaps: HeatmapConfig = field(default_factory=HeatmapConfig)
     photometric: PhotometricConfig = field(default_factory=PhotometricConfig)
 

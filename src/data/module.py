@@ -60,16 +60,17 @@ class FaceData(LightningDataModule):
             )
         if len(val) < world:
             raise UserError(f"data.val has {len(val)} faces: each of the {world} processes needs at least 1")
+        camera = config.camera if config.degradation == "camera" else None
         if config.overfit is not None:
             # One data set for both, without mirroring and augmentation, always misaligned the same way.
             self.train_faces = self.val_faces = FaceDataset(
-                train, config.misalignment, VALIDATION_SEED, surroundings=False
+                train, config.misalignment, VALIDATION_SEED, surroundings=False, camera=camera
             )
             return
         self.train_faces = FaceDataset(
-            train, config.misalignment, self.seed, config.mirror, config.photometric, surroundings=False
+            train, config.misalignment, self.seed, config.mirror, config.photometric, surroundings=False, camera=camera
         )
-        self.val_faces = FaceDataset(val, config.misalignment, VALIDATION_SEED, surroundings=False)
+        self.val_faces = FaceDataset(val, config.misalignment, VALIDATION_SEED, surroundings=False, camera=camera)
 
     def train_dataloader(self) -> DataLoader[FaceBatch]:
         """Shuffled by (seed, epoch), pose-balanced if asked for; an incomplete last batch is left out."""

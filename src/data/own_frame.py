@@ -6,7 +6,7 @@ from torch import Tensor
 from src.data.batch import Pairs
 from src.face.heatmaps import component_heatmaps
 from src.image.sides import SIDE
-from src.image.warp import compose, invert, sample_surroundings
+from src.image.warp import compose, invert
 
 
 def hr_in_own_frame(pairs: Pairs, matrix: Tensor) -> Tensor:
@@ -23,7 +23,7 @@ def hr_in_own_frame(pairs: Pairs, matrix: Tensor) -> Tensor:
         (B, 3, 128, 128) in [-1, 1], without gradients to `matrix`.
     """
     assert pairs.surroundings is not None
-    return sample_surroundings(pairs.surroundings, output_to_hr(pairs, matrix), SIDE)
+    return pairs.surroundings.sample(output_to_hr(pairs, matrix))
 
 
 def output_to_hr(pairs: Pairs, matrix: Tensor) -> Tensor:

@@ -5,12 +5,15 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 import numpy as np
+import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from src.data.camera import FRAME, CameraDraw, frame_to_face, photograph
 from src.image.pixels import downsample
-from src.image.sides import LR_SIDE, SIDE
-from src.image.warp import face_of, invert, sample_surroundings, similarity_matrix, warp
+from src.image.sides import LR_SIDE
+from src.image.surroundings import Surroundings
+from src.image.warp import compose, invert, similarity_matrix, warp
 
 VALIDATION_SEED: Final = 0
 VALIDATION_EPOCH: Final = -1
@@ -32,7 +35,8 @@ class MisalignmentConfig:
     shift: float = 0.05
     """Share of the side, uniform in [-shift, shift] for x and y."""
     fill: Fill = "black"
-    """What fills the corners that the misalignment empties: black (as published), or the border pixels replicated."""
+    """What fills the corners that the misalignment empties: the face's true surroundings (context), black (as
+    published), or its border pixels replicated (border)."""
 
     def __post_init__(self) -> None:
         if not 0 < self.scale_min <= self.scale_max < math.inf:
@@ -55,41 +59,55 @@ def face_random(seed: int, epoch: int, row: int) -> np.random.Generator:
     return np.random.default_rng([seed, epoch - VALIDATION_EPOCH, row])
 
 
-def misalign(pictures: Tensor, matrix: Tensor, fill: Fill = "black", side: int = SIDE) -> Tensor:
-    """The unaligned face at full resolution.
+def misalign(hr: Tensor, matrix: Tensor, fill: Fill = "black") -> Tensor:
+    """The unaligned faces at full resolution, from the faces alone.
 
     Args:
-        pictures: (B, 3, S, S) in [-1, 1]: the upright face in the middle of its surroundings, or S = side without.
+        hr: (B, 3, 128, 128) in [-1, 1], upright.
         matrix: (B, 2, 3), upright to unaligned points, normalised coordinates.
-        fill: what fills the corners: the surroundings (context), black, or the face's border pixels.
-        side: of the face in pixels.
+        fill: what fills the corners: black, or the border pixels replicated.
 
     Returns:
-        (B, 3, side, side) in [-1, 1].
+        (B, 3, 128, 128) in [-1, 1].
     """
-    if fill == "context":
-        return sample_surroundings(pictures, invert(matrix), side)
-    hr = face_of(pictures, side)
     # Outside the image the sampler reads 0, so the values are shifted to make 0 black.
     return warp(hr + 1, invert(matrix), outside="zeros" if fill == "black" else "border") - 1
 
 
 def make_pair(
-    pictures: Tensor, misalignment: Tensor, lr_side: int = LR_SIDE, fill: Fill = "black", side: int = SIDE
+    hr: Tensor,
+    misalignment: Tensor,
+    fill: Fill = "black",
+    surroundings: Surroundings | None = None,
+    camera: CameraDraw | None = None,
+    lr_side: int = LR_SIDE,
 ) -> tuple[Tensor, Tensor]:
     """The LR input of every upright HR face, and the label of the STN.
 
-    Rotation, scale and shift act at full resolution on the LR branch only; then anti-aliased bicubic, 8-bit rounding.
+    Rotation, scale and shift act at full resolution on the LR branch only. Their samples are never rounded or stored:
+    together with the anti-aliased reduction they are one linear map from the picture to the LR face.
 
     Args:
-        pictures: (B, 3, S, S) in [-1, 1]: the upright face in the middle of its surroundings, or S = side without.
+        hr: (B, 3, 128, 128) in [-1, 1].
         misalignment: (B, 4) from `draw_misalignment`.
-        lr_side: side of the LR image in pixels.
         fill: what fills the corners that the misalignment empties.
-        side: of the face in pixels.
+        surroundings: of the same faces; `fill="context"` samples them.
+        camera: what a camera did to the faces; None: anti-aliased bicubic and 8-bit rounding.
+        lr_side: side of the LR image in pixels; a camera's is 16.
 
     Returns:
         LR (B, 3, lr_side, lr_side) in [-1, 1], and the true 2x3 matrices (B, 2, 3): upright output to LR coordinates.
     """
     matrix = similarity_matrix(*misalignment.float().unbind(1))
-    return downsample(misalign(pictures, matrix, fill, side), lr_side), matrix
+    around = None
+    if fill == "context":
+        assert surroundings is not None
+        unaligned = surroundings.sample(invert(matrix))
+        if camera is not None:
+            # The mean of four samples a pixel: what lies around the face only shares its JPEG blocks.
+            around = surroundings.sample(compose(invert(matrix), frame_to_face(camera.offset)), 2 * FRAME)
+            around = F.avg_pool2d(around, 2)
+    else:
+        unaligned = misalign(hr, matrix, fill)
+    lr = downsample(unaligned, lr_side) if camera is None else photograph(unaligned, around, camera)
+    return lr, matrix

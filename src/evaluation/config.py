@@ -5,6 +5,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BeforeValidator
 
+from src.data.camera import CameraConfig, Degradation
 from src.data.config import Stores, as_list
 from src.data.pairs import VALIDATION_SEED, MisalignmentConfig
 from src.model.checkpoint import Weights
@@ -29,6 +30,10 @@ class ProtocolConfig(MisalignmentConfig):
 
     name: str = "published"
     """Its name in the report."""
+    degradation: Degradation = "bicubic"
+    """How the LR faces get small."""
+    camera: CameraConfig = field(default_factory=CameraConfig)
+    """Ranges of `degradation=camera`."""
     seed: int = VALIDATION_SEED
     """Seed of the draws, 0 to 2^32 - 1; a face's draw depends only on it and on the face's row in its store."""
 

@@ -63,7 +63,8 @@ def evaluate(
     """
     metrics = all_metrics() if metrics is None else metrics
     kernel_std = {method.name: method.facts.heatmap_std for method in methods}  # a damaged checkpoint ends here
-    dataset = FaceDataset(stores, protocol, protocol.seed)
+    camera = protocol.camera if protocol.degradation == "camera" else None
+    dataset = FaceDataset(stores, protocol, protocol.seed, camera=camera)
     indices = spread(len(stores), faces)
     shown = set(indices[spread(len(indices), grid_faces)].tolist()) if grid_faces else set()
 
@@ -73,8 +74,7 @@ def evaluate(
         for start in range(0, len(indices), batch_size):
             chosen = indices[start : start + batch_size]
             batch = dataset.__getitems__([(VALIDATION_EPOCH, int(index)) for index in chosen])
-            moved = type(batch)(*(tensor.to(device) for tensor in batch))
-            pairs = make_batch(moved, HeatmapConfig(), None, protocol.fill)
+            pairs = make_batch(batch.to(device), HeatmapConfig(), None, protocol.fill)
             outputs = {method.name: apply(method, pairs.lr, pairs.matrix) for method in methods}
             scores = {
                 method.name: _scores(Judged(outputs[method.name], pairs, kernel_std[method.name]), metrics)

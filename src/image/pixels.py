@@ -7,7 +7,8 @@ from torch import Tensor
 
 def to_network(images: Tensor) -> Tensor:
     """(B, H, W, 3) uint8 -> (B, 3, H, W) float32 in [-1, 1]."""
-    return images.permute(0, 3, 1, 2).to(torch.float32) / 127.5 - 1
+    # In place: new memory for each step takes twice as long.
+    return images.permute(0, 3, 1, 2).to(torch.float32).div_(127.5).sub_(1)
 
 
 def to_bytes(images: Tensor) -> Tensor:

@@ -73,23 +73,3 @@ def warp(
 def align(images: Tensor, matrix: Tensor) -> Tensor:
     """The upright face from an unaligned one by a known or estimated transform: the inverse of `misalign`."""
     return warp(images + 1, matrix) - 1
-
-
-def sample_surroundings(pictures: Tensor, matrix: Tensor, side: int) -> Tensor:
-    """A square frame sampled out of faces with their surroundings.
-
-    Args:
-        pictures: (B, C, S, S), the side x side face in the middle of its surroundings.
-        matrix: (B, 2, 3), the frame's to the face's coordinates, normalised to the face: 1 is its edge.
-        side: of the face and of the frame in pixels.
-
-    Returns:
-        (B, C, side, side); beyond the surroundings their border pixels.
-    """
-    return warp(pictures, matrix * (side / pictures.shape[-1]), outside="border", side=side)
-
-
-def face_of(pictures: Tensor, side: int) -> Tensor:
-    """The side x side face in the middle of its surroundings: (B, C, S, S) -> (B, C, side, side), a view."""
-    margin = (pictures.shape[-1] - side) // 2
-    return pictures[..., margin : margin + side, margin : margin + side]

@@ -25,6 +25,7 @@ class Facts:
         heatmap_side: R of its heatmaps.
         heatmap_std: standard deviation of the kernels that they estimate, in pixels of the HR image.
         trained_on: the misalignment that it was trained with.
+        degradation: how its training faces got small, bicubic or camera.
     """
 
     checkpoint: str | None = None
@@ -38,6 +39,7 @@ class Facts:
     heatmap_side: int | None = None
     heatmap_std: float = 3.0
     trained_on: MisalignmentConfig | None = None
+    degradation: str | None = None
 
 
 class Method(Protocol):

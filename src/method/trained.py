@@ -78,7 +78,15 @@ def _facts(checkpoint: Checkpoint) -> Facts:
         heatmap_side=checkpoint.config.heatmap_side,
         heatmap_std=heatmaps.std,
         trained_on=misalignment,
+        degradation=_degradation(checkpoint),
     )
+
+
+def _degradation(checkpoint: Checkpoint) -> str:
+    """How the training faces got small; runs that do not record it had bicubic alone."""
+    data = checkpoint.training.get("data")
+    value = data.get("degradation") if isinstance(data, dict) else None
+    return value if isinstance(value, str) else "bicubic"
 
 
 def _trained_on(checkpoint: Checkpoint) -> tuple[HeatmapConfig, MisalignmentConfig]:

@@ -33,7 +33,7 @@ class Protocol:
     Attributes:
         name: the protocol's name.
         misalignment: how the inputs were made: rotation in degrees, scale_min, scale_max, shift as a share of the
-            side, fill, seed.
+            side, fill, seed, degradation, and a camera's ranges.
         methods: the compared methods by name, in the order of the table.
         metrics: what was measured, in the order of the columns.
         stores: the data: path, faces evaluated, faces in the store, SHA-256 of its images.
@@ -61,14 +61,27 @@ def inputs_words(ranges: Mapping[str, Any]) -> str:
     )
 
 
+def reduction_words(values: Mapping[str, Any]) -> str:
+    """How the inputs got small, in words."""
+    if values["degradation"] == "bicubic":
+        return "then anti-aliased bicubic to 16x16, rounded to 8 bits"
+    camera = values["camera"]
+    return (
+        f"then as a camera makes them 16x16: blurred by up to {camera['blur']:g} pixels of 16, reduced by a kernel "
+        f"drawn from bicubic, bilinear, box and Lanczos, noise of up to {camera['noise']:g} levels, a tone curve of "
+        f"exponent {1 / camera['gamma']:.2g}-{camera['gamma']:g}, JPEG of quality {camera['jpeg_min']}-"
+        f"{camera['jpeg_max']} at any offset to its blocks"
+    )
+
+
 def protocol_words(protocol: Protocol, rows: Sequence[FaceScores]) -> list[str]:
     """How the numbers were measured, in sentences."""
     measured = {key for scores in rows[0].methods.values() for key in (*scores.whole, *scores.components)}
     return [
         f"Per-image means over {len(rows):,} faces; no pooling of pixels.",
         f"16x16 to 128x128 (8x), protocol `{protocol.name}`. The inputs are unaligned: "
-        f"{inputs_words(protocol.misalignment)}, at full resolution; then anti-aliased bicubic to 16x16, rounded to "
-        f"8 bits. Each face's misalignment is fixed by the seed {protocol.misalignment['seed']} and its row in its "
+        f"{inputs_words(protocol.misalignment)}, at full resolution; {reduction_words(protocol.misalignment)}. "
+        f"Each face's draws are fixed by the seed {protocol.misalignment['seed']} and its row in its "
         "store, the same for every method. The HR image is upright.",
         *(metric.protocol for metric in protocol.metrics if metric.key in measured),
     ]

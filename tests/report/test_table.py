@@ -39,7 +39,15 @@ def face(
 TINY = {"checkpoint": "run/last.ckpt", "experiment": "tiny", "seed": 7, "iterations": 40, "heatmap_side": 64}
 PROTOCOL = Protocol(
     name="published",
-    misalignment={"rotation": 30.0, "scale_min": 0.85, "scale_max": 1.0, "shift": 0.05, "fill": "black", "seed": 0},
+    misalignment={
+        "rotation": 30.0,
+        "scale_min": 0.85,
+        "scale_max": 1.0,
+        "shift": 0.05,
+        "fill": "black",
+        "degradation": "bicubic",
+        "seed": 0,
+    },
     methods={
         "bicubic": MethodCard(BICUBIC, {}, trained=False),
         "bicubic_aligned": MethodCard(ALIGNED, {}, trained=False),
