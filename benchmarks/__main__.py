@@ -12,7 +12,7 @@ from rich.table import Table
 from benchmarks.report import Figure, machine
 
 # The longest comes last.
-NAMES = ("throughput", "memory", "step", "pairs", "prepare", "landmarks", "visibility", "store", "demo")
+NAMES = ("throughput", "memory", "step", "pairs", "prepare", "landmarks", "visibility", "store", "fill", "demo")
 
 
 def main() -> None:

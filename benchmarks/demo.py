@@ -7,11 +7,12 @@ import tempfile
 import time
 from pathlib import Path
 
+from benchmarks import fill
 from benchmarks.report import Figure, at_least, at_most
 
 
 def run() -> list[Figure]:
-    """Minutes for the whole demo on new faces, and the PSNR gain of SR over the better bicubic row."""
+    """Minutes for the whole demo on new faces, the gain of SR over the better bicubic row, and how it aligns."""
     with tempfile.TemporaryDirectory() as folder:
         commands = [
             ["src.train", "experiment=demo", "trainer=cpu", f"data.synthetic.out={folder}/faces", f"run_dir={folder}"],
@@ -22,8 +23,13 @@ def run() -> list[Figure]:
         for words in commands:
             subprocess.run([sys.executable, "-m", *words], check=True, stdout=subprocess.DEVNULL)
         minutes = (time.perf_counter() - start) / 60
+        checkpoint, faces = f"{folder}/checkpoints/last.ckpt", [Path(folder) / "faces" / "val"]
+        angle = fill.angle_errors(checkpoint, faces)["context"]
+        by_fill = fill.figures("demo", checkpoint, faces)
         metrics = json.loads((Path(folder) / "evaluation" / "metrics.json").read_text())
     return [
         at_most("demo, from drawing to report", minutes, "min", 6),
         at_least("demo, SR over the better bicubic row, PSNR RGB", metrics["gain"]["demo"]["psnr_rgb"], "dB", 0),
+        at_most("demo, angle error with true surroundings", angle, "deg", 3),
+        *by_fill,
     ]

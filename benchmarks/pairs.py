@@ -5,43 +5,67 @@ import time
 import numpy as np
 import torch
 
-from benchmarks.report import Figure, at_least
+from benchmarks.report import Figure, at_least, at_most
 from src.data.batch import FaceBatch, HeatmapConfig, make_batch
-from src.data.pairs import MisalignmentConfig, draw_misalignment, face_random
+from src.data.camera import CameraConfig, draw_camera, to_batch
+from src.data.pairs import Fill, MisalignmentConfig, draw_misalignment, face_random
 from src.synthetic.draw import render_face
 
-BATCH, ROUNDS, FACES = 64, 30, 200
+BATCH, ROUNDS, FACES, MARGIN = 64, 30, 100, 48
 
 
-def pairs() -> Figure:
-    """Faces per second: LR, HR, matrix and four 64x64 component heatmaps for a batch of 64, the median of 30 rounds."""
-    random = torch.Generator().manual_seed(0)
+def batch_of(margin: int, camera: bool = False) -> FaceBatch:
+    """A batch of 64 random pictures with this margin."""
+    random, side = torch.Generator().manual_seed(0), 128 + 2 * margin
     draws = [draw_misalignment(MisalignmentConfig(), face_random(0, 0, row)) for row in range(BATCH)]
-    batch = FaceBatch(
-        torch.randint(0, 256, (BATCH, 128, 128, 3), dtype=torch.uint8, generator=random),
+    photographed = [draw_camera(CameraConfig(), face_random(0, 0, row)) for row in range(BATCH)]
+    return FaceBatch(
+        torch.randint(0, 256, (BATCH, side, side, 3), dtype=torch.uint8, generator=random),
         torch.rand(BATCH, 68, 2, generator=random) * 127,
         torch.rand(BATCH, 68, generator=random) > 0.1,
         torch.from_numpy(np.stack(draws)),
         torch.rand(BATCH, generator=random) > 0.5,
+        to_batch(photographed) if camera else None,
     )
-    seconds = []
+
+
+def pairs() -> list[Figure]:
+    """Faces per second: LR, HR, matrix and four 64x64 heatmaps for a batch of 64; the kinds take turns, 30 rounds."""
+    kinds: dict[str, tuple[FaceBatch, Fill]] = {
+        "black corners": (batch_of(0), "black"),
+        "true surroundings": (batch_of(MARGIN), "context"),
+        "camera": (batch_of(MARGIN, camera=True), "context"),
+    }
+    seconds: dict[str, list[float]] = {kind: [] for kind in kinds}
     for _ in range(ROUNDS):
+        for kind, (batch, fill) in kinds.items():
+            start = time.perf_counter()
+            make_batch(batch, HeatmapConfig(), 64, fill)
+            seconds[kind].append(time.perf_counter() - start)
+    medians = {kind: float(np.median(times)) for kind, times in seconds.items()}
+    return [
+        at_least("pairs and 4 heatmaps, batch of 64, black corners", BATCH / medians["black corners"], "faces/s", 1500),
+        at_least(
+            "the same from true surroundings, 224x224", BATCH / medians["true surroundings"], "faces/s", 1500
+        ),
+        at_most("a camera's degradation over bicubic", medians["camera"] / medians["true surroundings"], "x", 1.5),
+    ]  # fmt: skip
+
+
+def drawing() -> list[Figure]:
+    """Synthetic faces drawn per second in this process, on one core, without and with their surroundings."""
+    figures = []
+    for margin, words, bound in ((0, "128x128", 80), (MARGIN, "with their margin, 224x224", 40)):
+        for index in range(5):
+            render_face(1, index, margin, upright=True)
         start = time.perf_counter()
-        make_batch(batch, HeatmapConfig(), 64)
-        seconds.append(time.perf_counter() - start)
-    return at_least("pairs and 4 heatmaps, batch of 64", BATCH / float(np.median(seconds)), "faces/s", 1000)
-
-
-def drawing() -> Figure:
-    """Synthetic faces drawn per second in this process, on one core."""
-    for index in range(5):
-        render_face(1, index)
-    start = time.perf_counter()
-    for index in range(FACES):
-        render_face(0, index)
-    return at_least("synthetic faces drawn, one core", FACES / (time.perf_counter() - start), "faces/s", 80)
+        for index in range(FACES):
+            render_face(0, index, margin, upright=True)
+        speed = FACES / (time.perf_counter() - start)
+        figures.append(at_least(f"synthetic faces drawn, one core, {words}", speed, "faces/s", bound))
+    return figures
 
 
 def run() -> list[Figure]:
     """Both speeds."""
-    return [pairs(), drawing()]
+    return [*pairs(), *drawing()]

@@ -158,4 +158,7 @@ def build_optimizer(
     lr = base_lr(config, discriminator)
     if isinstance(config, RMSpropConfig):
         return torch.optim.RMSprop(parameters, lr, config.alpha, config.eps)
-    return torch.optim.Adam(parameters, lr, config.betas, config.eps)
+    # On a CPU a fused step is several times as fast as one that goes through the weights tensor by tensor. On a GPU it
+    # would take a loss scaler's work upon itself, after the guard has looked at the gradients.
+    on_cpu = all(parameter.device.type == "cpu" for group in groups for parameter in group)
+    return torch.optim.Adam(parameters, lr, config.betas, config.eps, fused=on_cpu)

@@ -29,6 +29,6 @@ def test_the_data_notebook_runs_on_a_synthetic_store(tmp_path: Path, monkeypatch
     outputs = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
     pictures = [output for output in outputs if "image/png" in output.get("data", {})]
     text = "".join(output.get("text", "") for output in outputs)
-    assert len(pictures) == 4
+    assert len(pictures) == 6
     assert text.startswith("12 faces of synthetic; 0 rejected")
     assert "of 12 faces are turned by 30 degrees or more" in text

@@ -49,6 +49,11 @@ class AverageWeights(Callback):
         # Straight after the step, not at the batch's end: a checkpoint saved there must contain this update.
         trainer.optimizers[0].register_step_post_hook(lambda *_: self._after_step(generator))
 
+    def restart(self) -> None:
+        """Start over as the weights after the next update: for networks that begin to learn in mid-run."""
+        if self.averaged is not None:
+            self.averaged.n_averaged.zero_()
+
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Give all processes rank 0's batch statistics, as FaceSR does for the last update's weights."""
         if self.averaged is not None and trainer.world_size > 1:

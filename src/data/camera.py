@@ -35,7 +35,7 @@ class CameraConfig:
     """Largest standard deviation of the sensor's noise at white, in grey levels of 255, 0-50."""
     gamma: float = 1.2
     """The tone curve's exponent is drawn between 1 / gamma and gamma, 1-3."""
-    jpeg_min: int = 40
+    jpeg_min: int = 60
     """Lowest quality of JPEG, 1-100."""
     jpeg_max: int = 98
     """Highest quality, jpeg_min-100."""

@@ -1,7 +1,17 @@
 """The configuration of the objective, Eq. 7.6: its terms and weights."""
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator
+
+
+def _as_word(value: Any) -> Any:
+    """YAML reads `true` as a boolean; here it is a word."""
+    return "true" if value is True else value
+
+
+Frame = Annotated[Literal["true", "own"], BeforeValidator(_as_word)]
 
 
 @dataclass(frozen=True)
@@ -55,11 +65,12 @@ class LossConfig:
     alignment_error: Literal["matrix", "corners"] = "matrix"
     """matrix: mean squared error of its entries; corners: mean distance of the frame's four corners, as a share of half
     a side, which is what the image feels."""
-    alignment_first: int = 0
-    """Updates at the start in which the STN alone learns, 0 or more. They need `localisation=aligner`."""
-    frame: Literal["true", "own"] = "true"
-    """Where the image and heatmap terms take their targets: in the true frame, or in that of the estimated transform,
-    which needs surroundings."""
+    alignment_first: float = 0.0
+    """Share of the run at its start in which the STN alone learns, at least 0 and below 1; above 0 it needs
+    `localisation=aligner`. Without the alignment term there is no such part."""
+    frame: Frame = "true"
+    """Where the image and heatmap terms take their targets: in the true frame, or in that of the estimated transform
+    (own). Without an STN or without `fill=context` there is only the true one."""
 
     def __post_init__(self) -> None:
         weights = {
@@ -72,7 +83,7 @@ class LossConfig:
         for name, weight in weights.items():
             if weight < 0:
                 raise ValueError(f"{name} must be 0 or more, not {weight:g}")
-        if self.alignment_first < 0:
-            raise ValueError(f"alignment_first must be 0 or more updates, not {self.alignment_first}")
+        if not 0 <= self.alignment_first < 1:
+            raise ValueError(f"alignment_first must be a share of the run, 0 to below 1, not {self.alignment_first:g}")
         if not 0 < self.adversarial.decay <= 1:
             raise ValueError(f"adversarial.decay must be in (0, 1], not {self.adversarial.decay:g}")

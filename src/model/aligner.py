@@ -1,5 +1,7 @@
 """The aligner: a small residual network that finds a face in the LR picture and estimates its similarity transform."""
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor, nn
 
@@ -7,19 +9,31 @@ from src.image.warp import similarity_matrix
 from src.model.layers import Residual, conv_bn_relu
 
 
+@dataclass(frozen=True)
+class AlignerConfig:
+    """The size of the aligner; 1.66 M parameters with the defaults."""
+
+    width: int = 64
+    """Channels at 16x16, 1 or more; twice as many at 8x8, three times at 4x4."""
+    hidden: int = 256
+    """Units of the hidden layer, 1 or more."""
+
+    def __post_init__(self) -> None:
+        if self.width < 1 or self.hidden < 1:
+            raise ValueError(f"width and hidden must be 1 or more, not {self.width} and {self.hidden}")
+
+
 class Aligner(nn.Module):
     """Residual blocks at 16x16, 8x8 and 4x4, a hidden layer, four numbers that start at the identity.
 
     Our choice. It looks at the LR picture alone, so it can learn before the rest of the generator does. Its receptive
-    field is the whole face.
-
-    Args:
-        width: channels at 16x16; twice as many at 8x8, three times at 4x4.
-        hidden: units of the hidden layer.
+    field is the whole face. In eval mode it looks twice, at the face and at its mirror image, and takes the mean.
     """
 
-    def __init__(self, width: int = 64, hidden: int = 256) -> None:
+    def __init__(self, config: AlignerConfig | None = None) -> None:
         super().__init__()
+        config = config or AlignerConfig()
+        width, hidden = config.width, config.hidden
         widths = (width, 2 * width, 3 * width)
         stages: list[nn.Module] = [conv_bn_relu(3, width)]
         for inputs, outputs in zip((width, *widths[:-1]), widths, strict=True):
@@ -34,7 +48,16 @@ class Aligner(nn.Module):
 
     def forward(self, lr: Tensor) -> Tensor:
         """(B, 3, 16, 16) in [-1, 1] -> the 2x3 matrices (B, 2, 3) in float32: upright to unaligned coordinates."""
+        if self.training:
+            return similarity_matrix(*self._estimate(lr).unbind(1))
+        seen, mirrored = self._estimate(torch.cat([lr, lr.flip(3)])).chunk(2)
+        # In a mirror, angle and horizontal shift change their signs.
+        back = mirrored * mirrored.new_tensor([-1.0, 1.0, -1.0, 1.0])
+        return similarity_matrix(*((seen + back) / 2).unbind(1))
+
+    def _estimate(self, lr: Tensor) -> Tensor:
+        """Angle in radians, scale and shifts in x and y in normalised units, (B, 4) float32."""
         found = self.hidden(self.stages(lr))
         with torch.autocast(lr.device.type, enabled=False):
-            angle, scale, shift_x, shift_y = self.head(found.float()).unbind(1)
-            return similarity_matrix(angle, scale, shift_x, shift_y)
+            estimate: Tensor = self.head(found.float())
+            return estimate

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from src.image.sides import LR_SIDE
 from src.image.warp import warp
-from src.model.aligner import Aligner
+from src.model.aligner import Aligner, AlignerConfig
 from src.model.branches import Branches
 from src.model.hourglass import HeatmapEstimation, HEBConfig
 from src.model.layers import Residual, conv_bn_relu
@@ -41,8 +41,9 @@ class LightConfig(Branches):
     blocks32: int = 4
     """Residual blocks on the aligned 32x32 features, after the heatmaps are fused in."""
     localisation: Literal["aligner", "features16", "none"] = "features16"
-    """Who estimates the transform: a network of its own on the LR face (aligner), a small one on 16x16 features
-    (features16), or nobody (ablation)."""
+    """Who estimates the transform: a network of its own on the LR face, which the alignment loss alone teaches
+    (aligner), a small one on 16x16 features (features16), or nobody (ablation)."""
+    aligner: AlignerConfig = field(default_factory=AlignerConfig)
     heb: HEBConfig = field(default_factory=lambda: HEBConfig(resolution=32, stacks=2, width=32, depth=3))
 
     def __post_init__(self) -> None:
@@ -87,7 +88,7 @@ class LightMTUN(nn.Module):
         self.upsampler = nn.Sequential(nn.Conv2d(width + 3, 4 * width, 1), nn.PixelShuffle(2))
         self.stn: nn.Module | None = None
         if config.localisation == "aligner":
-            self.stn = Aligner()
+            self.stn = Aligner(config.aligner)
         elif config.localisation == "features16":
             self.stn = SpatialTransformer(width + 3, "features16")
         self.align = conv_bn_relu(width + 3, width)
@@ -116,8 +117,10 @@ class LightMTUN(nn.Module):
 
         matrix = None
         if self.stn is not None:
-            matrix = self.stn(lr if self.config.aligns_alone else context)  # (B, 2, 3)
-            features = warp(features, matrix)
+            alone = self.config.aligns_alone
+            matrix = self.stn(lr if alone else context)  # (B, 2, 3)
+            # The aligner learns from the alignment loss alone. In its own frame an image cannot tell it anything.
+            features = warp(features, matrix.detach() if alone else matrix)
         aligned = self._run(self.align, features)  # (B, 64, 32, 32)
 
         heatmaps = [] if self.heb is None else self.heb(aligned)  # 2 x (B, M, 32, 32)

@@ -37,9 +37,9 @@ class LandmarksCrop:
     """Largest share of the square outside the picture, 0-1; a face above it is rejected."""
     min_side: float = 0.0
     """Shortest side of the square in pixels of the picture; a smaller face is rejected."""
-    upright: bool = False
+    upright: bool = True
     """Turn the face level before it is cut out; false: the head keeps its own roll."""
-    margin: int = 0
+    margin: int = 48
     """Pixels of surroundings to keep on each side of the 128x128 face, 0-128."""
 
     def __post_init__(self) -> None:

@@ -1,4 +1,4 @@
-"""The number of this process within its run; Lightning is imported only by the functions that need it."""
+"""The number of this process within its run, and the cores it may use; Lightning is imported where it is needed."""
 
 import os
 
@@ -18,3 +18,10 @@ def process_number() -> int:
 def first_of_its_launch() -> bool:
     """Whether this process is the first of its srun job, or was not started by srun; needs no Lightning."""
     return os.environ.get("SLURM_PROCID", "0") == "0"
+
+
+def usable_cores() -> int:
+    """The processor cores that this process may run on."""
+    if hasattr(os, "sched_getaffinity"):  # Linux; a pinned process has fewer than the machine
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

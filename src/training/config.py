@@ -82,9 +82,11 @@ class TrainConfig:
                 f"loss.alignment={self.loss.alignment:g} needs an STN, and this {generator.title} has none: "
                 "set loss.alignment=0"
             )
-        if self.loss.frame == "own" and not (generator.aligns and self.data.misalignment.fill == "context"):
-            raise ValueError("loss.frame=own needs an STN and data.misalignment.fill=context; use loss.frame=true")
-        if self.loss.alignment_first and not (generator.aligns_alone and self.loss.alignment > 0):
+        if generator.aligns_alone and self.loss.alignment == 0:
             raise ValueError(
-                "loss.alignment_first needs model.generator.localisation=aligner and loss.alignment above 0"
+                "model.generator.localisation=aligner learns from the alignment loss alone: set loss.alignment above 0"
+            )
+        if self.loss.alignment_first and self.loss.alignment and not generator.aligns_alone:
+            raise ValueError(
+                "loss.alignment_first needs model.generator.localisation=aligner: set loss.alignment_first=0"
             )

@@ -10,10 +10,11 @@ from src.preparation.run import run_preparation
 from src.source.config import SyntheticSource
 from src.store.card import CARD
 from src.system.errors import UserError
-from src.system.processes import first_process
+from src.system.processes import first_process, usable_cores
 
 log = logging.getLogger(__name__)
 
+MANY = 500  # faces from which on starting more processes pays
 PATIENCE = 3600  # seconds for another process to draw the faces that a run asks for
 
 
@@ -35,7 +36,9 @@ def draw_missing_faces(config: DataConfig) -> None:
         return
     source = SyntheticSource(name="synthetic", train=synthetic.train, val=synthetic.val, seed=synthetic.seed)
     try:
-        run_preparation(PrepareConfig(source=source, out=synthetic.out), log.info)
+        cores = usable_cores()
+        workers = cores if cores > 1 and synthetic.train + synthetic.val >= MANY else 0
+        run_preparation(PrepareConfig(source=source, out=synthetic.out, workers=min(workers, 8)), log.info)
     except UserError as error:
         raise UserError(
             f"data.synthetic: {error}. In a training: set data.synthetic.out=ANOTHER_FOLDER, or delete {synthetic.out}"

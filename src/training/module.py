@@ -61,6 +61,7 @@ class FaceSR(LightningModule):
         self._report: dict[str, Tensor | float] = {}  # values to log of the last group
         self._stepping = ""
         self._statistics: dict[str, Statistics] = {}
+        self._alone = False  # the STN alone learns; see `loss.alignment_first`
 
     @property
     def objective(self) -> Objective:
@@ -105,10 +106,14 @@ class FaceSR(LightningModule):
         if not self._group:
             self._start_group(batch_idx)
         pairs = laid_out(pairs, self._layout)
-        if self._update < self.config.loss.alignment_first:
+        if self._aligning():
             self._align(pairs)
             self._log_report(pairs)
             return
+        if self._alone:  # the other weights begin to learn: their average must forget the random start
+            self._alone = False
+            if self._averaging is not None:
+                self._averaging.restart()
         self._group.append(pairs)
         last = len(self._group) == self._group_size
         if self.discriminator is None:
@@ -139,9 +144,15 @@ class FaceSR(LightningModule):
                 {name: torch.as_tensor(value) for name, value in self._report.items()}, batch_size=len(pairs.lr)
             )
 
+    def _aligning(self) -> bool:
+        """Whether the run is still in the part in which the STN alone learns."""
+        loss = self.config.loss
+        first = loss.alignment_first if loss.alignment > 0 else 0.0
+        return first > 0 and not self._group and progress(self.trainer) < first
+
     def _align(self, pairs: Pairs) -> None:
         """An update of the STN alone, which looks at the LR faces; D and the rest of U wait."""
-        self._group_size = 1
+        self._group_size, self._alone = 1, True
         assert isinstance(self.generator.stn, torch.nn.Module)
         loss = self.objective.alignment(self.generator.stn(pairs.lr), pairs)
         total = self.config.loss.alignment * loss
@@ -245,12 +256,14 @@ class FaceSR(LightningModule):
         checkpoint["hyper_parameters"] = to_plain(self.config)
         checkpoint["iterations"] = self.trainer.fit_loop.total_batch_idx + 1
         checkpoint["guard"] = self.guard.state_dict()
+        checkpoint["alone"] = self._alone
         # A save falls between two groups: nothing else is pending. Batches inside a group log the last group's values.
         checkpoint["report"] = {name: float(value) for name, value in self._report.items()}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Restore the guard's counts and the values to log of the last group."""
         self._report = dict(checkpoint.get("report", {}))
+        self._alone = bool(checkpoint.get("alone", False))
         if "guard" in checkpoint:
             self.guard.load_state_dict(checkpoint["guard"])
 

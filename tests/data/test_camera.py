@@ -161,6 +161,6 @@ def test_draws_fill_their_ranges() -> None:
     assert set(drawn.kernel.tolist()) == set(range(len(KERNELS)))
     assert drawn.blur.min() < 0.02
     assert 0.58 < drawn.blur.max() <= 0.6
-    assert (drawn.quality.min(), drawn.quality.max()) == (40, 98)
+    assert (drawn.quality.min(), drawn.quality.max()) == (60, 98)
     assert set(np.unique(drawn.offset.numpy())) == set(range(16))
     assert 1 / 1.2 <= drawn.gamma.min() < 0.84 < 1.19 < drawn.gamma.max() <= 1.2

@@ -41,7 +41,7 @@ def checkpoint_content(config: LightConfig = TINY) -> dict[str, Any]:
     }
 
 
-def write_store(folder: Path, faces: int, seed: int = 0, margin: int = 0) -> Path:
+def write_store(folder: Path, faces: int, seed: int = 0, margin: int = 48) -> Path:
     """A store of smooth coloured pictures with landmarks somewhere on them, one in ten hidden."""
     random, side = np.random.default_rng(seed), 128 + 2 * margin
     with StoreWriter(folder, margin=margin) as writer:

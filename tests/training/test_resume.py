@@ -19,6 +19,8 @@ from src.training.run import train
 from tests.helpers.tiny_files import write_store
 from tests.training.test_module import tiny
 
+ALONE = ["model.generator.localisation=aligner", "loss.alignment=1", "loss.alignment_first=0.5"]
+
 
 @pytest.fixture(autouse=True)
 def _no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -61,6 +63,11 @@ def same(one: Any, other: Any) -> bool:
         (["data.workers=0", "trainer.max_epochs=2"], slice(None), 1),
         (["data.workers=2", "trainer.max_epochs=3", "trainer.val_every_n_epochs=2"], slice(1, None, 4), 1),
         (["data.workers=1", "trainer.max_epochs=2", "trainer.accumulate=2"], slice(None), 2),
+        (
+            ["data.workers=0", "trainer.max_epochs=2", *ALONE],
+            slice(None),
+            1,
+        ),  # the STN alone in the first three batches
     ],
 )
 def test_from_every_checkpoint_of_a_run_the_same_command_makes_the_same_run(

@@ -1,0 +1,63 @@
+"""The experiments that train on faces with their surroundings: what they ask for, and that they train."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from src.config.compose import compose
+from src.training.config import TrainConfig
+from src.training.run import train
+from tests.helpers.tiny_files import write_store
+
+STORES = ["data.train=[a]", "data.val=[a]"]
+ALIGNED = ("demo", "celeba16x_light", "photo16x")
+SMALL = ["model.generator.width=8", "model.generator.width64=8", "model.generator.blocks16=1",
+         "model.generator.blocks32=1", "model.generator.heb.width=8", "model.generator.aligner.width=4",
+         "model.discriminator.widths=[4,4,4,4]", "model.discriminator.hidden=8", "data.batch_size=2", "data.workers=0",
+         "data.synthetic=null", "callbacks.progress=none", "trainer=cpu", "trainer.max_epochs=2",
+         "trainer.val_every_n_epochs=1", "trainer.log_every_n_steps=1", "loss.feature.weight=0"]  # fmt: skip
+
+
+def config_of(name: str) -> TrainConfig:
+    return compose("train", TrainConfig, [f"experiment={name}", *STORES])
+
+
+@pytest.mark.parametrize("name", ALIGNED)
+def test_they_align_by_the_face_and_restore_where_they_put_it(name: str) -> None:
+    config = config_of(name)
+    assert config.data.misalignment.fill == "context"
+    assert config.model.generator.aligns_alone
+    assert (config.loss.frame, config.loss.alignment_error) == ("own", "corners")
+    assert 0 < config.loss.alignment_first < 1
+
+
+@pytest.mark.parametrize("name", ["celeba16x", "celeba16x_released"])
+def test_the_published_method_stays_as_published(name: str) -> None:
+    config = config_of(name)
+    assert (config.data.misalignment.fill, config.data.degradation) == ("black", "bicubic")
+    assert not config.model.generator.aligns_alone
+    assert (config.loss.frame, config.loss.alignment, config.loss.alignment_first) == ("true", 0, 0)
+
+
+def test_photo16x_is_light_for_a_camera_and_boxes_that_miss() -> None:
+    light, photo = config_of("celeba16x_light"), config_of("photo16x")
+    assert photo.data.degradation == "camera"
+    moved = photo.data.misalignment
+    assert (moved.rotation, moved.scale_min, moved.scale_max, moved.shift) == (35, 0.75, 1.15, 0.1)
+    assert (photo.model, photo.loss, photo.optimizer) == (light.model, light.loss, light.optimizer)
+
+
+@pytest.mark.parametrize("name", ALIGNED)
+def test_they_train_the_aligner_first_and_then_all_of_it(name: str, tmp_path: Path) -> None:
+    write_store(tmp_path / "train", 10, seed=1)
+    write_store(tmp_path / "val", 3, seed=2)
+    words = [f"experiment={name}", *SMALL, f"data.train=[{tmp_path}/train]", f"data.val=[{tmp_path}/val]"]
+    words.append(f"run_dir={tmp_path}/run")
+    train(compose("train", TrainConfig, words))
+    content = torch.load(tmp_path / "run/checkpoints/last.ckpt", weights_only=True)
+    first = compose("train", TrainConfig, words).loss.alignment_first
+    assert content["averaged"]["updates"] == sum(number / 10 >= first for number in range(10))
+    header, *rows = (tmp_path / "run/metrics.csv").read_text().splitlines()
+    assert "val_ema/psnr_registered" in header
+    assert len(rows) == 12  # ten batches and two validations
