@@ -101,10 +101,9 @@ def test_every_file_opens_with_the_command_that_runs_it(group: str) -> None:
 
 DEBUG = ["experiment=demo", "model.generator.width=8", "model.generator.width64=8", "model.generator.blocks16=1",
          "model.generator.blocks32=1", "model.generator.heb.width=8", "model.discriminator.widths=[4,4,4,4]",
-         "model.generator.aligner.width=4", "model.generator.aligner.hidden=8", "loss.alignment_first=0", "loss.frame=true",
-         "trainer.val_every_n_epochs=1", "model.discriminator.hidden=8", "callbacks.progress=none", "callbacks.panel=0",
-         "data.workers=0",
-         "trainer=cpu"]  # fmt: skip
+         "model.generator.aligner.width=4", "model.generator.aligner.hidden=8", "loss.alignment_first=0",
+         "loss.frame=true", "trainer.val_every_n_epochs=1", "model.discriminator.hidden=8", "callbacks.progress=none",
+         "callbacks.panel=0", "data.workers=0", "trainer=cpu"]  # fmt: skip
 
 
 def test_overfit_sees_the_same_faces_for_ever_and_validates_on_them(stores: list[str]) -> None:
