@@ -24,7 +24,6 @@ USES: Final = {
     "gdown": "download of CelebA",
     "numba": "source=synthetic",
     "onnxruntime": "landmarks=onnx",
-    "opencv-python-headless": "source=synthetic",
     "hydra-joblib-launcher": "hydra/launcher=joblib",
     "hydra-optuna-sweeper": "sweep=optuna",
     "hydra-submitit-launcher": "hydra/launcher=submitit_local and submitit_slurm",

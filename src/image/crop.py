@@ -143,8 +143,8 @@ def crop_image(image: NDArray[np.uint8], box: CropBox, side: int = SIDE) -> NDAr
 def crop_square(image: NDArray[np.uint8], square: Square, side: int = SIDE) -> NDArray[np.uint8]:
     """A square of a picture, which may be turned, anti-aliased to `side`; the border is replicated beyond the picture.
 
-    A turned square is sampled bicubically as densely as the picture or more densely, and that raster reduced by
-    Pillow's anti-aliased bicubic: the filter of the plain crop, turned.
+    A turned square is sampled by OpenCV's bicubic (a = -0.75), as densely as the picture or the crop, whichever is
+    denser; Pillow's anti-aliased bicubic reduces that raster to the crop.
 
     Args:
         image: (H, W, 3) uint8.
@@ -156,19 +156,20 @@ def crop_square(image: NDArray[np.uint8], square: Square, side: int = SIDE) -> N
     """
     if square.roll == 0:
         return crop_image(image, square.box, side)
-    dense = side * max(1, math.ceil((square.box[2] - square.box[0]) / side))
+    import cv2  # here: most commands turn nothing, and loading it takes a while
+
+    dense = max(side, math.ceil(square.box[2] - square.box[0]))
     back = _inverse(square.matrix(dense))  # crop to picture, pixel centres
     corners = np.array([(-1, -1), (dense, -1), (-1, dense), (dense, dense)]) @ back[:, :2].T + back[:, 2]
     reach = 3  # of the bicubic kernel, and a pixel for rounding
     low, high = np.floor(corners.min(0)).astype(int) - reach, np.ceil(corners.max(0)).astype(int) + reach
     height, width = image.shape[:2]
     rows, columns = (np.arange(low[axis], high[axis]).clip(0, size - 1) for axis, size in ((1, height), (0, width)))
-    region = Image.fromarray(image.take(rows, axis=0).take(columns, axis=1))
-    # Pillow's transform is of pixel edges.
-    offset = back[:, 2] - low + 0.5 - back[:, :2] @ np.array([0.5, 0.5])
-    coefficients = (back[0, 0], back[0, 1], offset[0], back[1, 0], back[1, 1], offset[1])
-    turned = region.transform((dense, dense), Image.Transform.AFFINE, coefficients, RESAMPLER)
-    return np.asarray(turned if dense == side else turned.resize((side, side), RESAMPLER))
+    region = image.take(rows, axis=0).take(columns, axis=1)
+    back[:, 2] -= low
+    # OpenCV is several times as fast as Pillow here; it places samples to 1/32 of a pixel.
+    turned = cv2.warpAffine(region, back, (dense, dense), flags=cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP)
+    return np.asarray(turned if dense == side else Image.fromarray(turned).resize((side, side), RESAMPLER))
 
 
 def _inverse(matrix: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -23,7 +23,8 @@ COMMON_RULE = {
 
 LEVEL = {
     "upright": "roll = the angle of the line from the mean of landmarks 36-41 to that of 42-47, on the fitted 3-D mean "
-    "face where an eye is hidden; the square is turned by it, and m0..m5 map the picture to the crop",
+    "face where an eye is hidden; the square is turned by it, and m0..m5 map the picture to the crop. A turned square "
+    "is sampled by OpenCV's INTER_CUBIC as densely as the picture or the crop, whichever is denser, then reduced",
 }
 TAKEN_WHOLE = "a picture that is 128x128 already, with landmarks of its own, is taken byte for byte"
 

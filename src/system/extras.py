@@ -7,7 +7,6 @@ from typing import Final
 from src.system.errors import UserError
 
 IMPORTS: Final = {
-    "cv2": ("opencv-python-headless", "prepare"),
     "face_alignment": ("face-alignment", "prepare"),
     "gdown": ("gdown", "prepare"),
     "numba": ("numba", "prepare"),

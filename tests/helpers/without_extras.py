@@ -9,9 +9,8 @@ from types import ModuleType
 
 from src.system.extras import IMPORTS, PLUGINS
 
-BROUGHT_BY_THE_CORE = {"cv2"}  # albumentations cannot do without it
-HIDDEN_IMPORTS = {*IMPORTS} - BROUGHT_BY_THE_CORE | {"hydra_plugins"}
-HIDDEN_PACKAGES = {package for package, _ in (*IMPORTS.values(), *PLUGINS.values())} - {"opencv-python-headless"}
+HIDDEN_IMPORTS = {*IMPORTS} | {"hydra_plugins"}
+HIDDEN_PACKAGES = {package for package, _ in (*IMPORTS.values(), *PLUGINS.values())}
 
 
 class Without(PathFinder):
