@@ -24,12 +24,11 @@ def run() -> list[Figure]:
             subprocess.run([sys.executable, "-m", *words], check=True, stdout=subprocess.DEVNULL)
         minutes = (time.perf_counter() - start) / 60
         checkpoint, faces = f"{folder}/checkpoints/last.ckpt", [Path(folder) / "faces" / "val"]
-        angle = fill.angle_errors(checkpoint, faces)["context"]
-        by_fill = fill.figures("demo", checkpoint, faces)
+        errors = fill.angle_errors(checkpoint, faces)
         metrics = json.loads((Path(folder) / "evaluation" / "metrics.json").read_text())
     return [
         at_most("demo, from drawing to report", minutes, "min", 6),
         at_least("demo, SR over the better bicubic row, PSNR RGB", metrics["gain"]["demo"]["psnr_rgb"], "dB", 0),
-        at_most("demo, angle error with true surroundings", angle, "deg", 3),
-        *by_fill,
+        at_most("demo, angle error with true surroundings", errors["context"], "deg", 3),
+        fill.difference("demo", errors),
     ]

@@ -18,7 +18,7 @@ from src.store.read import FaceStores
 
 SHIPPED = Path(__file__).parents[1] / "weights"
 FILLS: tuple[Fill, ...] = ("context", "black", "border")
-FACES, MOST_DIFFERENCE = 160, 1.5
+FACES, MOST = 160, 1.5
 
 
 def angle_errors(model: str, stores: Sequence[Path]) -> dict[str, float]:
@@ -33,24 +33,20 @@ def angle_errors(model: str, stores: Sequence[Path]) -> dict[str, float]:
     return found
 
 
-def figures(name: str, model: str, stores: Sequence[Path]) -> list[Figure]:
-    """The angle error of a model with true surroundings, and the largest difference that a fill makes to it."""
-    errors = angle_errors(model, stores)
+def difference(name: str, errors: dict[str, float]) -> Figure:
+    """The largest difference that a fill makes to the angle error of a model."""
     words = ", ".join(f"{fill} {error:.2f}" for fill, error in errors.items())
-    difference = max(errors.values()) - min(errors.values())
-    return [
-        at_most(
-            f"{name}, angle error by the fill of the corners ({words}): difference", difference, "deg", MOST_DIFFERENCE
-        )
-    ]
+    value = max(errors.values()) - min(errors.values())
+    return at_most(f"{name}, angle error by the fill of the corners ({words}): difference", value, "deg", MOST)
 
 
 def run() -> list[Figure]:
     """A row for every model in `weights`, on drawn faces; the demo's has its row in `demo`."""
     models = sorted(path for path in SHIPPED.glob("*") if path.suffix in (".ckpt", ".safetensors"))
     if not models:
-        return []
+        return [Figure("models in weights/ whose fill of the corners was tried", 0, "", "", None)]
     with tempfile.TemporaryDirectory() as folder:
+        faces = Path(folder) / "faces"
         source = SyntheticSource(name="synthetic", count=FACES, seed=1)
-        run_preparation(PrepareConfig(source=source, out=f"{folder}/faces", workers=2), lambda _: None)
-        return [row for model in models for row in figures(model.stem, str(model), [Path(folder) / "faces"])]
+        run_preparation(PrepareConfig(source=source, out=str(faces), workers=2), lambda _: None)
+        return [difference(model.stem, angle_errors(str(model), [faces])) for model in models]

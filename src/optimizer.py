@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 
 @dataclass(frozen=True)
@@ -135,13 +135,20 @@ def set_rate(optimizer: torch.optim.Optimizer, rate: float, localisation: float)
 
 
 def restore_constants(optimizer: torch.optim.Optimizer) -> None:
-    """Restore the constants that an optimiser was built with, which a loaded checkpoint has replaced by its own.
+    """Restore what an optimiser was built with and a loaded checkpoint has replaced: constants and memory layouts.
 
     The learning rate is left out: it is set at every update.
     """
     constants = {name: value for name, value in optimizer.defaults.items() if name != "lr"}
     for group in optimizer.param_groups:
         group.update(constants)
+    for weight, state in optimizer.state.items():
+        for name, value in state.items():
+            if name == "step" and isinstance(value, Tensor) and not constants.get("fused"):
+                state[name] = value.cpu()  # a step that is not fused would wait for the GPU to read it
+            elif isinstance(value, Tensor) and value.shape == weight.shape and value.stride() != weight.stride():
+                # A fused step walks through memory: the state must lie there as the weight does.
+                state[name] = torch.empty_like(weight, dtype=value.dtype).copy_(value)
 
 
 def build_optimizer(

@@ -115,7 +115,7 @@ def test_the_defaults_of_the_schema_are_those_of_the_file() -> None:
     assert config.named == ("bicubic", "bicubic_aligned")
 
 
-@pytest.mark.parametrize("name", ["published", "context", "aligned"])
+@pytest.mark.parametrize("name", ["published", "context", "aligned", "camera"])
 def test_every_protocol_runs_on_faces_with_their_surroundings(name: str, checkpoint_file: Path, tmp_path: Path) -> None:
     store = write_store(tmp_path / "wide", 3, margin=48)
     words = [f"protocol={name}", f"checkpoint={checkpoint_file}", f"data.test=[{store}]", f"out={tmp_path}/report"]

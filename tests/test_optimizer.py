@@ -1,5 +1,8 @@
+import copy
+
 import pytest
 import torch
+from torch import nn
 
 from src.model.light import LightConfig, LightMTUN
 from src.model.mtun import MTUN
@@ -10,6 +13,7 @@ from src.optimizer import (
     base_lr,
     build_optimizer,
     lr_factor,
+    restore_constants,
     set_rate,
 )
 
@@ -67,3 +71,27 @@ def test_without_an_stn_all_weights_are_alike() -> None:
 def test_a_share_out_of_range_is_refused(share: float) -> None:
     with pytest.raises(ValueError, match="localisation must be above 0 and at most 1"):
         RMSpropConfig(localisation=share)
+
+
+def test_a_state_of_the_other_memory_layout_moves_the_same_weights() -> None:
+    """A fused step walks through memory: the moments of a channels-last run must be laid out as the weights are."""
+
+    def steps(network: nn.Conv2d, optimizer: torch.optim.Optimizer, count: int) -> None:
+        for number in range(count):
+            network.weight.grad = torch.empty_like(network.weight).copy_(
+                torch.arange(network.weight.numel()).reshape(network.weight.shape) * 0.01 - number
+            )
+            optimizer.step()
+
+    torch.manual_seed(0)
+    first = nn.Conv2d(3, 5, 3, bias=False).to(memory_format=torch.channels_last)
+    optimizer = build_optimizer(AdamConfig(lr=1e-2), [[first.weight]])
+    steps(first, optimizer, 2)
+    other = nn.Conv2d(3, 5, 3, bias=False)
+    other.load_state_dict(first.state_dict())
+    resumed = build_optimizer(AdamConfig(lr=1e-2), [[other.weight]])
+    resumed.load_state_dict(copy.deepcopy(optimizer.state_dict()))
+    restore_constants(resumed)
+    steps(first, optimizer, 3)
+    steps(other, resumed, 3)
+    assert torch.allclose(first.weight, other.weight, atol=1e-7)

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
 from src.data.batch import Pairs
+from src.image.surroundings import Surroundings
 from src.system.errors import UserError
 
 
@@ -32,6 +33,7 @@ class NotFinite(Callback):
         for name, faces in pairs._asdict().items():
             if faces is None:
                 continue
+            faces = faces.pictures if isinstance(faces, Surroundings) else faces
             broken = [face for face, values in enumerate(faces) if not values.isfinite().all()]
             if broken:
                 raise UserError(

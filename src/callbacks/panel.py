@@ -74,7 +74,7 @@ def first_pairs(data: FaceData, count: int, device: torch.device) -> Pairs:
     """
     assert data.val_faces is not None
     keys = [(VALIDATION_EPOCH, index) for index in range(min(count, data.config.overfit or count, len(data.val_faces)))]
-    batch = data.val_faces.__getitems__(keys).to(device)
+    batch = data.val_faces.__getitems__(keys).on(device)
     return make_batch(batch, data.config.heatmaps, data.heatmap_side, data.config.misalignment.fill)
 
 

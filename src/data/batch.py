@@ -45,7 +45,7 @@ class FaceBatch(NamedTuple):
     camera: CameraDraw | None = None
     """What a camera did to the LR faces; None: plain bicubic."""
 
-    def to(self, device: torch.device) -> "FaceBatch":
+    def on(self, device: torch.device) -> "FaceBatch":
         """The same batch on a device."""
         return FaceBatch(
             self.images.to(device),

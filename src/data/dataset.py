@@ -1,5 +1,7 @@
 """The data set that the loader's workers read: faces of one or more stores, in batches, with random draws."""
 
+import logging
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,8 +14,14 @@ from src.data.batch import FaceBatch
 from src.data.camera import CameraConfig, draw_camera, to_batch
 from src.data.pairs import MisalignmentConfig, draw_misalignment, face_random
 from src.data.sampler import FaceKey
+from src.store.card import MOST_MARGIN
 from src.store.read import FaceStores
 from src.system.errors import UserError
+
+CORNER = 2.0
+"""Pixels beyond the margin that hardly any misalignment reaches, and only with the tip of a corner."""
+
+log = logging.getLogger(__name__)
 
 
 class FaceDataset(Dataset[FaceBatch]):
@@ -46,7 +54,16 @@ class FaceDataset(Dataset[FaceBatch]):
         if misalignment.fill == "context" and bare:
             raise UserError(
                 f"fill=context needs faces with their surroundings, and {bare[0]} has none (margin 0): prepare it "
-                "again with crop.margin=48, or take fill=black"
+                "again with crop.margin=48; without surroundings, train with data.misalignment.fill=black and evaluate "
+                "with protocol=published"
+            )
+        if misalignment.fill == "context" and misalignment.reach > stores.margin + CORNER:
+            log.warning(
+                "the misalignments reach %.0f pixels beyond the face, and the stores share %d pixels of surroundings: "
+                "beyond these, border pixels are replicated; prepare all of them with crop.margin=%d",
+                misalignment.reach,
+                stores.margin,
+                min(MOST_MARGIN, math.ceil(misalignment.reach / 8) * 8),
             )
         self.margin = stores.margin if surroundings or misalignment.fill == "context" else 0
         self.stores, self.misalignment, self.seed, self.mirror = stores, misalignment, seed, mirror

@@ -1,4 +1,4 @@
-"""Targets in the frame that a generator has chosen: what it should have restored, given where it put the face."""
+"""Targets in the frame that a generator has chosen: the HR face, moved to where its estimated transform puts it."""
 
 import torch
 from torch import Tensor
@@ -6,7 +6,7 @@ from torch import Tensor
 from src.data.batch import Pairs
 from src.face.heatmaps import component_heatmaps
 from src.image.sides import SIDE
-from src.image.warp import compose, invert
+from src.image.warp import compose, invert, product
 
 
 def hr_in_own_frame(pairs: Pairs, matrix: Tensor) -> Tensor:
@@ -41,7 +41,7 @@ def in_own_frame(pairs: Pairs, matrix: Tensor, std: float) -> Pairs:
     """
     to_output = invert(output_to_hr(pairs, matrix))
     places = (pairs.landmarks.float() + 0.5) / (SIDE / 2) - 1  # normalised, (B, 68, 2)
-    places = places @ to_output[:, :, :2].transpose(1, 2) + to_output[:, None, :, 2]
+    places = product(places, to_output[:, :, :2].transpose(1, 2)) + to_output[:, None, :, 2]
     landmarks = (places + 1) * (SIDE / 2) - 0.5
     heatmaps = kernels = None
     if pairs.heatmaps is not None:

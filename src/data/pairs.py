@@ -11,7 +11,7 @@ from torch import Tensor
 
 from src.data.camera import FRAME, CameraDraw, frame_to_face, photograph
 from src.image.pixels import downsample
-from src.image.sides import LR_SIDE
+from src.image.sides import LR_SIDE, SIDE
 from src.image.surroundings import Surroundings
 from src.image.warp import compose, invert, similarity_matrix, warp
 
@@ -37,6 +37,12 @@ class MisalignmentConfig:
     fill: Fill = "black"
     """What fills the corners that the misalignment empties: the face's true surroundings (context), black (as
     published), or its border pixels replicated (border)."""
+
+    @property
+    def reach(self) -> float:
+        """How far the unaligned frame may reach beyond the upright face, in pixels of the 128x128 face."""
+        angle = math.radians(min(self.rotation, 45.0))
+        return SIDE / 2 * ((math.cos(angle) + math.sin(angle)) * (1 + 2 * self.shift) / self.scale_min - 1)
 
     def __post_init__(self) -> None:
         if not 0 < self.scale_min <= self.scale_max < math.inf:
@@ -104,7 +110,7 @@ def make_pair(
         assert surroundings is not None
         unaligned = surroundings.sample(invert(matrix))
         if camera is not None:
-            # The mean of four samples a pixel: what lies around the face only shares its JPEG blocks.
+            # Four samples a pixel are enough: only JPEG blocks at the edge of the face see what lies around it.
             around = surroundings.sample(compose(invert(matrix), frame_to_face(camera.offset)), 2 * FRAME)
             around = F.avg_pool2d(around, 2)
     else:

@@ -74,7 +74,7 @@ def evaluate(
         for start in range(0, len(indices), batch_size):
             chosen = indices[start : start + batch_size]
             batch = dataset.__getitems__([(VALIDATION_EPOCH, int(index)) for index in chosen])
-            pairs = make_batch(batch.to(device), HeatmapConfig(), None, protocol.fill)
+            pairs = make_batch(batch.on(device), HeatmapConfig(), None, protocol.fill)
             outputs = {method.name: apply(method, pairs.lr, pairs.matrix) for method in methods}
             scores = {
                 method.name: _scores(Judged(outputs[method.name], pairs, kernel_std[method.name]), metrics)

@@ -12,7 +12,7 @@ from src.image.warp import warp
 class Surroundings(NamedTuple):
     """B upright faces with what a photograph shows around them.
 
-    Mirroring belongs to the sampling: flipping whole pictures would take as long as making the pairs.
+    Faces are mirrored when they are sampled. Flipping the whole pictures would take as long as making the pairs.
     """
 
     pictures: Tensor

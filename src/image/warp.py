@@ -31,7 +31,7 @@ def invert(matrix: Tensor) -> Tensor:
     linear, shift = matrix[..., :2], matrix[..., 2:]
     squared_scale = linear[..., 0, :1, None].square() + linear[..., 1, :1, None].square()
     inverse = linear.transpose(-1, -2) / squared_scale
-    return torch.cat([inverse, -inverse @ shift], -1)
+    return torch.cat([inverse, -product(inverse, shift)], -1)
 
 
 def angle_of(matrix: Tensor) -> Tensor:
@@ -41,9 +41,17 @@ def angle_of(matrix: Tensor) -> Tensor:
 
 def compose(outer: Tensor, inner: Tensor) -> Tensor:
     """The map that applies `inner`, then `outer`: (B, 2, 3) twice -> (B, 2, 3)."""
-    linear = outer[..., :2] @ inner[..., :2]
-    shift = outer[..., :2] @ inner[..., 2:] + outer[..., 2:]
+    linear = product(outer[..., :2], inner[..., :2])
+    shift = product(outer[..., :2], inner[..., 2:]) + outer[..., 2:]
     return torch.cat([linear, shift], -1)
+
+
+def product(left: Tensor, right: Tensor) -> Tensor:
+    """The product of small matrices, (B, I, J) and (B, J, K) or (J, K) -> (B, I, K), in their own precision.
+
+    Under autocast `@` would compute in bfloat16, whose steps near 1 are half a pixel of 128.
+    """
+    return (left[..., :, :, None] * right[..., None, :, :]).sum(-2)
 
 
 def warp(

@@ -61,7 +61,7 @@ class LossConfig:
     adversarial: AdversarialLossConfig = field(default_factory=AdversarialLossConfig)
     structure: StructureLossConfig = field(default_factory=StructureLossConfig)
     alignment: float = 0.0
-    """Weight of the alignment term; 0 in the method as published, about 3 for short trainings."""
+    """Weight of the alignment term; 0 in the method as published; for short trainings about 3, or 1 with corners."""
     alignment_error: Literal["matrix", "corners"] = "matrix"
     """matrix: mean squared error of its entries; corners: mean distance of the frame's four corners, as a share of half
     a side, which is what the image feels."""

@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from src.image.warp import product
+
 
 def pixel_loss(sr: Tensor, hr: Tensor) -> Tensor:
     """Eq. 7.1: Lp = E ||U(l) - h||^2. Both (B, 3, H, W) in [-1, 1]; a scalar."""
@@ -78,7 +80,7 @@ def corner_distances(matrix: Tensor, true_matrix: Tensor) -> Tensor:
         (B, 4).
     """
     corners = matrix.new_tensor([[-1, -1, 1], [1, -1, 1], [-1, 1, 1], [1, 1, 1]], dtype=torch.float32)
-    distances: Tensor = ((matrix.float() - true_matrix.float()) @ corners.T).norm(dim=1)
+    distances: Tensor = product(matrix.float() - true_matrix.float(), corners.T).norm(dim=1)
     return distances
 
 

@@ -1,4 +1,4 @@
-"""The angle error: how far the estimated rotation is from the known one."""
+"""Errors of the estimated transform against the known one: angle, scale, shift, and the corners of the face."""
 
 from typing import Final
 

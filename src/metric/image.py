@@ -150,7 +150,7 @@ METRICS: Final = (
         "dB",
         2,
         "PSNR registered: PSNR RGB against the HR face as sampled from its surroundings in the frame of the estimated "
-        "transform: what is left when alignment is not counted.",
+        "transform, so that errors of alignment do not count.",
         _registered,
         in_validation=True,
         place=4,

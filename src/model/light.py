@@ -119,7 +119,7 @@ class LightMTUN(nn.Module):
         if self.stn is not None:
             alone = self.config.aligns_alone
             matrix = self.stn(lr if alone else context)  # (B, 2, 3)
-            # The aligner learns from the alignment loss alone. In its own frame an image cannot tell it anything.
+            # The alignment loss alone teaches the aligner: where targets move with it, images show no error of it.
             features = warp(features, matrix.detach() if alone else matrix)
         aligned = self._run(self.align, features)  # (B, 64, 32, 32)
 

@@ -131,8 +131,8 @@ def _check_filters(max_replicated_border: float, min_side: float, margin: int) -
 def _margin_rule(margin: int) -> dict[str, str]:
     if not margin:
         return {}
-    return {"margin": f"{margin} pixels of surroundings on each side of the 128x128 face; inside is the share that the "
-            "picture covers of the whole square"}  # fmt: skip
+    return {"margin": f"{margin} pixels of surroundings on each side of the 128x128 face; inside is the share of "
+            "this margin that the picture covers"}  # fmt: skip
 
 
 def crop_fault(crop: LandmarksCrop | CelebaAlignedCrop, box: CropBox, border: float) -> str:

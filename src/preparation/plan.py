@@ -17,6 +17,9 @@ from src.store.read import SPLITS, FaceStore
 from src.store.write import full_disk
 from src.system.errors import UserError
 
+LEFT_OUT = {"crop.margin": 0, "crop.upright": False}
+"""What settings say that a store leaves out of its card."""
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -108,7 +111,7 @@ def plan_of(config: PrepareConfig, out: Path, split: Split, recipe: Recipe) -> P
         return done if done.intact() else replace(done, done=False)
     made_with = FaceStore(final).card.settings
     for key in sorted(settings.keys() | made_with.keys()):
-        old, new = made_with.get(key), settings.get(key)
+        old, new = (of.get(key, LEFT_OUT.get(key)) for of in (made_with, settings))
         if old != new:
             raise UserError(
                 f"{final} was prepared with {key}={old}, not {new}: "

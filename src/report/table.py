@@ -55,8 +55,10 @@ def inputs_words(ranges: Mapping[str, Any]) -> str:
         "black": "empty corners black",
         "border": "empty corners filled with the border pixels",
     }
+    if not (ranges["rotation"] or ranges["shift"]) and ranges["scale_min"] == ranges["scale_max"] == 1:
+        return "upright, as the HR faces are"
     return (
-        f"rotated uniformly within {ranges['rotation']:g} degrees, scaled {ranges['scale_min']:g}-"
+        f"unaligned: rotated uniformly within {ranges['rotation']:g} degrees, scaled {ranges['scale_min']:g}-"
         f"{ranges['scale_max']:g}, shifted within {ranges['shift']:.3g} of the side, {corners[ranges['fill']]}"
     )
 
@@ -79,7 +81,7 @@ def protocol_words(protocol: Protocol, rows: Sequence[FaceScores]) -> list[str]:
     measured = {key for scores in rows[0].methods.values() for key in (*scores.whole, *scores.components)}
     return [
         f"Per-image means over {len(rows):,} faces; no pooling of pixels.",
-        f"16x16 to 128x128 (8x), protocol `{protocol.name}`. The inputs are unaligned: "
+        f"16x16 to 128x128 (8x), protocol `{protocol.name}`. The inputs are "
         f"{inputs_words(protocol.misalignment)}, at full resolution; {reduction_words(protocol.misalignment)}. "
         f"Each face's draws are fixed by the seed {protocol.misalignment['seed']} and its row in its "
         "store, the same for every method. The HR image is upright.",

@@ -124,8 +124,12 @@ def read_card(folder: Path) -> Card:
         known = " and ".join(map(str, READABLE))
         raise StoreError(f"{folder} has the store layout {layout!r}, this version reads {known}; {again}")
     try:
-        return TypeAdapter(Card).validate_json(text, strict=True)
+        card = TypeAdapter(Card).validate_json(text, strict=True)
     except ValidationError as error:
         first = error.errors()[0]
         what = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
         raise StoreError(f"{folder / CARD} does not describe a store ({what}); {again}") from None
+    if not 0 <= card.margin <= (MOST_MARGIN if layout == LAYOUT else 0):
+        what = f"a margin of {card.margin} in layout {layout}"
+        raise StoreError(f"{folder / CARD} does not describe a store ({what}); {again}")
+    return card

@@ -26,8 +26,8 @@ class FaceRow:
             where the crop rule turns nothing.
         matrix: photograph to crop, x' = m0 x + m1 y + m2 and y' = m3 x + m4 y + m5 for pixel centres at integers, the
             crop's own from 0 to 127; None where the face was drawn, or not cropped.
-        inside: the share of the store's whole square, surroundings included, that the picture covers, 0 to 1; the rest
-            is replicated border. None where not known.
+        inside: the share of the margin around the face that the picture covers, 0 to 1; the rest is replicated border.
+            1 without a margin, None where not known.
         landmark_error: mean distance of a network's landmarks to those that the source has, as a share of the
             distance of the outer eye corners; None where there is nothing to compare.
     """

@@ -156,6 +156,15 @@ class FaceStores:
         return batch
 
 
+def _shape(path: Path) -> tuple[int, ...] | None:
+    """The shape that the header of a .npy file gives; None if it has none."""
+    try:
+        shape: tuple[int, ...] = np.load(path, mmap_mode="r").shape
+        return shape
+    except (OSError, ValueError):
+        return None
+
+
 def _checked_card(path: Path) -> Card:
     prepare = f"make it with: python -m src.prepare source=... out={path}"
     if not path.exists():
@@ -179,8 +188,8 @@ def _checked_card(path: Path) -> Card:
             raise StoreError(f"{path / name} is {what}: {actual:,} bytes, {expected:,} expected; {again}")
     if card.faces < 1:
         raise StoreError(f"{path} is an empty store: it holds no face; {again}")
-    pixels, most_header = card.faces * (SIDE + 2 * card.margin) ** 2 * 3, 4096
-    if not 0 <= card.files["images.npy"].bytes - pixels <= most_header:
+    side = SIDE + 2 * card.margin
+    if _shape(path / "images.npy") != (card.faces, side, side, 3):
         raise StoreError(
             f"{path}: images.npy holds faces of another size than the card's margin of {card.margin} says; {again}"
         )

@@ -61,7 +61,8 @@ class FaceSR(LightningModule):
         self._report: dict[str, Tensor | float] = {}  # values to log of the last group
         self._stepping = ""
         self._statistics: dict[str, Statistics] = {}
-        self._alone = False  # the STN alone learns; see `loss.alignment_first`
+        self._alone = False  # in this group of batches the STN alone learns; see `loss.alignment_first`
+        self._together = False  # U and D have learnt together: the STN never learns alone again
 
     @property
     def objective(self) -> Objective:
@@ -106,17 +107,11 @@ class FaceSR(LightningModule):
         if not self._group:
             self._start_group(batch_idx)
         pairs = laid_out(pairs, self._layout)
-        if self._aligning():
-            self._align(pairs)
-            self._log_report(pairs)
-            return
-        if self._alone:  # the other weights begin to learn: their average must forget the random start
-            self._alone = False
-            if self._averaging is not None:
-                self._averaging.restart()
         self._group.append(pairs)
         last = len(self._group) == self._group_size
-        if self.discriminator is None:
+        if self._alone:
+            self._align(pairs, last)
+        elif self.discriminator is None:
             self._generator_backward(pairs, self(pairs.lr), last)
         else:
             # U's loss needs the updated D, so U's backward passes wait for D's update. Only the last batch goes through
@@ -144,23 +139,19 @@ class FaceSR(LightningModule):
                 {name: torch.as_tensor(value) for name, value in self._report.items()}, batch_size=len(pairs.lr)
             )
 
-    def _aligning(self) -> bool:
-        """Whether the run is still in the part in which the STN alone learns."""
+    def _stn_learns_alone(self) -> bool:
+        """Whether the run is still in its first part; a run that has left it never returns, however long it becomes."""
         loss = self.config.loss
         first = loss.alignment_first if loss.alignment > 0 else 0.0
-        return first > 0 and not self._group and progress(self.trainer) < first
+        return first > 0 and not self._together and progress(self.trainer) < first
 
-    def _align(self, pairs: Pairs) -> None:
-        """An update of the STN alone, which looks at the LR faces; D and the rest of U wait."""
-        self._group_size, self._alone = 1, True
+    def _align(self, pairs: Pairs, last: bool) -> None:
+        """Gradients of the alignment term for the STN alone, which looks at the LR faces; D and the rest of U wait."""
         assert isinstance(self.generator.stn, torch.nn.Module)
         loss = self.objective.alignment(self.generator.stn(pairs.lr), pairs)
         total = self.config.loss.alignment * loss
         self._add("generator", {"loss/alignment": loss, TOTAL: total})
-        self._backward(total, sync=True)
-        self._step("generator")
-        self._report = {**self._coming, "guard/skipped": float(self.guard.skipped)}
-        self.guard.stop_if_diverged()
+        self._backward(total, last)
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
         """Let the guard check the update, then clip: by now a loss scaler has unscaled the gradients."""
@@ -193,10 +184,15 @@ class FaceSR(LightningModule):
         for name in self._networks():
             self._optimizer(name).zero_grad()
             self._statistics[name].keep()
+        self._alone = self._stn_learns_alone()
+        if not self._alone and not self._together:
+            self._together = True
+            if self._averaging is not None:  # the average must forget the random start of what learns from now on
+                self._averaging.restart()
 
     def _end_group(self) -> None:
         self._group.clear()
-        if self.discriminator is not None:
+        if self.discriminator is not None and not self._alone:
             self.discriminator.requires_grad_(True)
             means = self._means["discriminator"]
             accuracy = (means["gan/accuracy_real"] + means["gan/accuracy_fake"]) / 2
@@ -256,14 +252,14 @@ class FaceSR(LightningModule):
         checkpoint["hyper_parameters"] = to_plain(self.config)
         checkpoint["iterations"] = self.trainer.fit_loop.total_batch_idx + 1
         checkpoint["guard"] = self.guard.state_dict()
-        checkpoint["alone"] = self._alone
+        checkpoint["together"] = self._together
         # A save falls between two groups: nothing else is pending. Batches inside a group log the last group's values.
         checkpoint["report"] = {name: float(value) for name, value in self._report.items()}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Restore the guard's counts and the values to log of the last group."""
         self._report = dict(checkpoint.get("report", {}))
-        self._alone = bool(checkpoint.get("alone", False))
+        self._together = bool(checkpoint.get("together", True))  # older runs had no other part
         if "guard" in checkpoint:
             self.guard.load_state_dict(checkpoint["guard"])
 

@@ -11,8 +11,8 @@ import torch
 from src.data.batch import Pairs
 from src.face.points import POINTS
 from src.image.sides import LR_SIDE, SIDE
+from src.image.surroundings import Surroundings
 from src.loss.objective import Objective
-from src.model.config import AnyGeneratorConfig
 from src.model.recompute import checkpoint_activations
 from src.optimizer import build_optimizer
 from src.system.errors import UserError
@@ -21,6 +21,7 @@ from src.training.config import TrainConfig
 from src.training.steps import discriminator_half, generator_half, laid_out
 
 ROUNDS = 3
+MADE_UP_MARGIN = 48  # of made-up faces, as of prepared ones
 
 log = logging.getLogger(__name__)
 
@@ -58,9 +59,14 @@ def settings(config: TrainConfig, machine: Machine) -> list[Setting]:
     return [Setting(precision, last, trainer.compile) for precision in precisions for last in (False, True)]
 
 
-def made_up_pairs(generator: AnyGeneratorConfig, faces: int, device: torch.device) -> Pairs:
-    """A batch of random numbers in the shapes that a generator trains on."""
+def made_up_pairs(config: TrainConfig, faces: int, device: torch.device) -> Pairs:
+    """A batch of random numbers in the shapes that a run trains on."""
+    generator = config.model.generator
     maps, side = generator.heatmaps, generator.heatmap_side
+    surroundings = None
+    if config.data.misalignment.fill == "context":
+        pictures = torch.rand(faces, 3, SIDE + 2 * MADE_UP_MARGIN, SIDE + 2 * MADE_UP_MARGIN, device=device) * 2 - 1
+        surroundings = Surroundings(pictures, torch.zeros(faces, dtype=torch.bool, device=device))
     return Pairs(
         lr=torch.rand(faces, 3, LR_SIDE, LR_SIDE, device=device) * 2 - 1,
         hr=torch.rand(faces, 3, SIDE, SIDE, device=device) * 2 - 1,
@@ -69,6 +75,7 @@ def made_up_pairs(generator: AnyGeneratorConfig, faces: int, device: torch.devic
         kernels=None if side is None else torch.ones(faces, maps, dtype=torch.int64, device=device),
         landmarks=torch.zeros(faces, POINTS, 2, device=device),
         visible=torch.ones(faces, POINTS, dtype=torch.bool, device=device),
+        surroundings=surroundings,
     )
 
 
@@ -103,7 +110,7 @@ class FullStep:
             self.generator.compile()
             if self.discriminator is not None:
                 self.discriminator.compile()
-        self.pairs = laid_out(made_up_pairs(config.model.generator, faces, device), layout)
+        self.pairs = laid_out(made_up_pairs(config, faces, device), layout)
 
     def __call__(self) -> None:
         """Make both updates; on a GPU the call returns before they are done."""

@@ -2,7 +2,9 @@ import torch
 
 from src.data.batch import FaceBatch, HeatmapConfig, Pairs, make_batch
 from src.data.own_frame import hr_in_own_frame, in_own_frame
+from src.image.surroundings import Surroundings
 from src.image.warp import align, angle_of, compose, invert, similarity_matrix
+from src.loss.terms import corner_distances
 from src.metric.alignment import METRICS
 from src.metric.image import psnr
 from src.metric.metric import Judged, score
@@ -97,3 +99,36 @@ def test_alignment_errors_are_those_of_a_known_displacement() -> None:
     assert abs(float(found["corner_error_px"]) - float(corners.mean()) * 64) < 1e-2
     assert angle_of(moved).abs().max() < 1e-6
     assert psnr(torch.zeros(1, 3, 16, 16), torch.zeros(1, 3, 16, 16)).item() == 100
+
+
+def test_under_autocast_the_frame_is_as_exact_as_without() -> None:
+    given = pairs()
+    estimate = compose(given.matrix, similarity_matrix(*(torch.full((3,), value) for value in (0.1, 1.03, 0.05, 0.02))))
+    exact = in_own_frame(given, estimate, 3.0)
+    with torch.autocast("cpu", torch.bfloat16):
+        mixed = in_own_frame(given, estimate, 3.0)
+        distances = corner_distances(estimate, given.matrix)
+    assert (mixed.landmarks - exact.landmarks).abs().max() < 1e-3
+    assert (mixed.hr - exact.hr).abs().max() < 1e-3
+    assert distances.dtype == torch.float32
+    assert torch.equal(distances, corner_distances(estimate, given.matrix))
+
+
+def test_targets_send_no_gradient_to_the_estimate() -> None:
+    given = pairs()
+    estimate = (given.matrix + 0.02).requires_grad_(True)
+    moved = in_own_frame(given, estimate, 3.0)
+    assert moved.heatmaps is not None
+    assert not moved.heatmaps.requires_grad
+    assert not moved.hr.requires_grad
+    assert not moved.landmarks.requires_grad
+
+
+def test_a_mirrored_face_has_mirrored_surroundings() -> None:
+    """Sampled anywhere, the mirrored picture is the mirror image of the picture sampled at the mirrored place."""
+    pictures = torch.rand(2, 3, 224, 224)
+    plain = Surroundings(pictures, torch.tensor([False, False]))
+    turned = Surroundings(pictures.flip(3), torch.tensor([True, True]))
+    matrix = similarity_matrix(*(torch.tensor([a, b]) for a, b in ((0.3, -0.5), (1.1, 0.9), (0.2, 0.0), (-0.1, 0.1))))
+    assert torch.allclose(plain.sample(matrix), turned.sample(matrix), atol=1e-4)
+    assert torch.equal(plain.face(), turned.face())

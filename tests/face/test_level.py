@@ -38,6 +38,19 @@ def test_where_an_eye_is_hidden_the_mean_face_has_its_place() -> None:
     assert np.mean(one) < 1.5
 
 
+def test_heads_that_nod_as_well_are_level_by_their_left_right_axis() -> None:
+    """The true roll is that of the head's axis from side to side, as its known rotation projects it."""
+    rng = np.random.default_rng(6)
+    errors = []
+    for _ in range(150):
+        yaw, pitch, turned = rng.uniform(-60, 60), rng.uniform(-25, 25), rng.uniform(-180, 180)
+        view = view_landmarks(sample_identity(rng), yaw, pitch)
+        axis = np.degrees(np.arctan(np.sin(np.radians(pitch)) * np.tan(np.radians(yaw))))
+        error = np.degrees(eye_roll(rolled(view.landmarks.astype(float), turned)[None], ALL))[0] - turned - axis
+        errors.append(abs((error + 180) % 360 - 180))
+    assert np.mean(errors) < 1.5
+
+
 def test_an_eye_that_the_face_hides_counts_as_hidden_although_it_was_annotated() -> None:
     points = schematic_face(yaw=20)[None]
     true = np.degrees(eye_roll(points, ALL))[0]

@@ -48,7 +48,7 @@ def eye_line(points: np.ndarray) -> np.ndarray:
 
 
 def test_a_head_at_any_roll_is_the_level_one(tmp_path: Path) -> None:
-    """All within 60 degrees of yaw, as the drawn faces mostly are; the worst case has its own test below."""
+    """The drawn heads are level before they are turned; `tests/face/test_level.py` has heads in known poses."""
     folder = tmp_path / "photos"
     folder.mkdir()
     for index, roll in enumerate(ROLLS):

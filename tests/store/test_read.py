@@ -264,3 +264,14 @@ def test_kill_in_mid_write_leaves_no_half_store(tmp_path: Path) -> None:
 def test_a_copied_store_is_a_store(tmp_path: Path) -> None:
     shutil.copytree(make_store(tmp_path / "a"), tmp_path / "b")
     assert np.array_equal(FaceStore(tmp_path / "b").images([4])[0], face(4).image)
+
+
+@pytest.mark.parametrize(("margin", "layout"), [(-176, 3), (129, 3), (48, 2), (47, 3)])
+def test_a_card_with_an_impossible_margin_is_one_line(margin: int, layout: int, tmp_path: Path) -> None:
+    """One face, so that the size of the file alone would hardly tell 47 from 48."""
+    path = write_store(tmp_path / "s", 1, margin=48)
+    card = json.loads((path / "card.json").read_text())
+    (path / "card.json").write_text(json.dumps(card | {"margin": margin, "layout": layout}))
+    with pytest.raises(StoreError, match="margin of") as raised:
+        FaceStore(path)
+    assert "\n" not in str(raised.value)

@@ -1,12 +1,14 @@
 """Updates at the start in which the STN alone learns; faces with their surroundings; targets in the own frame."""
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
 from src.system.errors import UserError
+from src.training.module import FaceSR
 from src.training.run import train
 from tests.helpers.tiny_files import write_store
 from tests.helpers.tiny_run import tiny_run
@@ -35,11 +37,38 @@ def test_the_stn_learns_alone_then_all_of_it(tmp_path: Path) -> None:
 def test_before_its_turn_nothing_else_moves(tmp_path: Path) -> None:
     stores(tmp_path, 48)
     config = tiny_run(tmp_path, *WORDS, "loss.alignment_first=0.9", "trainer.max_epochs=1", "ema.enabled=false")
-    torch.manual_seed(0)
     train(config)
     state = torch.load(tmp_path / "out/checkpoints/last.ckpt", weights_only=True)["state_dict"]
-    assert state["generator.stn.head.weight"].abs().max() > 0
-    assert int(state["generator.align.1.num_batches_tracked"]) == 0
+    torch.manual_seed(config.seed)
+    before = FaceSR(config).state_dict()
+    moved = {name for name in state if not torch.equal(state[name], before[name])}
+    assert "generator.stn.head.weight" in moved
+    assert all(name.startswith("generator.stn.") for name in moved), "neither D nor the rest of U"
+
+
+def test_a_group_of_batches_is_one_update_of_the_stn_too(tmp_path: Path) -> None:
+    """Three batches of two faces make one update by their mean: the size of its gradient shows it."""
+    stores(tmp_path, 48)
+    norms = []
+    for name, words in (("one", ["data.batch_size=6"]), ("three", ["trainer.accumulate=3"])):
+        run = tiny_run(tmp_path, *WORDS, "loss.alignment_first=0.9", "trainer.max_epochs=1", *words)
+        train(replace(run, run_dir=str(tmp_path / name)))
+        content = torch.load(tmp_path / name / "checkpoints/last.ckpt", weights_only=True)
+        assert content["averaged"]["updates"] == 1
+        norms.append(content["report"]["optim/grad_norm_generator"])
+    assert norms[1] == pytest.approx(norms[0], rel=0.5), "not three times as large, nor a third"
+
+
+def test_a_run_that_is_made_longer_does_not_return_to_its_first_part(tmp_path: Path) -> None:
+    stores(tmp_path, 48)
+    words = [*WORDS, "loss.alignment_first=0.5"]
+    train(tiny_run(tmp_path, *words, "trainer.max_epochs=2"))
+    train(tiny_run(tmp_path, *words, "trainer.max_epochs=5"))
+    rows = list(csv.DictReader((tmp_path / "out/metrics.csv").read_text().splitlines()))
+    together = [bool(row["loss/pixel"]) for row in rows if row["loss/total"]]
+    assert together == [False] * 3 + [True] * 12
+    content = torch.load(tmp_path / "out/checkpoints/last.ckpt", weights_only=True)
+    assert content["averaged"]["updates"] == 12
 
 
 def test_the_average_forgets_the_weights_that_had_to_wait(tmp_path: Path) -> None:
