@@ -18,3 +18,9 @@ def checkpoint_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def face_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_store(tmp_path_factory.mktemp("stores") / "five", 5)
+
+
+@pytest.fixture(scope="session")
+def bare_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Faces without surroundings."""
+    return write_store(tmp_path_factory.mktemp("bare") / "three", 3, margin=0)

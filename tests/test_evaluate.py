@@ -81,13 +81,17 @@ def test_several_methods_share_one_table(checkpoint_file: Path, face_store: Path
         (["protocol.rotation=190"], "protocol: rotation must be 0-180 degrees"),
         (["protocol.fill=white"], "protocol.fill"),
         (["protocol=wild"], "there is no protocol/wild; there are aligned, camera, context, published"),
-        (["protocol=context"], "fill=context needs faces with their surroundings"),
+        (["protocol=context", "data.test=[BARE]"], "fill=context needs faces with their surroundings"),
+        (["protocol=camera", "protocol.camera.noise=60"], "noise must be 0-50 grey levels, not 60"),
+        (["protocol.camera.blur=3"], "blur must be 0-2 pixels of the LR face, not 3"),
+        (["protocol.degradation=wet"], "protocol.degradation"),
         (["protocol.seed=-1"], "protocol: seed must be 0 or more"),
     ],
 )
 def test_mistakes_are_one_line(
     checkpoint_file: Path,
     face_store: Path,
+    bare_store: Path,
     tmp_path: Path,
     overrides: list[str],
     words: str,
@@ -99,6 +103,7 @@ def test_mistakes_are_one_line(
     defaults = {"checkpoint": str(checkpoint_file), "data.test": f"[{face_store}]", "out": "report"}
     filled = [f"{key}={value}" for key, value in defaults.items() if key not in given]
     monkeypatch.chdir(tmp_path)
+    overrides = [override.replace("BARE", str(bare_store)) for override in overrides]
     monkeypatch.setattr(sys, "argv", ["evaluate", *overrides, *filled])
     with pytest.raises(SystemExit, match="2"):
         main()

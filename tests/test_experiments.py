@@ -17,6 +17,7 @@ from src.training.module import FaceSR
 from src.training.resume import differing
 from src.training.run import train
 from tests.helpers.tiny_files import write_store
+from tests.helpers.tiny_run import NETWORKS, WHOLE
 
 STORES = ["data.train=[a]", "data.val=[a]"]
 ABLATIONS = {
@@ -99,11 +100,8 @@ def test_every_file_opens_with_the_command_that_runs_it(group: str) -> None:
         assert f"{group}={name}" in lines[1], name
 
 
-DEBUG = ["experiment=demo", "model.generator.width=8", "model.generator.width64=8", "model.generator.blocks16=1",
-         "model.generator.blocks32=1", "model.generator.heb.width=8", "model.discriminator.widths=[4,4,4,4]",
-         "model.generator.aligner.width=4", "model.generator.aligner.hidden=8", "loss.alignment_first=0",
-         "loss.frame=true", "trainer.val_every_n_epochs=1", "model.discriminator.hidden=8", "callbacks.progress=none",
-         "callbacks.panel=0", "data.workers=0", "trainer=cpu"]  # fmt: skip
+DEBUG = ["experiment=demo", *NETWORKS, *WHOLE, "callbacks.progress=none", "callbacks.panel=0", "data.workers=0",
+         "trainer=cpu"]  # fmt: skip
 
 
 def test_overfit_sees_the_same_faces_for_ever_and_validates_on_them(stores: list[str]) -> None:

@@ -9,14 +9,13 @@ from src.config.compose import compose
 from src.training.config import TrainConfig
 from src.training.run import train
 from tests.helpers.tiny_files import write_store
+from tests.helpers.tiny_run import NETWORKS
 
 STORES = ["data.train=[a]", "data.val=[a]"]
 ALIGNED = ("demo", "celeba16x_light", "photo16x")
-SMALL = ["model.generator.width=8", "model.generator.width64=8", "model.generator.blocks16=1",
-         "model.generator.blocks32=1", "model.generator.heb.width=8", "model.generator.aligner.width=4",
-         "model.discriminator.widths=[4,4,4,4]", "model.discriminator.hidden=8", "data.batch_size=2", "data.workers=0",
-         "data.synthetic=null", "callbacks.progress=none", "trainer=cpu", "trainer.max_epochs=2",
-         "trainer.val_every_n_epochs=1", "trainer.log_every_n_steps=1", "loss.feature.weight=0"]  # fmt: skip
+SMALL = [*NETWORKS, "data.batch_size=2", "data.workers=0", "data.synthetic=null", "callbacks.progress=none",
+         "trainer=cpu", "trainer.max_epochs=2", "trainer.val_every_n_epochs=1", "trainer.log_every_n_steps=1",
+         "loss.feature.weight=0"]  # fmt: skip
 
 
 def config_of(name: str) -> TrainConfig:

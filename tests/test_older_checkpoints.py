@@ -24,14 +24,17 @@ WORDS = ["experiment=demo", "model.generator.localisation=none", "loss.alignment
          "model.generator.heb.width=4", "model.generator.heb.stacks=1", "model.generator.heb.depth=1",
          "model.discriminator.widths=[1,1,1,1]", "model.discriminator.hidden=2", "data.batch_size=2", "data.workers=0",
          "callbacks.progress=none", "callbacks.panel=0", "trainer=cpu", "trainer.log_every_n_steps=1",
-         "data.train=[train]", "data.val=[val]", "run_dir=out"]  # fmt: skip
+         "data.train=[train]", "data.val=[val]", "run_dir=out",
+         # The demo of before.
+         "data.misalignment.fill=black", "loss.frame=true", "loss.alignment_error=matrix", "loss.alignment_first=0",
+         "optimizer.schedule.cooldown=0.3", "trainer.val_every_n_epochs=1"]  # fmt: skip
 
 
 @pytest.fixture
 def before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
-    write_store(tmp_path / "train", 6, seed=1)
-    write_store(tmp_path / "val", 3, seed=2)
+    write_store(tmp_path / "train", 6, seed=1, margin=0)
+    write_store(tmp_path / "val", 3, seed=2, margin=0)
     path = tmp_path / "out" / "checkpoints" / "last.ckpt"
     path.parent.mkdir(parents=True)
     path.write_bytes(gzip.decompress(FILE.read_bytes()))

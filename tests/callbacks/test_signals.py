@@ -13,13 +13,11 @@ import pytest
 import torch
 
 from tests.helpers.tiny_files import write_store
+from tests.helpers.tiny_run import NETWORKS, WHOLE
 
 ROOT = Path(__file__).parents[2]
-TINY = [
-    "experiment=demo", "trainer=cpu", "callbacks.progress=none", "model.generator.width=8", "model.generator.width64=8",
-    "model.generator.blocks16=1", "model.generator.blocks32=1", "model.generator.heb.width=8",
-    "model.discriminator.widths=[4,4,4,4]", "model.discriminator.hidden=8", "data.batch_size=2", "data.workers=1",
-]  # fmt: skip
+TINY = ["experiment=demo", "trainer=cpu", "callbacks.progress=none", *NETWORKS, *WHOLE, "data.batch_size=2",
+        "data.workers=1"]  # fmt: skip
 
 
 @pytest.fixture(scope="module")

@@ -6,8 +6,7 @@ from src.config.compose import compose
 from src.training.config import TrainConfig
 from tests.helpers.tiny_files import write_store
 
-TINY = [
-    "experiment=demo",
+NETWORKS = [
     "model.generator.width=8",
     "model.generator.width64=8",
     "model.generator.blocks16=1",
@@ -15,11 +14,16 @@ TINY = [
     "model.generator.heb.width=8",
     "model.generator.aligner.width=4",
     "model.generator.aligner.hidden=8",
-    "loss.alignment_first=0",
-    "loss.frame=true",
-    "trainer.val_every_n_epochs=1",
     "model.discriminator.widths=[4,4,4,4]",
     "model.discriminator.hidden=8",
+]
+"""The demo's networks, small."""
+WHOLE = ["loss.alignment_first=0", "loss.frame=true", "trainer.val_every_n_epochs=1"]
+"""Every batch trains all of the networks in the true frame, and every epoch is validated."""
+TINY = [
+    "experiment=demo",
+    *NETWORKS,
+    *WHOLE,
     "data.batch_size=2",
     "data.workers=0",
     "callbacks.progress=none",

@@ -16,12 +16,11 @@ from src.sweep.table import JobRecord, close_sweep, write_record
 from src.system.errors import UserError
 from src.training.config import TrainConfig
 from tests.helpers.tiny_files import write_store
+from tests.helpers.tiny_run import NETWORKS
 
 ROOT = Path(__file__).parents[2]
 STORES = ["data.train=[a]", "data.val=[a]"]
-TINY = ["experiment=demo", "model.generator.width=8", "model.generator.width64=8", "model.generator.blocks16=1",
-        "model.generator.blocks32=1", "model.generator.heb.width=8", "model.discriminator.widths=[4,4,4,4]",
-        "model.discriminator.hidden=8", "data.batch_size=2", "callbacks.progress=none", "callbacks.panel=0",
+TINY = ["experiment=demo", *NETWORKS, "data.batch_size=2", "callbacks.progress=none", "callbacks.panel=0",
         "trainer=cpu", "debug=fast"]  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 
 from tests.helpers.tiny_files import write_store
+from tests.helpers.tiny_run import NETWORKS
 from tests.training.test_resume import same_run
 
 ROOT = Path(__file__).parents[2]
@@ -84,9 +85,7 @@ def test_ten_kills_change_no_bit(tmp_path: Path) -> None:
     write_store(tmp_path / "val", 2, seed=2)
     words = [
         "experiment=demo", "trainer=cpu", "callbacks.progress=none", "callbacks.performance=false", "callbacks.panel=0",
-        "model.generator.width=8", "model.generator.width64=8", "model.generator.blocks16=1",
-        "model.generator.blocks32=1", "model.generator.heb.width=8", "model.discriminator.widths=[4,4,4,4]",
-        "model.discriminator.hidden=8", "data.batch_size=2", "data.workers=1", "trainer.max_epochs=3",
+        *NETWORKS, "trainer.val_every_n_epochs=1", "data.batch_size=2", "data.workers=1", "trainer.max_epochs=3",
         "trainer.log_every_n_steps=3", "callbacks.save_every_n_steps=2",
         f"data.train=[{tmp_path}/train]", f"data.val=[{tmp_path}/val]",
     ]  # fmt: skip
