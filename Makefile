@@ -55,7 +55,8 @@ doctor: $(READY) ## report what is installed, found and missing here, each probl
 
 demo: $(READY) ## draw synthetic faces, train on the CPU, evaluate; writes a table and a picture to outputs/demo; ARGS=
 	$(RUN) -m src.train experiment=demo trainer=cpu run_dir=$(DEMO) $(ARGS)
-	$(RUN) -m src.evaluate checkpoint=$(DEMO)/checkpoints/last.ckpt data.test='[data/synthetic/val]' out=$(DEMO)/evaluation
+	$(RUN) -m src.evaluate checkpoint=$(DEMO)/checkpoints/last.ckpt data.test='[data/synthetic/val]' protocol=published out=$(DEMO)/evaluation_published
+	$(RUN) -m src.evaluate checkpoint=$(DEMO)/checkpoints/last.ckpt data.test='[data/synthetic/val]' protocol=context out=$(DEMO)/evaluation
 
 data-celeba: $(READY) ## download CelebA to ROOT (data/raw), prepare it in OUT (data/celeba); LANDMARKS=, ARGS=
 	$(RUN) -m src.source.celeba.download '$(or $(ROOT),data/raw)'

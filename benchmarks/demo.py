@@ -17,7 +17,7 @@ def run() -> list[Figure]:
         commands = [
             ["src.train", "experiment=demo", "trainer=cpu", f"data.synthetic.out={folder}/faces", f"run_dir={folder}"],
             ["src.evaluate", f"checkpoint={folder}/checkpoints/last.ckpt", f"data.test={folder}/faces/val",
-             f"out={folder}/evaluation"],
+             "protocol=context", f"out={folder}/evaluation"],
         ]  # fmt: skip
         start = time.perf_counter()
         for words in commands:

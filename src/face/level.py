@@ -17,8 +17,8 @@ SEEN: Final = 3
 def eye_roll(points: NDArray[np.floating], visible: NDArray[np.bool_]) -> NDArray[np.float64]:
     """The roll of faces in radians, positive where a face leans clockwise on the screen, in (-pi, pi].
 
-    It is the angle of the line from the mean of landmarks 36-41 to that of 42-47. Where an eye is hidden, it is that
-    line on the 3-D mean face in the pose of the landmarks that are known.
+    It is the angle of the line from the mean of landmarks 36-41 to that of 42-47. Where an eye is hidden, or lacks a
+    landmark, it is that line on the 3-D mean face in the pose of the landmarks that are known.
 
     Args:
         points: (B, 68, 2) x, y in pixels; NaN where not known.
@@ -28,12 +28,12 @@ def eye_roll(points: NDArray[np.floating], visible: NDArray[np.bool_]) -> NDArra
         (B,); NaN where both eyes are hidden, or where too few landmarks are known for a pose.
     """
     known = np.isfinite(points).all(2)
-    seen = np.stack([
-        known[:, eye].all(1) & (visible[:, eye].sum(1) >= SEEN) for eye in (LEFT_EYE, RIGHT_EYE)
-    ])  # fmt: skip
+    eyes = (LEFT_EYE, RIGHT_EYE)
+    seen = np.stack([(known & visible)[:, eye].sum(1) >= SEEN for eye in eyes])
+    whole = np.stack([known[:, eye].all(1) for eye in eyes])
     line = points[:, RIGHT_EYE].mean(1) - points[:, LEFT_EYE].mean(1)
     roll = np.arctan2(line[:, 1], line[:, 0]).astype(np.float64)
-    fitted = ~seen.all(0)
+    fitted = ~(seen & whole).all(0)
     if fitted.any():
         mean_line = MEAN_FACE[RIGHT_EYE].mean(0) - MEAN_FACE[LEFT_EYE].mean(0)
         turned = estimate_pose(points[fitted], known[fitted]) @ mean_line  # (B', 3)

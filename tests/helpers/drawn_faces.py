@@ -8,8 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from src.preparation.crop_rules import LandmarksCrop
 from src.store.face import Face, FaceRow
 from src.system.errors import BadFace
+
+AS_IT_IS = LandmarksCrop("landmarks", upright=False, margin=0)
+"""The crop rule that turns nothing and keeps no surroundings, for tests of other things."""
 
 
 def schematic_face(
@@ -86,5 +90,8 @@ class PlainJob:
     faces: int = 1
 
     def load(self) -> list[Face | BadFace]:
-        row = FaceRow(f"{self.index}", f"p{self.index}", (0, 0, 128, 128), "synthetic", 1.0, "00")
-        return [Face(noise_picture(128, 128, self.index), schematic_face(), np.ones(68, np.bool_), row)]
+        row, side = (
+            FaceRow(f"{self.index}", f"p{self.index}", (0, 0, 128, 128), "synthetic", 1.0, "00"),
+            128 + 2 * self.margin,
+        )
+        return [Face(noise_picture(side, side, self.index), schematic_face(), np.ones(68, np.bool_), row)]

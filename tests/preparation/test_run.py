@@ -18,7 +18,7 @@ from src.source import synthetic
 from src.source.config import FolderSource, SyntheticSource
 from src.store.read import FaceStore
 from src.system.errors import UserError
-from tests.helpers.drawn_faces import PlainJob, face_folder, noise_picture
+from tests.helpers.drawn_faces import AS_IT_IS, PlainJob, face_folder, noise_picture
 
 ROOT = Path(__file__).parents[2]
 
@@ -29,7 +29,7 @@ def config(tmp_path: Path) -> PrepareConfig:
     root = face_folder(tmp_path / "faces", [f"{number}.png" for number in range(5)])
     (root / "images" / "1.png").write_bytes(b"")
     (root / "images" / "3.png").write_bytes((root / "images" / "3.png").read_bytes()[:3000])
-    return PrepareConfig(FolderSource("folder", str(root)), str(tmp_path / "out"))
+    return PrepareConfig(FolderSource("folder", str(root)), str(tmp_path / "out"), crop=AS_IT_IS)
 
 
 def run(config: PrepareConfig) -> str:
@@ -136,10 +136,14 @@ sys.path.insert(0, {root!r})
 resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))
 from src.preparation.run import run_preparation
 from src.preparation.config import PrepareConfig
+from src.preparation.crop_rules import LandmarksCrop
 from src.source.config import FolderSource
 from src.system.errors import UserError
 try:
-    config = PrepareConfig(FolderSource("folder", {source!r}), {out!r}, overwrite={overwrite}, visibility="annotated")
+    crop = LandmarksCrop("landmarks", upright=False, margin=0)
+    config = PrepareConfig(
+        FolderSource("folder", {source!r}), {out!r}, overwrite={overwrite}, visibility="annotated", crop=crop
+    )
     run_preparation(config, print)
 except UserError as error:
     print(error)

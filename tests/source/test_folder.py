@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from src.preparation.crop_rules import LandmarksCrop
 from src.preparation.faces import Recipe, finish
 from src.source.config import FolderSource
 from src.source.folder import folder_splits
@@ -14,7 +13,7 @@ from src.source.photograph import PhotoJob
 from src.source.split import Split
 from src.store.face import Face
 from src.system.errors import BadFace, UserError
-from tests.helpers.drawn_faces import face_folder, noise_picture, pts_text, schematic_face
+from tests.helpers.drawn_faces import AS_IT_IS, face_folder, noise_picture, pts_text, schematic_face
 from tests.helpers.tiny_files import write_store
 
 
@@ -27,7 +26,7 @@ def listed(root: Path, landmarks: str = "auto") -> Split:
 def outcomes(root: Path) -> tuple[dict[str, Face], dict[str, str]]:
     """Faces by identity, and reasons by file; through pickled jobs, as workers see them."""
     jobs = pickle.loads(pickle.dumps(listed(root).jobs))
-    recipe = Recipe(LandmarksCrop("landmarks"), "annotated")
+    recipe = Recipe(AS_IT_IS, "annotated")
     found = [outcome for outcomes in finish((job.load() for job in jobs), recipe) for outcome in outcomes]
     faces = {outcome.row.identity: outcome for outcome in found if isinstance(outcome, Face)}
     return faces, {outcome.file: outcome.reason for outcome in found if isinstance(outcome, BadFace)}
