@@ -152,7 +152,7 @@ def restore_constants(optimizer: torch.optim.Optimizer) -> None:
 
 
 def build_optimizer(
-    config: OptimizerConfig, groups: list[list[nn.Parameter]], discriminator: bool = False
+    config: OptimizerConfig, groups: list[list[nn.Parameter]], discriminator: bool = False, scaled: bool = False
 ) -> torch.optim.Optimizer:
     """The optimiser of one network.
 
@@ -160,12 +160,13 @@ def build_optimizer(
         config: which optimiser, with its constants.
         groups: the network's weights, one list per group; `set_rate` gives the second group its own rate.
         discriminator: the network is D, which may have its own rate.
+        scaled: a loss scaler unscales the gradients before each step.
     """
     parameters = [{"params": group} for group in groups]
     lr = base_lr(config, discriminator)
     if isinstance(config, RMSpropConfig):
         return torch.optim.RMSprop(parameters, lr, config.alpha, config.eps)
-    # On a CPU a fused step is several times as fast as one that goes through the weights tensor by tensor. On a GPU it
-    # would take a loss scaler's work upon itself, after the guard has looked at the gradients.
+    # On a CPU a fused step is several times as fast as one that goes through the weights tensor by tensor. It would
+    # unscale gradients itself, after the guard has looked at them, so a loss scaler rules it out.
     on_cpu = all(parameter.device.type == "cpu" for group in groups for parameter in group)
-    return torch.optim.Adam(parameters, lr, config.betas, config.eps, fused=on_cpu)
+    return torch.optim.Adam(parameters, lr, config.betas, config.eps, fused=on_cpu and not scaled)

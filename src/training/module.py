@@ -77,10 +77,12 @@ class FaceSR(LightningModule):
 
     def configure_optimizers(self) -> list[torch.optim.Optimizer]:
         """U's optimiser, then D's."""
+        config = self.config.optimizer
+        scaled = getattr(self.trainer.precision_plugin, "scaler", None) is not None
         groups = self.config.model.generator.parameter_groups(self.generator)
-        optimizers = [build_optimizer(self.config.optimizer, groups)]
+        optimizers = [build_optimizer(config, groups, scaled=scaled)]
         if self.discriminator is not None:
-            optimizers.append(build_optimizer(self.config.optimizer, [list(self.discriminator.parameters())], True))
+            optimizers.append(build_optimizer(config, [list(self.discriminator.parameters())], True, scaled))
         return optimizers
 
     def configure_callbacks(self) -> list[Callback]:

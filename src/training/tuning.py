@@ -13,6 +13,7 @@ from src.face.points import POINTS
 from src.image.sides import LR_SIDE, SIDE
 from src.image.surroundings import Surroundings
 from src.loss.objective import Objective
+from src.model.config import AnyGeneratorConfig
 from src.model.recompute import checkpoint_activations
 from src.optimizer import build_optimizer
 from src.system.errors import UserError
@@ -59,13 +60,11 @@ def settings(config: TrainConfig, machine: Machine) -> list[Setting]:
     return [Setting(precision, last, trainer.compile) for precision in precisions for last in (False, True)]
 
 
-def made_up_pairs(config: TrainConfig, faces: int, device: torch.device) -> Pairs:
-    """A batch of random numbers in the shapes that a run trains on."""
-    generator = config.model.generator
-    maps, side = generator.heatmaps, generator.heatmap_side
-    surroundings = None
-    if config.data.misalignment.fill == "context":
-        pictures = torch.rand(faces, 3, SIDE + 2 * MADE_UP_MARGIN, SIDE + 2 * MADE_UP_MARGIN, device=device) * 2 - 1
+def made_up_pairs(generator: AnyGeneratorConfig, faces: int, device: torch.device, margin: int = 0) -> Pairs:
+    """A batch of random numbers in the shapes that a generator trains on, with surroundings if there is a margin."""
+    maps, side, surroundings = generator.heatmaps, generator.heatmap_side, None
+    if margin:
+        pictures = torch.rand(faces, 3, SIDE + 2 * margin, SIDE + 2 * margin, device=device) * 2 - 1
         surroundings = Surroundings(pictures, torch.zeros(faces, dtype=torch.bool, device=device))
     return Pairs(
         lr=torch.rand(faces, 3, LR_SIDE, LR_SIDE, device=device) * 2 - 1,
@@ -110,7 +109,8 @@ class FullStep:
             self.generator.compile()
             if self.discriminator is not None:
                 self.discriminator.compile()
-        self.pairs = laid_out(made_up_pairs(config, faces, device), layout)
+        margin = MADE_UP_MARGIN if config.data.misalignment.fill == "context" else 0
+        self.pairs = laid_out(made_up_pairs(config.model.generator, faces, device, margin), layout)
 
     def __call__(self) -> None:
         """Make both updates; on a GPU the call returns before they are done."""

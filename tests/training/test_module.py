@@ -83,7 +83,8 @@ def test_ds_loss_leaves_no_gradient_in_u_and_us_loss_none_in_d(stores: list[str]
 
 
 def test_the_learning_rate_moves_with_the_schedule(stores: list[str]) -> None:
-    config = tiny(stores, "trainer.max_epochs=3", "optimizer=rmsprop", "optimizer.discriminator_lr=null")
+    config = tiny(stores, "trainer.max_epochs=3", "optimizer=rmsprop", "optimizer.discriminator_lr=null",
+                  "optimizer.schedule.cooldown=0")  # fmt: skip
     module, _ = fit(config)
     for optimizer in module.optimizers():  # type: ignore[union-attr]
         assert optimizer.param_groups[0]["lr"] == pytest.approx(1e-3 * 0.99**2)
