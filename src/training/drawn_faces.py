@@ -38,6 +38,8 @@ def draw_missing_faces(config: DataConfig) -> None:
     try:
         cores = usable_cores()
         workers = cores if cores > 1 and synthetic.train + synthetic.val >= MANY else 0
+        if workers:
+            import numba  # noqa: F401  # where this extra is missing, say so before the workers start
         run_preparation(PrepareConfig(source=source, out=synthetic.out, workers=min(workers, 8)), log.info)
     except UserError as error:
         raise UserError(
