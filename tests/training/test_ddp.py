@@ -30,6 +30,7 @@ SETTINGS = [
     # RMSprop divides by the gradient's size, so a gradient that is 0 but for rounding (a bias in front of batch
     # normalisation) makes a full step in any direction. With a large eps a step is as large as its gradient.
     "optimizer.eps=1.0",
+    "optimizer.schedule.cooldown=0",
     "model.discriminator.dropout=0",  # drawn by process
     "model.discriminator.spatial_dropout=0",
     "trainer.max_epochs=1",
