@@ -25,7 +25,7 @@ SETTINGS = [
     # more a step, through the STN and back, and one process with another memory layout is no closer to itself.
     "model.generator.heb.depth=1",
     "loss.structure.weight=0.003",
-    "optimizer.lr=3e-5",
+    "optimizer.lr=4e-5",
     "optimizer.discriminator_lr=3e-5",
     # RMSprop divides by the gradient's size, so a gradient that is 0 but for rounding (a bias in front of batch
     # normalisation) makes a full step in any direction. With a large eps a step is as large as its gradient.
