@@ -21,6 +21,8 @@ FRAME: Final = LR_SIDE + MCU
 """Side of the part of the photograph that is compressed with a face: the face at any offset to the blocks."""
 KERNELS: Final = ("bicubic", "bilinear", "box", "lanczos")
 """What reduces the picture, each widened to be anti-aliased."""
+LARGEST_BLUR: Final = 2.0
+"""Pixels of the LR face; the end of the blur's table."""
 LEVELS: Final = 32
 """Steps of the blur's table from none to the largest."""
 
@@ -41,8 +43,8 @@ class CameraConfig:
     """Highest quality, jpeg_min-100."""
 
     def __post_init__(self) -> None:
-        if not 0 <= self.blur <= 2:
-            raise ValueError(f"blur must be 0-2 pixels of the LR face, not {self.blur:g}")
+        if not 0 <= self.blur <= LARGEST_BLUR:
+            raise ValueError(f"blur must be 0-{LARGEST_BLUR:g} pixels of the LR face, not {self.blur:g}")
         if not 0 <= self.noise <= 50:
             raise ValueError(f"noise must be 0-50 grey levels, not {self.noise:g}")
         if not 1 <= self.gamma <= 3:
@@ -108,7 +110,7 @@ def photograph(unaligned: Tensor, around: Tensor | None, camera: CameraDraw) -> 
         (B, 3, 16, 16) in [-1, 1], rounded to 8 bits.
     """
     reduce = _reductions(unaligned.device)
-    level = (camera.blur * ((LEVELS - 1) / _LARGEST_BLUR)).round().long()
+    level = (camera.blur * ((LEVELS - 1) / LARGEST_BLUR)).round().long()
     down, across = (reduce[camera.kernel, level[:, axis]][:, None] for axis in (0, 1))  # (B, 1, 16, 128)
     lr = down @ unaligned.float() @ across.transpose(-1, -2)
     if around is None:
@@ -135,9 +137,6 @@ def _replicated(lr: Tensor, offset: Tensor) -> Tensor:
     return lr[faces, :, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
 
 
-_LARGEST_BLUR: Final = 2.0  # pixels of the LR face, the end of the table
-
-
 @functools.cache
 def _reductions(device: torch.device) -> Tensor:
     """Blur and reduction of a line of 128 pixels to 16, (4, LEVELS, 16, 128), by kernel and blur; rows sum to 1."""
@@ -147,7 +146,7 @@ def _reductions(device: torch.device) -> Tensor:
     kernels = torch.stack([_kernel(name, (pixels - centres) / shrink) for name in KERNELS])  # (4, 16, 128)
     kernels /= kernels.sum(-1, keepdim=True)
     # At least a width that reaches no neighbour.
-    deviations = torch.linspace(0, _LARGEST_BLUR * shrink, LEVELS, dtype=torch.float64).clamp(min=0.05)
+    deviations = torch.linspace(0, LARGEST_BLUR * shrink, LEVELS, dtype=torch.float64).clamp(min=0.05)
     blurs = torch.exp(-0.5 * ((pixels - pixels[:, None]) / deviations[:, None, None]).square())
     blurs /= blurs.sum(-1, keepdim=True)
     return (kernels[:, None] @ blurs).float().to(device)

@@ -65,7 +65,7 @@ def face_random(seed: int, epoch: int, row: int) -> np.random.Generator:
     return np.random.default_rng([seed, epoch - VALIDATION_EPOCH, row])
 
 
-def misalign(hr: Tensor, matrix: Tensor, fill: Fill = "black") -> Tensor:
+def misalign(hr: Tensor, matrix: Tensor, fill: Literal["black", "border"] = "black") -> Tensor:
     """The unaligned faces at full resolution, from the faces alone.
 
     Args:

@@ -68,6 +68,14 @@ class Square:
         inside = ((places >= -0.5) & (places < np.array([width, height]) - 0.5)).all(1)
         return 1 - float(inside.mean())
 
+    def margin_inside(self, margin: int, width: int, height: int, side: int = SIDE) -> float:
+        """The share of a margin of so many pixels around the crop that a picture covers, 0 to 1; 1 without a margin."""
+        if not margin:
+            return 1.0
+        of_whole, of_face = float((side + 2 * margin) ** 2), float(side**2)
+        outside = self.grown(margin, side).outside(width, height) * of_whole - self.outside(width, height) * of_face
+        return min(1.0, max(0.0, 1 - outside / (of_whole - of_face)))
+
 
 def level_square(points: NDArray[np.float32], roll: float = 0.0) -> Square:
     """The square around the known points in a face's own frame, side 1.5 x the longer side of their box in it.

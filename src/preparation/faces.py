@@ -233,15 +233,6 @@ def _visible(faces: Sequence[_Placed], visibility: str) -> NDArray[np.bool_]:
     return flags
 
 
-def _covered(face: Square, whole: Square, width: int, height: int, margin: int) -> float:
-    """The share of the margin around a face that a picture of this size covers, 0 to 1; 1 without a margin."""
-    if not margin:
-        return 1.0
-    of_whole, of_face = float((SIDE + 2 * margin) ** 2), float(SIDE**2)
-    outside = of_whole * whole.outside(width, height) - of_face * face.outside(width, height)
-    return min(1.0, max(0.0, 1 - outside / (of_whole - of_face)))
-
-
 def _crop(photo: Photo, face: _Placed, visible: NDArray[np.bool_], crop: LandmarksCrop | CelebaAlignedCrop) -> Outcome:
     height, width = photo.image.shape[:2]
     known: NDArray[np.bool_] = np.all(np.isfinite(face.points), axis=1)
@@ -277,6 +268,6 @@ def _crop(photo: Photo, face: _Placed, visible: NDArray[np.bool_], crop: Landmar
         landmark_error=face.error,
         roll_deg=math.degrees(square.roll) if crop.upright else None,
         matrix=tuple(square.matrix().ravel().tolist()),  # type: ignore[arg-type]
-        inside=_covered(square, whole, width, height, crop.margin),
+        inside=square.margin_inside(crop.margin, width, height),
     )
     return Face(image, moved, visible, row)

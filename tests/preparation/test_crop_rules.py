@@ -97,3 +97,11 @@ def test_the_crop_sees_the_picture_beyond_its_box() -> None:
     whole = crop_image(picture, (0, 0, 512, 512), side=256)
     piece = crop_image(picture, (128, 128, 384, 384), side=128)
     assert np.array_equal(piece, whole[64:192, 64:192])
+
+
+def test_the_share_of_the_margin_that_the_picture_covers() -> None:
+    face = Square((48.0, 48.0, 176.0, 176.0))
+    assert face.margin_inside(48, 224, 224) == 1
+    assert face.margin_inside(0, 10, 10) == 1
+    assert Square((0.0, 0.0, 128.0, 128.0)).margin_inside(48, 128, 128) == 0
+    assert face.margin_inside(48, 224, 176) == pytest.approx(1 - 48 * 224 / (224**2 - 128**2))
