@@ -55,6 +55,11 @@ class CameraConfig:
             )
 
 
+def ranges_of(degradation: Degradation, camera: CameraConfig) -> CameraConfig | None:
+    """The ranges of a camera if it is the degradation; None for plain bicubic."""
+    return camera if degradation == "camera" else None
+
+
 class CameraDraw(NamedTuple):
     """What the camera did to each of B faces."""
 

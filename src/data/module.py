@@ -13,6 +13,7 @@ from torch.utils.data import DataLoader, Sampler
 
 from src.data.balance import large_poses
 from src.data.batch import FaceBatch, Pairs, make_batch
+from src.data.camera import ranges_of
 from src.data.config import DataConfig
 from src.data.dataset import FaceDataset, keep
 from src.data.pairs import VALIDATION_EPOCH, VALIDATION_SEED
@@ -60,7 +61,7 @@ class FaceData(LightningDataModule):
             )
         if len(val) < world:
             raise UserError(f"data.val has {len(val)} faces: each of the {world} processes needs at least 1")
-        camera = config.camera if config.degradation == "camera" else None
+        camera = ranges_of(config.degradation, config.camera)
         if config.overfit is not None:
             # One data set for both, without mirroring and augmentation, always misaligned the same way.
             self.train_faces = self.val_faces = FaceDataset(

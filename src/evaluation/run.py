@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from src.data.batch import HeatmapConfig, Pairs, make_batch
+from src.data.camera import ranges_of
 from src.data.dataset import FaceDataset
 from src.data.pairs import VALIDATION_EPOCH
 from src.evaluation.config import ProtocolConfig
@@ -18,8 +19,8 @@ from src.metric.load import all_metrics
 from src.metric.metric import Judged, Metric, score
 from src.model.output import Upscaled
 from src.report.grid import face_grid
+from src.report.protocol import MethodCard, Protocol
 from src.report.scores import FaceScores, MethodScores
-from src.report.table import MethodCard, Protocol
 from src.store.read import FaceStores
 from src.system.progress import FaceProgress
 
@@ -63,7 +64,7 @@ def evaluate(
     """
     metrics = all_metrics() if metrics is None else metrics
     kernel_std = {method.name: method.facts.heatmap_std for method in methods}  # a damaged checkpoint ends here
-    camera = protocol.camera if protocol.degradation == "camera" else None
+    camera = ranges_of(protocol.degradation, protocol.camera)
     dataset = FaceDataset(stores, protocol, protocol.seed, camera=camera)
     indices = spread(len(stores), faces)
     shown = set(indices[spread(len(indices), grid_faces)].tolist()) if grid_faces else set()

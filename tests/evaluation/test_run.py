@@ -28,7 +28,7 @@ from src.model.hourglass import HEBConfig
 from src.model.light import LightConfig
 from src.model.output import Upscaled
 from src.report.table import report_md
-from src.store.read import FaceStore, FaceStores
+from src.store.read import FaceStores
 from tests.helpers.tiny_files import checkpoint_content, write_store
 
 CPU = torch.device("cpu")
@@ -45,7 +45,7 @@ def test_the_rows_are_those_of_a_face_measured_by_hand(checkpoint_file: Path, fa
     rows = measured(checkpoint_file, [face_store], batch_size=2).rows
     assert [row.row for row in rows] == list(range(5))
     row = 3
-    hr = to_network(torch.from_numpy(FaceStore(face_store).images([row])))
+    hr = to_network(torch.from_numpy(FaceStores([face_store]).images([row], margin=0)))
     drawn = draw_misalignment(MisalignmentConfig(), face_random(VALIDATION_SEED, VALIDATION_EPOCH, row))
     lr, _ = make_pair(hr, torch.from_numpy(drawn)[None])
     generator = load_checkpoint(checkpoint_file).generator

@@ -8,8 +8,9 @@ import pytest
 
 from src.metric.image import IMAGE_METRICS
 from src.metric.load import all_metrics
+from src.report.protocol import MethodCard, Protocol
 from src.report.scores import FaceScores, MethodScores, faces_csv, mean_of, summarise
-from src.report.table import MethodCard, Protocol, component_table, metrics_json, report_md
+from src.report.table import component_table, metrics_json, report_md
 
 NAN = float("nan")
 BICUBIC = "bicubic of the unaligned input"

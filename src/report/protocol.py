@@ -1,0 +1,91 @@
+"""What an evaluation measured and how: the data behind a report, and the sentences that describe it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from src.metric.metric import Metric
+from src.report.scores import FaceScores
+
+
+@dataclass(frozen=True)
+class MethodCard:
+    """What a report says about a method besides its scores.
+
+    Attributes:
+        title: its name in tables.
+        facts: what is known of it by name: checkpoint, seed, parameters, trained_on (a misalignment).
+        trained: whether it was trained; gains are those of a trained method over the best of the others.
+    """
+
+    title: str
+    facts: Mapping[str, Any]
+    trained: bool
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """The data and the method of the measurement.
+
+    Attributes:
+        name: the protocol's name.
+        misalignment: how the inputs were made: rotation in degrees, scale_min, scale_max, shift as a share of the
+            side, fill, seed, degradation, and a camera's ranges.
+        methods: the compared methods by name, in the order of the table.
+        metrics: what was measured, in the order of the columns.
+        stores: the data: path, faces evaluated, faces in the store, SHA-256 of its images.
+        device: the device that computed the scores.
+    """
+
+    name: str
+    misalignment: Mapping[str, Any]
+    methods: Mapping[str, MethodCard]
+    metrics: Sequence[Metric]
+    stores: Sequence[Mapping[str, str | int]]
+    device: str
+
+
+def inputs_words(ranges: Mapping[str, Any]) -> str:
+    """A misalignment in words, for inputs that are evaluated or were trained on."""
+    corners = {
+        "context": "corners filled with the true surroundings",
+        "black": "empty corners black",
+        "border": "empty corners filled with the border pixels",
+    }
+    if _upright(ranges):
+        return "upright, as the HR faces are"
+    return (
+        f"rotated uniformly within {ranges['rotation']:g} degrees, scaled {ranges['scale_min']:g}-"
+        f"{ranges['scale_max']:g}, shifted within {ranges['shift']:.3g} of the side, {corners[ranges['fill']]}"
+    )
+
+
+def _upright(ranges: Mapping[str, Any]) -> bool:
+    return not (ranges["rotation"] or ranges["shift"]) and ranges["scale_min"] == ranges["scale_max"] == 1
+
+
+def reduction_words(values: Mapping[str, Any]) -> str:
+    """How the inputs got small, in words."""
+    if values["degradation"] == "bicubic":
+        return "then anti-aliased bicubic to 16x16, rounded to 8 bits"
+    camera = values["camera"]
+    return (
+        f"then as a camera makes them 16x16: blurred by up to {camera['blur']:g} pixels of 16, reduced by a kernel "
+        f"drawn from bicubic, bilinear, box and Lanczos, noise of up to {camera['noise']:g} levels, a tone curve of "
+        f"exponent {1 / camera['gamma']:.2g}-{camera['gamma']:g}, JPEG of quality {camera['jpeg_min']}-"
+        f"{camera['jpeg_max']} at any offset to its blocks"
+    )
+
+
+def protocol_words(protocol: Protocol, rows: Sequence[FaceScores]) -> list[str]:
+    """How the numbers were measured, in sentences."""
+    inputs = protocol.misalignment
+    turned = "" if _upright(inputs) else "unaligned: "
+    measured = {key for scores in rows[0].methods.values() for key in (*scores.whole, *scores.components)}
+    return [
+        f"Per-image means over {len(rows):,} faces; no pooling of pixels.",
+        f"16x16 to 128x128 (8x), protocol `{protocol.name}`. The inputs are {turned}{inputs_words(inputs)}, at full "
+        f"resolution; {reduction_words(inputs)}. Each face's draws are fixed by the seed {inputs['seed']} and its row in its "
+        "store, the same for every method. The HR image is upright.",
+        *(metric.protocol for metric in protocol.metrics if metric.key in measured),
+    ]
