@@ -85,7 +85,7 @@ def protocol_words(protocol: Protocol, rows: Sequence[FaceScores]) -> list[str]:
     return [
         f"Per-image means over {len(rows):,} faces; no pooling of pixels.",
         f"16x16 to 128x128 (8x), protocol `{protocol.name}`. The inputs are {turned}{inputs_words(inputs)}, at full "
-        f"resolution; {reduction_words(inputs)}. Each face's draws are fixed by the seed {inputs['seed']} and its row in "
-        "its store, the same for every method. The HR image is upright.",
+        f"resolution; {reduction_words(inputs)}. Each face's draws are fixed by the seed {inputs['seed']} and its row "
+        "in its store, the same for every method. The HR image is upright.",
         *(metric.protocol for metric in protocol.metrics if metric.key in measured),
     ]
