@@ -10,7 +10,6 @@ from src.data.camera import CameraDraw
 from src.data.pairs import Fill, make_pair
 from src.face.heatmaps import component_heatmaps
 from src.face.mirror import mirror_landmarks, mirror_visible
-from src.image.pixels import to_network
 from src.image.sides import SIDE
 from src.image.surroundings import Surroundings
 
@@ -90,7 +89,7 @@ def make_batch(batch: FaceBatch, heatmaps: HeatmapConfig, heatmap_side: int | No
     flip, landmarks, visible = batch.mirror, batch.landmarks, batch.visible
     landmarks = torch.where(flip[:, None, None], mirror_landmarks(landmarks, SIDE), landmarks)
     visible = torch.where(flip[:, None], mirror_visible(visible), visible)
-    surroundings = Surroundings(to_network(batch.images), flip)
+    surroundings = Surroundings(batch.images, flip)
     hr = surroundings.face()
     lr, matrix = make_pair(hr, batch.misalignment, fill, surroundings, batch.camera)
     target = kernels = None

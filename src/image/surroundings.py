@@ -1,22 +1,28 @@
 """Upright faces in the middle of their surroundings, from which any frame near the face can be sampled."""
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import torch
 from torch import Tensor
 
+from src.image.pixels import to_network
 from src.image.sides import SIDE
 from src.image.warp import warp
+
+PART: Final = 32
+"""Pictures that are converted to float32 together. glibc maps a block above 32 MiB anew each time it is needed, and
+clearing its pages takes longer than the conversion."""
 
 
 class Surroundings(NamedTuple):
     """B upright faces with what a photograph shows around them.
 
-    Faces are mirrored when they are sampled. Flipping the whole pictures would take as long as making the pairs.
+    The pictures stay as the store holds them: as float32 and mirrored, they would take four times the memory, and
+    making them would take as long as making the pairs.
     """
 
     pictures: Tensor
-    """(B, 3, S, S) in [-1, 1]: the 128x128 face in the middle, not mirrored."""
+    """(B, S, S, 3) uint8 RGB: the 128x128 face in the middle, not mirrored."""
     mirror: Tensor
     """(B,) bool: this face is seen in a mirror."""
 
@@ -32,20 +38,12 @@ class Surroundings(NamedTuple):
         """
         across = torch.where(self.mirror, -1.0, 1.0)
         signs = torch.stack([across, torch.ones_like(across)], 1)[:, :, None]  # (B, 2, 1)
-        to_picture = matrix * signs * (SIDE / self.pictures.shape[-1])
-        return warp(self.pictures, to_picture, outside="border", side=side)
+        to_picture = matrix * signs * (SIDE / self.pictures.shape[1])
+        parts = zip(self.pictures.split(PART), to_picture.split(PART), strict=True)
+        return torch.cat([warp(to_network(part), where, outside="border", side=side) for part, where in parts])
 
     def face(self) -> Tensor:
-        """The HR faces (B, 3, 128, 128), mirrored where asked for."""
-        return mirrored(face_of(self.pictures), self.mirror)
-
-
-def face_of(pictures: Tensor) -> Tensor:
-    """The 128x128 face in the middle of its surroundings: (B, C, S, S) -> (B, C, 128, 128), a view."""
-    margin = (pictures.shape[-1] - SIDE) // 2
-    return pictures[..., margin : margin + SIDE, margin : margin + SIDE]
-
-
-def mirrored(images: Tensor, mirror: Tensor) -> Tensor:
-    """Images (B, C, H, W) of which those with `mirror` (B,) are flipped left to right."""
-    return torch.where(mirror[:, None, None, None], images.flip(3), images)
+        """The HR faces (B, 3, 128, 128) in [-1, 1], mirrored where asked for."""
+        margin = (self.pictures.shape[1] - SIDE) // 2
+        faces = self.pictures[:, margin : margin + SIDE, margin : margin + SIDE]
+        return to_network(torch.where(self.mirror[:, None, None, None], faces.flip(2), faces))

@@ -64,7 +64,8 @@ def made_up_pairs(generator: AnyGeneratorConfig, faces: int, device: torch.devic
     """A batch of random numbers in the shapes that a generator trains on, with surroundings if there is a margin."""
     maps, side, surroundings = generator.heatmaps, generator.heatmap_side, None
     if margin:
-        pictures = torch.rand(faces, 3, SIDE + 2 * margin, SIDE + 2 * margin, device=device) * 2 - 1
+        wide = SIDE + 2 * margin
+        pictures = torch.randint(0, 256, (faces, wide, wide, 3), dtype=torch.uint8, device=device)
         surroundings = Surroundings(pictures, torch.zeros(faces, dtype=torch.bool, device=device))
     return Pairs(
         lr=torch.rand(faces, 3, LR_SIDE, LR_SIDE, device=device) * 2 - 1,

@@ -17,7 +17,7 @@ from src.data.camera import (
 )
 from src.data.dataset import FaceDataset
 from src.data.pairs import MisalignmentConfig, face_random, make_pair
-from src.image.pixels import downsample
+from src.image.pixels import downsample, to_bytes
 from src.image.surroundings import Surroundings
 from src.image.warp import invert
 from src.store.read import FaceStores
@@ -98,7 +98,7 @@ def test_blocks_fall_at_the_drawn_offset() -> None:
 
 def test_the_frame_around_a_face_lies_where_its_offset_says() -> None:
     """The face sampled out of the frame's place in the picture is the face."""
-    pictures = Surroundings(faces(3, 224), torch.tensor([False, True, False]))
+    pictures = Surroundings(to_bytes(faces(3, 224)), torch.tensor([False, True, False]))
     offset = torch.tensor([[0, 0], [15, 3], [7, 12]])
     upright = invert(torch.tensor([[[1.0, 0, 0], [0, 1, 0]]]).repeat(3, 1, 1))
     assert torch.equal(upright[:, 0, 0], torch.ones(3))
@@ -111,7 +111,7 @@ def test_the_frame_around_a_face_lies_where_its_offset_says() -> None:
 
 def test_what_lies_around_the_face_shares_its_blocks() -> None:
     """With the surroundings, blocks at the face's edge hold their pixels, not the replicated border."""
-    pictures = Surroundings(faces(4, 224), torch.zeros(4, dtype=torch.bool))
+    pictures = Surroundings(to_bytes(faces(4, 224)), torch.zeros(4, dtype=torch.bool))
     drawn = draws(CameraConfig(blur=0, noise=0, gamma=1, jpeg_min=10, jpeg_max=10))
     still = torch.tensor([[0.0, 1.0, 0.0, 0.0]]).repeat(4, 1)
     context, _ = make_pair(pictures.face(), still, "context", pictures, drawn)

@@ -2,6 +2,7 @@ import torch
 
 from src.data.batch import FaceBatch, HeatmapConfig, Pairs, make_batch
 from src.data.own_frame import hr_in_own_frame, in_own_frame
+from src.image.pixels import to_network
 from src.image.surroundings import Surroundings
 from src.image.warp import align, angle_of, compose, invert, similarity_matrix
 from src.loss.terms import corner_distances
@@ -41,7 +42,7 @@ def test_black_pairs_of_a_store_with_surroundings_are_those_of_one_without() -> 
     wide, bare = pairs(48, "black"), pairs(0, "black")
     assert wide.surroundings is not None
     assert bare.surroundings is None
-    inner = wide.surroundings.pictures[:, :, 48:-48, 48:-48]
+    inner = to_network(wide.surroundings.pictures[:, 48:-48, 48:-48])
     assert wide.hr.equal(inner)
 
 
@@ -126,9 +127,9 @@ def test_targets_send_no_gradient_to_the_estimate() -> None:
 
 def test_a_mirrored_face_has_mirrored_surroundings() -> None:
     """Sampled anywhere, the mirrored picture is the mirror image of the picture sampled at the mirrored place."""
-    pictures = torch.rand(2, 3, 224, 224)
+    pictures = torch.randint(0, 256, (2, 224, 224, 3), dtype=torch.uint8)
     plain = Surroundings(pictures, torch.tensor([False, False]))
-    turned = Surroundings(pictures.flip(3), torch.tensor([True, True]))
+    turned = Surroundings(pictures.flip(2), torch.tensor([True, True]))
     matrix = similarity_matrix(*(torch.tensor([a, b]) for a, b in ((0.3, -0.5), (1.1, 0.9), (0.2, 0.0), (-0.1, 0.1))))
     assert torch.allclose(plain.sample(matrix), turned.sample(matrix), atol=1e-4)
     assert torch.equal(plain.face(), turned.face())

@@ -65,7 +65,8 @@ def test_empty_corners_are_black() -> None:
 def test_black_pairs_are_the_published_protocol_to_the_bit() -> None:
     """Whole crops are turned, with zeros outside shifted to black, then reduced; surroundings change nothing."""
     pictures = torch.nn.functional.interpolate(smooth_picture(3), (224, 224)).repeat(2, 1, 1, 1)
-    wide = Surroundings(pictures, torch.tensor([False, True]))
+    pictures = to_network(to_bytes(pictures))
+    wide = Surroundings(to_bytes(pictures), torch.tensor([False, True]))
     hr = torch.stack([pictures[0, :, 48:-48, 48:-48], pictures[1, :, 48:-48, 48:-48].flip(2)])
     assert torch.equal(wide.face(), hr)
     drawn = torch.tensor([[0.5, 0.86, 0.05, -0.08], [-0.3, 1.0, 0.1, 0.0]])
@@ -77,7 +78,7 @@ def test_black_pairs_are_the_published_protocol_to_the_bit() -> None:
 
 def test_context_is_one_resampling_within_a_level_of_doing_it_in_two() -> None:
     noise = torch.rand(8, 3, 224, 224, generator=torch.Generator().manual_seed(0)) * 2 - 1
-    wide = Surroundings(noise, torch.zeros(8, dtype=torch.bool))
+    wide = Surroundings(to_bytes(noise), torch.zeros(8, dtype=torch.bool))
     drawn = torch.from_numpy(
         np.stack([draw_misalignment(MisalignmentConfig(), face_random(0, 0, n)) for n in range(8)])
     )
