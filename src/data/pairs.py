@@ -108,10 +108,13 @@ def make_pair(
     around = None
     if fill == "context":
         assert surroundings is not None
-        unaligned = surroundings.sample(invert(matrix))
-        if camera is not None:
+        to_face = invert(matrix)
+        if camera is None:
+            unaligned = surroundings.sample(to_face)
+        else:
             # Four samples a pixel are enough: only JPEG blocks at the edge of the face see what lies around it.
-            around = surroundings.sample(compose(invert(matrix), frame_to_face(camera.offset)), 2 * FRAME)
+            frame = (compose(to_face, frame_to_face(camera.offset)), 2 * FRAME)
+            unaligned, around = surroundings.sample_frames((to_face, SIDE), frame)
             around = F.avg_pool2d(around, 2)
     else:
         unaligned = misalign(hr, matrix, fill)

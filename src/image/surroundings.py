@@ -36,11 +36,20 @@ class Surroundings(NamedTuple):
         Returns:
             (B, 3, side, side) in [-1, 1].
         """
+        return self.sample_frames((matrix, side))[0]
+
+    def sample_frames(self, *frames: tuple[Tensor, int]) -> list[Tensor]:
+        """Several frames, each given by its matrix and side, for one conversion of the pictures; see `sample`."""
         across = torch.where(self.mirror, -1.0, 1.0)
         signs = torch.stack([across, torch.ones_like(across)], 1)[:, :, None]  # (B, 2, 1)
-        to_picture = matrix * signs * (SIDE / self.pictures.shape[1])
-        parts = zip(self.pictures.split(PART), to_picture.split(PART), strict=True)
-        return torch.cat([warp(to_network(part), where, outside="border", side=side) for part, where in parts])
+        signs = signs * (SIDE / self.pictures.shape[1])
+        sampled: list[list[Tensor]] = [[] for _ in frames]
+        for start in range(0, len(self.pictures), PART):
+            part = slice(start, start + PART)
+            pictures = to_network(self.pictures[part])
+            for (matrix, side), done in zip(frames, sampled, strict=True):
+                done.append(warp(pictures, (matrix * signs)[part], outside="border", side=side))
+        return [torch.cat(parts) for parts in sampled]
 
     def face(self) -> Tensor:
         """The HR faces (B, 3, 128, 128) in [-1, 1], mirrored where asked for."""
