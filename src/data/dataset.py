@@ -57,14 +57,6 @@ class FaceDataset(Dataset[FaceBatch]):
                 "again with crop.margin=48; without surroundings, train with data.misalignment.fill=black and evaluate "
                 "with protocol=published"
             )
-        if misalignment.fill == "context" and misalignment.reach > stores.margin + CORNER:
-            log.warning(
-                "the misalignments reach %.0f pixels beyond the face, and the stores share %d pixels of surroundings: "
-                "beyond these, border pixels are replicated; prepare all of them with crop.margin=%d",
-                misalignment.reach,
-                stores.margin,
-                min(MOST_MARGIN, math.ceil(misalignment.reach / 8) * 8),
-            )
         self.margin = stores.margin if surroundings or misalignment.fill == "context" else 0
         self.stores, self.misalignment, self.seed, self.mirror = stores, misalignment, seed, mirror
         self.camera = camera
@@ -101,6 +93,19 @@ class FaceDataset(Dataset[FaceBatch]):
             torch.from_numpy(mirror),
             to_batch(photographed) if photographed else None,
         )
+
+
+def warn_of_small_margin(misalignment: MisalignmentConfig, margin: int) -> None:
+    """Say where `fill=context` will read beyond the surroundings that stores share, `margin` pixels."""
+    if misalignment.fill != "context" or misalignment.reach <= margin + CORNER:
+        return
+    log.warning(
+        "the misalignments reach %.0f pixels beyond the face, and the stores share %d pixels of surroundings: beyond "
+        "these, border pixels are replicated; prepare all of them with crop.margin=%d",
+        misalignment.reach,
+        margin,
+        min(MOST_MARGIN, math.ceil(misalignment.reach / 8) * 8),
+    )
 
 
 def keep(batch: Any) -> Any:

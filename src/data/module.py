@@ -15,7 +15,7 @@ from src.data.balance import large_poses
 from src.data.batch import FaceBatch, Pairs, make_batch
 from src.data.camera import ranges_of
 from src.data.config import DataConfig
-from src.data.dataset import FaceDataset, keep
+from src.data.dataset import FaceDataset, keep, warn_of_small_margin
 from src.data.pairs import VALIDATION_EPOCH, VALIDATION_SEED
 from src.data.sampler import BalancedSampler, EpochSampler, FaceKey, FixedSampler, OverfitSampler
 from src.store.read import FaceStores
@@ -61,6 +61,8 @@ class FaceData(LightningDataModule):
             )
         if len(val) < world:
             raise UserError(f"data.val has {len(val)} faces: each of the {world} processes needs at least 1")
+        if self._place()[0] == 0:
+            warn_of_small_margin(config.misalignment, min(train.margin, val.margin))
         camera = ranges_of(config.degradation, config.camera)
         if config.overfit is not None:
             # One data set for both, without mirroring and augmentation, always misaligned the same way.

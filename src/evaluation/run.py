@@ -10,7 +10,7 @@ from torch import Tensor
 
 from src.data.batch import HeatmapConfig, Pairs, make_batch
 from src.data.camera import ranges_of
-from src.data.dataset import FaceDataset
+from src.data.dataset import FaceDataset, warn_of_small_margin
 from src.data.pairs import VALIDATION_EPOCH
 from src.evaluation.config import ProtocolConfig
 from src.face.points import COMPONENTS
@@ -65,6 +65,7 @@ def evaluate(
     metrics = all_metrics() if metrics is None else metrics
     kernel_std = {method.name: method.facts.heatmap_std for method in methods}  # a damaged checkpoint ends here
     camera = ranges_of(protocol.degradation, protocol.camera)
+    warn_of_small_margin(protocol, stores.margin)
     dataset = FaceDataset(stores, protocol, protocol.seed, camera=camera)
     indices = spread(len(stores), faces)
     shown = set(indices[spread(len(indices), grid_faces)].tolist()) if grid_faces else set()

@@ -5,7 +5,9 @@ import pytest
 import torch
 
 from src.data.batch import HeatmapConfig, make_batch
+from src.data.config import DataConfig
 from src.data.dataset import FaceDataset
+from src.data.module import FaceData
 from src.data.pairs import VALIDATION_EPOCH, MisalignmentConfig
 from src.store.read import FaceStores
 from tests.helpers.tiny_files import write_store
@@ -69,3 +71,19 @@ def test_heatmaps_are_in_the_upright_frame_whatever_the_misalignment(two_stores:
     assert torch.equal(
         make_batch(batch, HeatmapConfig(), 64).heatmaps, make_batch(turned, HeatmapConfig(), 64).heatmaps
     )
+
+
+@pytest.mark.parametrize(
+    ("rotation", "margins", "said"), [(30.0, (48, 48), 0), (44.0, (64, 48), 1), (44.0, (64, 64), 0)]
+)
+def test_misalignments_beyond_the_surroundings_are_said_once(
+    rotation: float, margins: tuple[int, int], said: int, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    train, val = (str(write_store(tmp_path / f"of {n}", 4, margin=margin)) for n, margin in enumerate(margins))
+    misalignment = MisalignmentConfig(rotation=rotation, fill="context")
+    FaceData(DataConfig([train], [val], batch_size=2, workers=0, misalignment=misalignment), 32, 1).setup("fit")
+    assert len(caplog.messages) == said
+    if said:
+        assert "reach 53 pixels beyond the face" in caplog.messages[0]
+        assert "share 48 pixels" in caplog.messages[0]
+        assert "crop.margin=56" in caplog.messages[0]
