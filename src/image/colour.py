@@ -9,13 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageCms
 
+from src.image.large import STRIP
+
 MAX_PROFILE: Final = 4 << 20
 """Bytes; the largest profiles of printers have 3 MB."""
 SPACES: Final = {"L": "GRAY", "LA": "GRAY", "I;16": "GRAY", "RGB": "RGB", "RGBA": "RGB", "CMYK": "CMYK", "LAB": "Lab"}
 """A picture's mode -> the colour space of the profiles that fit it."""
 # Our choice: of the four intents, this one moves no colour that sRGB can show.
 INTENT: Final = ImageCms.Intent.RELATIVE_COLORIMETRIC
-STRIP: Final = 1 << 20  # pixels that are converted at a time where a picture is large
 
 
 class Fault(NamedTuple):

@@ -14,6 +14,7 @@ from PIL import Image, ImageFile, UnidentifiedImageError
 
 from src.image import jpeg_end
 from src.image.colour import Fault, pixels_to_srgb, profile_of, to_srgb
+from src.image.large import LARGE, array_of, large_jpeg
 from src.image.orientation import UPRIGHT, keep_orientation_alone, orientation, upright
 from src.image.png_chunks import SIGNATURE, needed_chunks
 from src.image.suffixes import HAS_HEIF, HEIF_PACKAGE
@@ -21,10 +22,6 @@ from src.system.errors import BadFace
 
 MAX_PIXELS: Final = 89_478_485
 """Pillow's own limit, above which it warns: 256 MiB of RGB."""
-LARGE: Final = 48_000_000
-"""Pixels above which a picture is decoded with as few copies as possible: Pillow takes 4 bytes a pixel, an array 3."""
-_STRIP: Final = 1 << 22
-_JPEG: Final = ("JPEG", "MPO")
 _HEIF_BRANDS: Final = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
 
 
@@ -147,7 +144,7 @@ def _pixels(data: bytes, reading: Reading, fault: Fault | None = None) -> NDArra
     with Image.open(BytesIO(data)) as image:
         _check(image, reading)
         turn, profile = orientation(image), fault or profile_of(image)
-        pixels = _large_jpeg(data, image)
+        pixels = large_jpeg(data, image)
         if pixels is not None:
             ignored = pixels_to_srgb(pixels, profile)
         else:
@@ -156,7 +153,7 @@ def _pixels(data: bytes, reading: Reading, fault: Fault | None = None) -> NDArra
                 turn = UPRIGHT
             image.load()
             shown, ignored = _rgb(image, profile, reading.file)
-            pixels = _array(shown)
+            pixels = array_of(shown)
     if ignored is not None and reading.say is not None:
         reading.say(f"colour profile ignored: {ignored.text}")
     if turn == UPRIGHT:
@@ -201,39 +198,3 @@ def _16_bit(image: Image.Image, file: str) -> Image.Image:
     if values.min() < 0 or values.max() > 65535:
         raise BadFace(file, "pixels of more than 16 bits and unknown range: save it with 8 bits")
     return Image.fromarray(values.astype(np.uint16))
-
-
-def _array(image: Image.Image) -> NDArray[np.uint8]:
-    """An RGB picture as an array of its own; a large one in strips, because Pillow makes two copies on the way."""
-    if image.width * image.height <= LARGE:
-        return np.array(image)
-    pixels = np.empty((image.height, image.width, 3), np.uint8)
-    rows = max(1, _STRIP // image.width)
-    for top in range(0, image.height, rows):
-        pixels[top : top + rows] = np.asarray(image.crop((0, top, image.width, min(top + rows, image.height))))
-    return pixels
-
-
-def _large_jpeg(data: bytes, image: Image.Image) -> NDArray[np.uint8] | None:
-    """The stored pixels of a large colour JPEG in one array, without Pillow's copy; None for any other picture.
-
-    OpenCV decodes straight into the array, but hides that a file is cut short. Pillow reads the file first, reduced
-    to an eighth, which takes little memory and raises for a file that is cut short.
-    """
-    width, height = image.size
-    if width * height <= LARGE or image.format not in _JPEG or image.mode != "RGB":
-        return None
-    import cv2  # here: most pictures do not need it, and loading it takes a while
-
-    image.draft("RGB", (width // 8, height // 8))
-    image.load()
-    flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
-    found = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
-    if found is None or found.shape != (height, width, 3):
-        raise ValueError("it is not of the size that its header says")
-    pixels = np.asarray(found, np.uint8)
-    rows = max(1, _STRIP // width)
-    for top in range(0, height, rows):
-        strip = pixels[top : top + rows]
-        strip[:] = strip[..., ::-1].copy()  # OpenCV's order is BGR
-    return pixels
