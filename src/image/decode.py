@@ -18,6 +18,7 @@ from src.image.large import LARGE, array_of, large_jpeg
 from src.image.orientation import UPRIGHT, keep_orientation_alone, orientation, upright
 from src.image.png_chunks import SIGNATURE, needed_chunks
 from src.image.suffixes import HAS_HEIF, HEIF_PACKAGE
+from src.image.tiff_tags import needed_tags
 from src.system.errors import BadFace
 
 MAX_PIXELS: Final = 89_478_485
@@ -91,10 +92,11 @@ def decode(data: bytes, reading: Reading) -> NDArray[np.uint8]:
             except (BadFace, MemoryError, Image.DecompressionBombError):
                 raise
             except Exception:
-                whole, lost = needed_chunks(data) if data.startswith(SIGNATURE) else (data, False)
-                if whole is data:
+                # Something that the pixels do not need may be what Pillow refuses.
+                needed, lost = needed_chunks(data) if data.startswith(SIGNATURE) else (needed_tags(data), False)
+                if needed is data:
                     raise
-                return _pixels(whole, reading, Fault("damaged or too large") if lost else None)
+                return _pixels(needed, reading, Fault("damaged or too large") if lost else None)
     except (BadFace, MemoryError):
         raise
     except UnidentifiedImageError:

@@ -2,7 +2,7 @@
 
 import warnings
 from io import BytesIO
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,14 +35,16 @@ def orientation(image: Image.Image) -> int:
     looked at.
     """
     try:
-        number = _number(image.getexif().get(TAG, UPRIGHT))
+        value = image.getexif().get(TAG)
     except Exception:  # for a damaged EXIF
-        return UPRIGHT
+        value = None
+    # Pillow stops at the first tag that it cannot read.
+    number = _searched(image.info.get("exif")) if value is None else _number(value)
     return int(number) if number in range(1, 9) else UPRIGHT
 
 
 def keep_orientation_alone(image: Image.Image) -> None:
-    """Remove everything but the orientation from an opened picture's EXIF, so that nothing else of it can matter.
+    """Remove everything but the orientation from an opened picture's EXIF and XMP, so that nothing else can matter.
 
     Pillow itself turns a TIFF while it decodes it, and reads the other tags then.
     """
@@ -51,6 +53,8 @@ def keep_orientation_alone(image: Image.Image) -> None:
     for tag in list(exif):
         del exif[tag]
     exif[TAG] = number
+    for key in ("exif", "xmp", "XML:com.adobe.xmp"):
+        image.info.pop(key, None)
 
 
 def upright(pixels: NDArray[np.uint8], number: int) -> NDArray[np.uint8]:
@@ -62,6 +66,20 @@ def upright(pixels: NDArray[np.uint8], number: int) -> NDArray[np.uint8]:
     if number in (2, 3, 6, 7):
         pixels = pixels[:, ::-1]
     return pixels
+
+
+def _searched(exif: Any) -> int:
+    """The orientation in a damaged EXIF, if it is stored as a short, as the standard asks."""
+    if not isinstance(exif, bytes):
+        return UPRIGHT
+    exif = exif.removeprefix(b"Exif\0\0")
+    order: Literal["little", "big"] = "little" if exif.startswith(b"II") else "big"
+    start = int.from_bytes(exif[4:8], order)
+    for at in range(start + 2, start + 2 + 12 * int.from_bytes(exif[start : start + 2], order), 12):
+        tag, kind = (int.from_bytes(exif[at + shift : at + shift + 2], order) for shift in (0, 2))
+        if (tag, kind) == (TAG, 3):
+            return int.from_bytes(exif[at + 8 : at + 10], order)
+    return UPRIGHT
 
 
 def _number(value: Any) -> float:
