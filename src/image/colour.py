@@ -136,7 +136,9 @@ def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | Fault 
         return None if same else Fault(f"made for {space} pictures, not for {SPACES[mode]}")
     target = "RGBA" if mode == "RGBA" else "RGB"
     try:
-        found = ImageCms.buildTransform(source, ImageCms.createProfile("sRGB"), mode, target, INTENT)
+        # LittleCMS puts a coarse table in place of a grey curve, which is wrong in the shadows by 10 levels.
+        flags = ImageCms.Flags.NOOPTIMIZE if SPACES[mode] == "GRAY" else ImageCms.Flags.HIGHRESPRECALC
+        found = ImageCms.buildTransform(source, ImageCms.createProfile("sRGB"), mode, target, INTENT, flags)
     except Exception:
         return Fault("damaged")
     if target == mode:

@@ -136,7 +136,7 @@ def _without_end(data: bytes, reading: Reading) -> NDArray[np.uint8]:
         pixels = _pixels(ends[0], reading._replace(say=None))
         if np.array_equal(pixels, _pixels(ends[1], reading)):
             return pixels
-    raise BadFace(reading.file, "cut short: the end of this JPEG is missing, and with it a part of the picture")
+    raise BadFace(reading.file, "damaged or cut short: a part of the picture is missing at the end of this JPEG")
 
 
 def _pixels(data: bytes, reading: Reading, fault: Fault | None = None) -> NDArray[np.uint8]:
