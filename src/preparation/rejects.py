@@ -1,4 +1,4 @@
-"""Rejected files and faces: when they end a run, where they are listed, and the summary shown at the end."""
+"""Rejected files and faces: when they end a run, where they are listed, and the summary; remarks on pictures."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -8,6 +8,7 @@ from pathlib import Path
 from src.preparation.config import PrepareConfig
 from src.preparation.finished_parts import Parts
 from src.preparation.plan import Plan
+from src.source.photograph import Remark
 from src.store.card import CARD, REJECTED
 from src.store.manifest import read_rejected, write_rejected
 from src.store.read import SPLITS
@@ -69,3 +70,11 @@ def say_rejects(rejected: list[tuple[str, BadFace]], path: Path, say: Say) -> No
     for reason, count in reasons.most_common(8):
         example = next(bad.file for _, bad in rejected if bad.reason.split(":")[0] == reason)
         say(f"  {count:,} x {reason} (first: {example})")
+
+
+def say_remarks(remarks: Sequence[Remark], say: Say) -> None:
+    """Show each kind of remark once, with how many pictures it is about and the first of them."""
+    kinds = Counter(remark.text.split(":")[0] for remark in remarks)
+    for kind, count in kinds.most_common():
+        first = next(remark for remark in remarks if remark.text.startswith(kind))
+        say(f"warning: {kind} in {count:,} picture{'s' * (count > 1)} (first {first.file}{first.text[len(kind) :]})")

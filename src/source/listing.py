@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from src.image.decode import SUFFIXES
+from src.image.suffixes import SUFFIXES
 from src.source.photograph import Annotation, PhotoJob, PictureFile
 from src.store.card import ARRAYS, CARD
 from src.system.errors import UserError
