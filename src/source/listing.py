@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from src.image.decode import SUFFIXES
+from src.source.names import Names, match
 from src.source.photograph import Annotation, PhotoJob, PictureFile
 from src.store.card import ARRAYS, CARD
 from src.system.errors import UserError
@@ -39,25 +40,37 @@ def list_pictures(root: Path) -> Listing:
 
 
 def pts_jobs(pictures: list[Path], points: list[Path], root: Path) -> list[PhotoJob]:
-    """Jobs that pair `NAME.pts`, or `NAME_1.pts`, `NAME_2.pts` ..., with the picture `NAME.*` in the same folder."""
+    """Jobs that pair `NAME.pts`, or `NAME_1.pts`, `NAME_2.pts` ..., with the picture `NAME.*` in the same folder.
+
+    Unicode form and case of the names may differ where only one picture fits.
+    """
     by_stem: dict[Path, list[Path]] = defaultdict(list)
     for path in pictures:
         by_stem[path.with_suffix("")].append(path)
+    # A backslash in a file's name is no slash here, so the names of a folder are compared among themselves.
+    folders: dict[Path, list[tuple[str, Path]]] = defaultdict(list)
+    for stem in by_stem:
+        folders[stem.parent].append((stem.name, stem))
+    names = {folder: Names(stems) for folder, stems in folders.items()}
+    nothing = Names[Path](())
+    questions = []
+    for path in points:
+        inside, numbered = names.get(path.parent, nothing), re.fullmatch(r"(.+)_\d+", path.stem)
+        questions.append([(name, inside) for name in (path.stem, *([numbered[1]] if numbered else []))])
     faces: dict[Path, list[Path]] = defaultdict(list)
     jobs = []
-    for path in points:
-        stem = path.with_suffix("")
-        numbered = re.fullmatch(r"(.+)_\d+", stem.name)
-        if stem not in by_stem and numbered:
-            stem = stem.with_name(numbered[1])
-        if stem in by_stem:
-            faces[stem].append(path)
+    for path, stems, question in zip(points, match(questions), questions, strict=True):
+        if len(stems) == 1:
+            faces[stems[0]].append(path)
         else:
-            jobs.append(picture_job(path, root, problem="no picture of this name beside it"))
+            alike = stems or next((found for name, inside in question if (found := inside.find(name))), [])
+            listed = ", ".join(stem.name for stem in alike)
+            problem = f"no picture of this name beside it; ambiguous: it is like {listed}" if alike else ""
+            jobs.append(picture_job(path, root, problem=problem or "no picture of this name beside it"))
     for stem, same in by_stem.items():
         if len(same) > 1:
-            names = ", ".join(path.name for path in same)
-            problem = f"{len(same)} pictures of one name ({names}): which one its .pts belongs to is not known"
+            listed = ", ".join(path.name for path in same)
+            problem = f"{len(same)} pictures of one name ({listed}): which one its .pts belongs to is not known"
         else:
             problem = "" if faces[stem] else "no landmarks: no .pts of this name beside it"
         if problem:
