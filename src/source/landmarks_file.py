@@ -59,7 +59,8 @@ class LandmarksFile:
             annotations = tuple(self._annotation(path, file, rows, number) for number in range(len(rows)))
             jobs.append(picture_job(path, root, annotations, problem))
         for row, problem in problems.items():
-            jobs.append(PhotoJob(PictureFile(self.path.parent / self.names[row]), self.names[row], problem=problem))
+            name = self.names[row] if self.names[row].isprintable() else ascii(self.names[row])
+            jobs.append(PhotoJob(PictureFile(self.path.parent / self.names[row]), name, problem=problem))
         return jobs
 
     def _match(self, pictures: list[Path]) -> tuple[dict[Path, list[int]], dict[int, str]]:
