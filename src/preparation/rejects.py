@@ -6,6 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from src.preparation.config import PrepareConfig
+from src.preparation.copies import Survey
 from src.preparation.finished_parts import Parts
 from src.preparation.plan import Plan
 from src.source.listing import NOT_READ
@@ -17,23 +18,20 @@ from src.system.files import replacing
 from src.system.progress import Say
 
 
-def check_rejects(config: PrepareConfig, out: Path, works: Sequence[tuple[Plan, Parts]]) -> None:
+def check_rejects(
+    config: PrepareConfig, out: Path, works: Sequence[tuple[Plan, Parts]], surveys: dict[str, Survey]
+) -> None:
     """UserError, before any store appears, if a split has no face, or anything was rejected and `strict` is set.
 
     Rejects are then listed in a file, and the next run does their parts again.
     """
-    faces, rejected = dict[str, int](), list[tuple[str, BadFace]]()
-    for plan, parts in works:
-        if plan.published() and config.shard is not None:
-            continue
-        name = plan.split.name
-        faces[name], bad = parts.summary()
-        rejected += [(name, one) for one in bad]
+    faces = {name: found.faces for name, found in surveys.items()}
+    rejected = [(name, bad) for name, found in surveys.items() for bad in found.rejected]
     empty = [name for name, count in faces.items() if not count]
     if not empty and not (config.strict and rejected):
         return
-    for _, parts in works:
-        parts.forget_rejects()
+    for plan, parts in works:
+        parts.forget(surveys[plan.split.name].faulty)
     out.mkdir(parents=True, exist_ok=True)
     # With overwrite=true an old store keeps its list, and this list goes beside the store's folder.
     path = out / REJECTED if not (out / CARD).exists() else out.with_name(f"{out.name}.{REJECTED}")
