@@ -1,11 +1,12 @@
 """What all finished parts hold together: faces, rejects, and the copies of one picture, which become rejects."""
 
 import csv
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Final
 
 import numpy as np
@@ -22,6 +23,9 @@ SAME_CROP: Final = 0.005
 
 A landmark network's last digits may differ between two pictures of different batches.
 """
+
+
+_NUMBER: Final = re.compile(r"\s*\(\d+\)$")  # of a second, third ... copy
 
 
 @dataclass
@@ -54,9 +58,9 @@ class _Found:
 def survey(out: Path, works: Sequence[tuple[Plan, Parts]]) -> dict[str, Survey]:
     """The survey of each store that is about to be put together, by its split.
 
-    Of the faces that are cut out of equal files in the same way, one stays, and the others are rejects that name it:
-    the one in a store that exists already, else in the first split, else with the shortest name. In two splits, every
-    face of the second file is a copy, whatever its crop.
+    Of the faces that are cut out of equal files in the same way, one stays, and those that are named as its copies are
+    rejects: it is the one in a store that exists already, else in the first split, else with the shortest name. In two
+    splits, every face of the second file is a copy, whatever its crop and name.
 
     Args:
         out: the folder of the stores.
@@ -135,4 +139,15 @@ def _copy_of(face: _Found, other: _Found) -> str:
     if row.file == first.file:
         return f"the same face as {first.identity} in this picture" if row.crop_box == first.crop_box else ""
     apart = np.abs(np.subtract(row.crop_box, first.crop_box)).max()
-    return f"the same file as {first.file}" if apart <= SAME_CROP * (first.crop_box[2] - first.crop_box[0]) else ""
+    same = apart <= SAME_CROP * (first.crop_box[2] - first.crop_box[0]) and _named_as_a_copy(row.file, first.file)
+    return f"the same file as {first.file}" if same else ""
+
+
+def _named_as_a_copy(file: str, first: str) -> bool:
+    """Whether one file's name holds the other's as a whole, as in "x (1).png", "x - Copy.png" or "b/x.png" of "x.png".
+
+    Our choice: two names that have nothing in common were given on purpose, so both faces stay.
+    """
+    one, other = (_NUMBER.sub("", PurePosixPath(name).stem.casefold()) for name in (file, first))
+    short, long = sorted((one, other), key=len)
+    return re.search(rf"(?<![^\W_]){re.escape(short)}(?![^\W_])", long) is not None
