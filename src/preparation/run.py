@@ -6,6 +6,7 @@ from pathlib import Path
 
 from src.image.encode import png_bytes
 from src.preparation.config import PrepareConfig
+from src.preparation.copies import Survey, survey
 from src.preparation.finished_parts import DamagedPart, Parts, discard, tidy
 from src.preparation.plan import Plan, check_space, out_folder, plan_of, recipe_of
 from src.preparation.rejects import check_rejects, list_rejects, say_rejects, say_remarks
@@ -90,11 +91,15 @@ def _make(config: PrepareConfig, out: Path, todo: Sequence[Plan], say: Say) -> b
                 say(f"{out}: shard {config.shard} is done; another shard's run makes the store")
                 return False
             try:
-                check_rejects(config, out, works)
-                for plan, parts in works:
-                    if config.shard is None or not plan.published():
-                        _assemble(config, plan, parts)
+                left = [work for work in works if config.shard is None or not work[0].published()]
+                surveys = survey(out, left)
+                check_rejects(config, out, left, surveys)
+                for work in list(works):
+                    plan, parts = work
+                    if work in left:
+                        _assemble(config, plan, parts, surveys[plan.split.name])
                     parts.remove()
+                    works.remove(work)  # if a part of the next store is damaged, this one is not made again
                 return True
             except DamagedPart as damaged:
                 say(f"{damaged}; it is done again")
@@ -126,14 +131,15 @@ def _do_parts(config: PrepareConfig, plan: Plan, parts: Parts, say: Say) -> None
         say_remarks(remarks, say)
 
 
-def _assemble(config: PrepareConfig, plan: Plan, parts: Parts) -> None:
-    split, rejected = plan.split, list[tuple[str, BadFace]]()
+def _assemble(config: PrepareConfig, plan: Plan, parts: Parts, found: Survey) -> None:
+    split, number = plan.split, 0
     with StoreWriter(plan.final, config.overwrite, config.crop.margin) as writer:
         for part in range(parts.count):
-            faces, bad = parts.read(part)
-            for face in faces:
-                writer.add(face, split.name)
-            rejected += [(split.name, one) for one in bad]
+            for face in parts.read(part)[0]:
+                if number not in found.copies:
+                    writer.add(face, split.name)
+                number += 1
+        rejected = [(split.name, bad) for bad in found.rejected]
         writer.close()
         write_rejected(writer.folder / REJECTED, rejected)
         from src.preparation.contact_sheet import draw_contact_sheet  # imports torch, which no worker needs

@@ -64,7 +64,8 @@ class CelebaSource:
         drop: leave out images with any of these attributes.
         keep: take only images with all of these attributes.
         splits: which of CelebA's own splits to make.
-        identities: only these people: a list of their numbers, "1-500", or a file with one number per line.
+        identities: only these people: a list of their numbers, "1-500", or a file with one number per line; "none": do
+            without the list of identities.
         max_pixels: as of a folder.
     """
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from src.image.crop import FaceBox
 from src.image.decode import MAX_PIXELS, Reading, decode
+from src.image.orientation import UPRIGHT, orientation_of
 from src.store.face import Face
 from src.system.errors import BadFace, UserError
 
@@ -143,3 +144,10 @@ class Photo:
     image: NDArray[np.uint8]
     sha256: str
     remarks: tuple[str, ...] = ()
+
+    def orientation(self) -> int:
+        """The EXIF orientation by which the picture was turned, 1 (not at all) to 8; this reads the file again."""
+        try:
+            return orientation_of(self.job.picture.read())
+        except (BadFace, OSError):
+            return UPRIGHT
