@@ -1,7 +1,7 @@
 """The type of a metric: one score per face, or per facial component, and the protocol of its measurement."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, TypeVar
 
 from torch import Tensor
@@ -36,6 +36,26 @@ class Judged:
 
 
 @dataclass(frozen=True)
+class MetricCard:
+    """What tables and files say of a metric; see `Metric` for the attributes."""
+
+    key: str
+    title: str
+    unit: str
+    decimals: int
+    protocol: str
+    by_component: bool = False
+    higher_is_better: bool = True
+    place: int = 100
+    aside: bool = False
+
+    @property
+    def head(self) -> str:
+        """The title with the unit."""
+        return f"{self.title} ({self.unit})" if self.unit else self.title
+
+
+@dataclass(frozen=True)
 class Metric:
     """A metric.
 
@@ -50,6 +70,7 @@ class Metric:
         higher_is_better: whether a higher score is better.
         in_validation: whether validation during training measures it too.
         place: its place among the columns; metrics with the same place are sorted by key.
+        aside: a variant that reports show in a second table.
     """
 
     key: str
@@ -62,11 +83,12 @@ class Metric:
     higher_is_better: bool = True
     in_validation: bool = False
     place: int = 100
+    aside: bool = False
 
     @property
-    def head(self) -> str:
-        """The title with the unit."""
-        return f"{self.title} ({self.unit})" if self.unit else self.title
+    def card(self) -> MetricCard:
+        """The metric without its computation."""
+        return MetricCard(**{one.name: getattr(self, one.name) for one in fields(MetricCard)})
 
 
 def score(judged: Judged, metrics: Iterable[Metric]) -> dict[str, Tensor]:
