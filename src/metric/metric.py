@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, fields
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from torch import Tensor
 
@@ -89,6 +89,24 @@ class Metric:
     def card(self) -> MetricCard:
         """The metric without its computation."""
         return MetricCard(**{one.name: getattr(self, one.name) for one in fields(MetricCard)})
+
+
+class OncePerBatch(Generic[Found]):
+    """A computation on the truth of a batch, done once for all the methods that are judged by it.
+
+    Args:
+        compute: the computation.
+    """
+
+    def __init__(self, compute: Callable[[Pairs], Found]) -> None:
+        self._compute = compute
+        self._last: tuple[Pairs, Found] | None = None
+
+    def __call__(self, pairs: Pairs) -> Found:
+        """`compute(pairs)`."""
+        if self._last is None or self._last[0] is not pairs:
+            self._last = (pairs, self._compute(pairs))
+        return self._last[1]
 
 
 def score(judged: Judged, metrics: Iterable[Metric]) -> dict[str, Tensor]:
