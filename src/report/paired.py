@@ -46,13 +46,13 @@ def differences(rows: Sequence[FaceScores], pairs: Iterable[tuple[str, str]]) ->
     both = np.isfinite(values) & np.isfinite(bases)
     apart = np.where(both, values, math.nan) - np.where(both, bases, math.nan)
     found = []
-    for key, column, low, high, p in zip(keys, apart.T, *bootstrap(apart), sign_flip_p(apart), strict=True):
+    for key, column, *ends in zip(keys, apart.T, *bootstrap(apart), sign_flip_p(apart), strict=True):
         known = column[np.isfinite(column)]
         mean = float(known.mean()) if len(known) else None
         several = len(known) > 1
-        ends = (float(low), float(high), float(p)) if several else (None, None, None)
         metric, method, base = key
-        found.append(Difference(metric, method, base, mean, *ends, len(known)))
+        low, high, p = (float(value) if several else None for value in ends)
+        found.append(Difference(metric, method, base, mean, low, high, p, len(known)))
     return found
 
 
