@@ -21,7 +21,7 @@ from src.evaluation.run import Evaluation, device_words, scores_of, set_scores, 
 from src.evaluation.show import show, tell_written
 from src.evaluation.write import check_out, write_results
 from src.face.points import POINTS
-from src.face.pose import MIN_KNOWN, estimate_pose, pose_angles
+from src.face.pose import known_yaw
 from src.image.decode import read_image
 from src.image.pixels import to_network
 from src.metric.choose import Chosen, choose_metrics
@@ -189,8 +189,7 @@ def _rows(
     pairs: Pairs,
     scores: Mapping[str, Sequence[MethodScores]],
 ) -> list[FaceScores]:
-    visible = pairs.visible.numpy()
-    yaw, _, _ = pose_angles(estimate_pose(pairs.landmarks.numpy(), visible))
+    yaw = known_yaw(pairs.landmarks.numpy(), pairs.visible.numpy())
     return [
         FaceScores(
             store=str(hr),
@@ -202,7 +201,7 @@ def _rows(
             shift_x_px=math.nan,
             shift_y_px=math.nan,
             methods={name: of_batch[place] for name, of_batch in scores.items()},
-            yaw_deg=float(yaw[place]) if visible[place].sum() >= MIN_KNOWN else math.nan,
+            yaw_deg=float(yaw[place]),
         )
         for place, stem in enumerate(stems)
     ]

@@ -14,7 +14,7 @@ from src.data.dataset import FaceDataset, warn_of_small_margin
 from src.data.pairs import VALIDATION_EPOCH
 from src.evaluation.config import ProtocolConfig
 from src.face.points import COMPONENTS
-from src.face.pose import estimate_pose, pose_angles
+from src.face.pose import known_yaw
 from src.image.warp import similarity_matrix
 from src.loss.terms import corner_distances
 from src.method.method import Method, apply
@@ -136,7 +136,7 @@ def _rows(
     side: int,
 ) -> Iterator[FaceScores]:
     which, places = stores.locate(indices)
-    yaw, _, _ = pose_angles(estimate_pose(stores.landmarks(indices), stores.visible(indices)))
+    yaw = known_yaw(stores.landmarks(indices), stores.visible(indices))
     matrix = similarity_matrix(*torch.from_numpy(misalignment).unbind(1))
     moved = corner_distances(matrix, torch.eye(2, 3).expand_as(matrix)).mean(1) * (side / 2)
     for number, (store, row) in enumerate(zip(which, places, strict=True)):

@@ -1,6 +1,6 @@
 """PSNR and SSIM of each image, on RGB and Y, with and without a border; the score of a set is their mean."""
 
-from typing import Final
+from typing import Final, NamedTuple
 
 import torch
 from torch import Tensor
@@ -94,6 +94,25 @@ def unit_images(sr: Tensor, hr: Tensor) -> tuple[Tensor, Tensor]:
     return x, y
 
 
+class Compared(NamedTuple):
+    """The images of a batch as metrics see them, with the factors of SSIM on RGB."""
+
+    sr: Tensor
+    """(B, 3, H, W) float64 in [0, 1]."""
+    hr: Tensor
+    """Likewise."""
+    luminance: Tensor
+    """(B, 3, H - 10, W - 10) of `ssim_maps`."""
+    structure: Tensor
+    """Likewise."""
+
+
+def compared(judged: Judged) -> Compared:
+    """For `Judged.once`: several metrics use it."""
+    x, y = unit_images(judged.output.image, judged.pairs.hr)
+    return Compared(x, y, *ssim_maps(x, y))
+
+
 def image_metrics(sr: Tensor, hr: Tensor) -> dict[str, Tensor]:
     """PSNR in dB and SSIM of each image, on RGB and on Y; images are first clamped and rounded to 8 bits.
 
@@ -106,8 +125,13 @@ def image_metrics(sr: Tensor, hr: Tensor) -> dict[str, Tensor]:
         below 27x27), each (B,) float32.
     """
     x, y = unit_images(sr, hr)
+    return _of_compared(Compared(x, y, *ssim_maps(x, y)))
+
+
+def _of_compared(images: Compared) -> dict[str, Tensor]:
+    x, y = images.sr, images.hr
     pictures = {"rgb": (x, y), "y": (luma(x), luma(y))}
-    similarity = {name: torch.mul(*ssim_maps(*pair)) for name, pair in pictures.items()}
+    similarity = {"rgb": images.luminance * images.structure, "y": torch.mul(*ssim_maps(*pictures["y"]))}
     scores = {}
     for border in (0, BORDER) if min(x.shape[-2:]) >= WINDOW + 2 * BORDER else (0,):
         for name, pair in pictures.items():
@@ -136,7 +160,7 @@ def _windows(side: int, device: torch.device) -> Tensor:
 
 
 def _image_scores(judged: Judged) -> dict[str, Tensor]:
-    return image_metrics(judged.output.image, judged.pairs.hr)
+    return _of_compared(judged.once(compared))
 
 
 def _of_image(key: str, title: str, unit: str, decimals: int, protocol: str, place: int) -> Metric:

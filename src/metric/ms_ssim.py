@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from src.metric.image import WINDOW, ssim_maps, unit_images
+from src.metric.image import WINDOW, compared, ssim_maps
 from src.metric.metric import Judged, Metric
 
 WEIGHTS: Final = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
@@ -18,7 +18,7 @@ def scales_of(side: int) -> int:
     return sum(side // 2**scale >= WINDOW for scale in range(len(WEIGHTS)))
 
 
-def ms_ssim(sr: Tensor, hr: Tensor) -> Tensor:
+def ms_ssim(sr: Tensor, hr: Tensor, finest: tuple[Tensor, Tensor] | None = None) -> Tensor:
     """Multi-scale structural similarity of each image, the mean over its channels at every scale.
 
     # Our choice: 128 pixels allow four of the five scales; their exponents are divided by their sum.
@@ -26,6 +26,7 @@ def ms_ssim(sr: Tensor, hr: Tensor) -> Tensor:
     Args:
         sr: (B, C, H, W) in [0, 1], H and W at least 11.
         hr: (B, C, H, W) in [0, 1].
+        finest: `ssim_maps` of them, if they are known.
 
     Returns:
         (B,) float32 in [0, 1]; negative factors count as 0.
@@ -35,7 +36,7 @@ def ms_ssim(sr: Tensor, hr: Tensor) -> Tensor:
     weights = weights / weights.sum()
     result = torch.ones(len(x), dtype=torch.float64, device=x.device)
     for scale, weight in enumerate(weights):
-        luminance, structure = ssim_maps(x, y)
+        luminance, structure = finest if finest is not None and scale == 0 else ssim_maps(x, y)
         coarsest = scale == len(weights) - 1
         factor = (luminance * structure if coarsest else structure).mean((1, 2, 3))
         result = result * factor.clamp(min=0) ** weight
@@ -44,7 +45,8 @@ def ms_ssim(sr: Tensor, hr: Tensor) -> Tensor:
 
 
 def _measure(judged: Judged) -> Tensor:
-    return ms_ssim(*unit_images(judged.output.image, judged.pairs.hr))
+    images = judged.once(compared)
+    return ms_ssim(images.sr, images.hr, (images.luminance, images.structure))
 
 
 EXTRA: Final = Metric(
