@@ -29,7 +29,7 @@ def print_table(lines: Sequence[Sequence[str]], title: str, left: int = 1) -> No
     """Print one table, header first; its first `left` columns are words."""
     drawn = Table(title=title or None)
     for place, words in enumerate(lines[0]):
-        drawn.add_column(words.replace("[", "\\["), justify="left" if place < left else "right")
+        drawn.add_column(words.replace("[", "\\["), justify="left" if place < left else "right", overflow="fold")
     for line in lines[1:]:
         drawn.add_row(*(words.replace("[", "\\[") for words in line))
     _console().print(drawn)

@@ -215,7 +215,7 @@ METRICS: Final = (
     _of_image("psnr_y", "PSNR Y", "dB", 2, _LUMA, 2),
     _of_image("ssim_y", "SSIM Y", "", 4, "SSIM Y: SSIM of the Y channel alone.", 3),
     _of_image("psnr_rgb_border8", "PSNR RGB, border 8", "dB", 2, _BORDER, 5),
-    _of_image("ssim_rgb_border8", "SSIM RGB, border 8", "", 4, "SSIM RGB, border 8: likewise.", 6),
-    _of_image("psnr_y_border8", "PSNR Y, border 8", "dB", 2, "PSNR Y, border 8: likewise.", 7),
-    _of_image("ssim_y_border8", "SSIM Y, border 8", "", 4, "SSIM Y, border 8: likewise.", 8),
+    _of_image("ssim_rgb_border8", "SSIM RGB, border 8", "", 4, _BORDER, 6),
+    _of_image("psnr_y_border8", "PSNR Y, border 8", "dB", 2, _BORDER, 7),
+    _of_image("ssim_y_border8", "SSIM Y, border 8", "", 4, _BORDER, 8),
 )

@@ -114,7 +114,17 @@ class LandmarkNME:
             Metric(
                 "nme_percent", "NME", "%", 2, words, lambda one: self._nme(one.output.image, one.pairs), place=30, **how
             ),
-            Metric("nme_hr_percent", "NME of HR", "%", 2, hr_words, lambda one: self._hr(one.pairs), place=31, **how),
+            Metric(
+                "nme_hr_percent",
+                "NME of HR",
+                "%",
+                2,
+                hr_words,
+                lambda one: self._hr(one.pairs),
+                place=31,
+                compared=False,
+                **how,
+            ),
         )
 
     def _of_hr(self, pairs: Pairs) -> Tensor:

@@ -48,6 +48,7 @@ class MetricCard:
     higher_is_better: bool = True
     place: int = 100
     aside: bool = False
+    compared: bool = True
 
     @property
     def head(self) -> str:
@@ -70,7 +71,8 @@ class Metric:
         higher_is_better: whether a higher score is better.
         in_validation: whether validation during training measures it too.
         place: its place among the columns; metrics with the same place are sorted by key.
-        aside: a variant that reports show in a second table.
+        aside: reports show it in a second table.
+        compared: methods may differ in it; reports show no differences of the others.
     """
 
     key: str
@@ -84,6 +86,7 @@ class Metric:
     in_validation: bool = False
     place: int = 100
     aside: bool = False
+    compared: bool = True
 
     @property
     def card(self) -> MetricCard:

@@ -106,7 +106,7 @@ def ablation_table(ablation: Ablation, protocol: Protocol) -> list[list[str]]:
     """One row per experiment, header first, in the main metrics."""
     faces = {(one.method, one.metric): one for one in ablation.over_faces}
     seeds = {(one.method, one.metric): one for one in ablation.over_seeds}
-    metrics = [metric for metric in protocol.metrics if not metric.aside]
+    metrics = [metric for metric in protocol.metrics if metric.compared and not metric.aside]
     metrics = [metric for metric in metrics if any(one.metric == metric.key for one in ablation.over_faces)]
     lines = [["experiment", "seeds", *(metric.head for metric in metrics)]]
     for name, runs in ablation.experiments.items():

@@ -97,7 +97,7 @@ def protocol_words(protocol: Protocol, rows: Sequence[FaceScores]) -> list[str]:
     return [
         f"Per-image means over {len(rows):,} faces; no pooling of pixels.",
         *(protocol.inputs or [_made_inputs(protocol)]),
-        *(metric.protocol for metric in protocol.metrics if metric.key in measured),
+        *dict.fromkeys(metric.protocol for metric in protocol.metrics if metric.key in measured),
         *protocol.set_words,
         INTERVALS,
         *(f"Left out: {line}." for line in protocol.left_out),

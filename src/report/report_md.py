@@ -44,7 +44,8 @@ def report_md(
         for key in BINNED:
             found = bin_table(rows, protocol, binning, key)
             if found:
-                lines += [f"## {binning.title}: {key}", "", f"Bins: {binning.unit}.", ""]
+                title = next(metric.title for metric in protocol.metrics if metric.key == key)
+                lines += [f"## {binning.title}: {title}", "", f"Bins: {binning.unit}.", ""]
                 lines += [*_markdown(found, left=2), ""]
     lines += ["## Methods", "", *(f"- {card.title}: {_facts(card)}." for card in protocol.methods.values()), ""]
     lines += ["## Protocol", "", *(f"- {sentence}" for sentence in protocol_words(protocol, rows))]

@@ -60,7 +60,7 @@ def bin_table(rows: Sequence[FaceScores], protocol: Protocol, binning: Binning, 
 
 def difference_table(found: Sequence[Difference], protocol: Protocol) -> list[list[str]]:
     """Differences in the main metrics, header first: one row per method; empty if there is none."""
-    metrics = [metric for metric in protocol.metrics if not metric.aside]
+    metrics = [metric for metric in protocol.metrics if metric.compared and not metric.aside]
     metrics = [metric for metric in metrics if any(one.metric == metric.key for one in found)]
     lines = [["method", *(metric.head for metric in metrics)]]
     for method in dict.fromkeys(one.method for one in found):
@@ -135,7 +135,7 @@ def gains(rows: Sequence[FaceScores], protocol: Protocol) -> list[str]:
         words = ", ".join(
             f"{known[key].title} {value:+.{known[key].decimals}f} {known[key].unit}".rstrip()
             for key, value in differences.items()
-            if not known[key].aside
+            if known[key].compared and not known[key].aside
         )
         titles = protocol.methods
         sentences.append(f"Gain of {titles[name].title} over the better reference ({titles[over].title}): {words}.")
