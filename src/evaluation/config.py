@@ -50,17 +50,11 @@ class EvaluateConfig:
     """The configuration of one evaluation."""
 
     data: EvaluateData = field(default_factory=EvaluateData)
-    run: str | None = None
-    """Folder of a sweep: its jobs' checkpoints are the methods, and the report has the ablation table."""
-    reference: str | None = None
-    """With run=: the experiment that the others are compared with; null: celeba16x, or the ablation equal to it."""
     checkpoint: str | None = None
     """A checkpoint that src.train wrote: short for method=[bicubic,bicubic_aligned,FILE]."""
     method: Methods = ()
     """Methods to compare on the same inputs."""
     protocol: ProtocolConfig = field(default_factory=ProtocolConfig)
-    metrics: MetricsConfig = field(default_factory=MetricsConfig)
-    """Dearer metrics, each measured only where it is asked for."""
     out: str | None = None
     """Folder of the report; null: NAME_evaluation beside checkpoint=NAME.ckpt, or RUN/evaluation."""
     batch_size: int = 32
@@ -73,6 +67,12 @@ class EvaluateConfig:
     """At most this many faces, spread evenly over the stores; null: all."""
     grid_faces: int = 8
     """Rows of grid.png, spread evenly, 1-64."""
+    metrics: MetricsConfig = field(default_factory=MetricsConfig)
+    """Dearer metrics, each measured only where it is asked for."""
+    run: str | None = None
+    """Folder of a sweep: its jobs' checkpoints are the methods, and the report has the ablation table."""
+    reference: str | None = None
+    """With run=: the experiment that the others are compared with; null: celeba16x, or the ablation equal to it."""
 
     def __post_init__(self) -> None:
         if self.batch_size < 1:
