@@ -3,46 +3,26 @@
 import sys
 from pathlib import Path
 
-from rich.console import Console
-from rich.table import Table
-
 from src.config.command import command
 from src.evaluation.config import EvaluateConfig
-from src.evaluation.run import Evaluation, evaluate
+from src.evaluation.run import evaluate
+from src.evaluation.show import print_table, show, tell_written
+from src.evaluation.sweep_jobs import evaluate_jobs, sweep_jobs
 from src.evaluation.write import check_out, write_results
 from src.method.load import load_methods
-from src.report.table import component_table, gains, table
+from src.metric.choose import choose_metrics
+from src.report.ablation import ablate, ablation_table
 from src.store.read import FaceStores
 from src.system.devices import pick_device
 from src.system.errors import UserError
-
-
-def show(evaluation: Evaluation) -> None:
-    """Print the tables."""
-    console = Console(width=None if sys.stdout.isatty() else 140)
-    rows, protocol = evaluation.rows, evaluation.protocol
-    title = f"{len(rows):,} faces, per-image means, 16x16 to 128x128, protocol {protocol.name}"
-    console.print(_drawn(table(rows, protocol), title, left=1))
-    for sentence in gains(rows, protocol):
-        console.print(sentence, highlight=False)
-    components = component_table(rows, protocol)
-    if components:
-        console.print(_drawn(components, "", left=2))
-
-
-def _drawn(lines: list[list[str]], title: str, left: int) -> Table:
-    drawn = Table(title=title or None)
-    for place, words in enumerate(lines[0]):
-        drawn.add_column(words, justify="left" if place < left else "right")
-    for line in lines[1:]:
-        drawn.add_row(*line)
-    return drawn
 
 
 def out_folder(config: EvaluateConfig) -> Path:
     """The folder of the report."""
     if config.out is not None:
         return Path(config.out)
+    if config.run is not None:
+        return Path(config.run) / "evaluation"
     if config.checkpoint is None:
         raise UserError("'out' has no value: with method= add out=DIR, the report's folder")
     checkpoint = Path(config.checkpoint)
@@ -53,19 +33,30 @@ def out_folder(config: EvaluateConfig) -> Path:
 def main(config: EvaluateConfig) -> None:
     """Evaluate, write the report, print the tables."""
     out = out_folder(config)
+    jobs = None if config.run is None else sweep_jobs(Path(config.run), config.reference)
     check_out(out)
-    if not config.data.test:
+    test = config.data.test or (jobs.stores if jobs else ())
+    if not test:
         raise UserError("data.test is empty: name at least one store, as in data.test='[data/lfw/val]'")
-    stores = FaceStores(config.data.test)
+    stores = FaceStores(test)
     device = pick_device(config.device)
-    methods = load_methods(config.named, device, config.weights, config.checkpoint)
-    evaluation = evaluate(
-        methods, stores, config.protocol, device, config.batch_size, config.faces, config.grid_faces
-    )  # fmt: skip
-    written = write_results(out, evaluation)
+    chosen = choose_metrics(config.metrics, device)
+    for line in chosen.left_out:
+        sys.stderr.write(f"warning: left out: {line}\n")
+    ablation = None
+    if jobs is not None:
+        evaluation = evaluate_jobs(jobs, stores, config, device, chosen)
+        ablation = ablate(evaluation.rows, jobs.experiments, jobs.reference)
+    else:
+        methods = load_methods(config.named, device, config.weights, config.checkpoint)
+        evaluation = evaluate(
+            methods, stores, config.protocol, device, config.batch_size, config.faces, config.grid_faces, chosen=chosen
+        )  # fmt: skip
+    written = write_results(out, evaluation, ablation)
     show(evaluation)
-    for path in written:
-        sys.stdout.write(f"{path}\n")
+    if ablation is not None:
+        print_table(ablation_table(ablation, evaluation.protocol), f"differences to {ablation.reference}")
+    tell_written(written)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ LAYERS = (
     "verbs",
 )  # fmt: skip
 """From the lowest to the highest; a room imports from those to its left alone. `optimizer` and `trainer` are files."""
-VERBS = {"train", "evaluate", "prepare", "upscale", "check", "doctor"}
+VERBS = {"train", "evaluate", "compare", "prepare", "upscale", "check", "doctor"}
 
 
 def modules() -> dict[str, Path]:

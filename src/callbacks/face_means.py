@@ -35,10 +35,14 @@ class FaceMeans:
                 # A face whose components are all hidden has no score. In other metrics a NaN must show.
                 values = values.nanmean(1)
                 values = values[~values.isnan()]
-            totals = torch.stack([values.sum(), torch.tensor(float(len(values)), device=values.device)])
+            identical = values.isposinf()  # PSNR of identical images: no part of a mean
+            finite = values[~identical]
+            counts = torch.tensor([float(len(finite)), float(len(values) - len(finite))], device=values.device)
+            totals = torch.cat([finite.sum()[None], counts])
             if module.trainer.world_size > 1:
                 gathered: Any = module.all_gather(totals)
                 totals = gathered.sum(0)
             shown = prefix == "val" and metric.key == "psnr_rgb"
-            module.log(f"{prefix}/{metric.key}", totals[0] / totals[1].clamp(min=1), prog_bar=shown)
+            mean = totals[2] * torch.inf if totals[1] == 0 < totals[2] else totals[0] / totals[1].clamp(min=1)
+            module.log(f"{prefix}/{metric.key}", mean, prog_bar=shown)
         self._scores.clear()

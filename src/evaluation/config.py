@@ -8,6 +8,7 @@ from pydantic import BeforeValidator
 from src.data.camera import CameraConfig, Degradation
 from src.data.config import Stores, as_list
 from src.data.pairs import VALIDATION_SEED, MisalignmentConfig
+from src.metric.config import MetricsConfig
 from src.model.checkpoint import Weights
 
 Methods = Annotated[tuple[str, ...], BeforeValidator(as_list)]
@@ -20,8 +21,9 @@ BASELINES: Final = ("bicubic", "bicubic_aligned")
 class EvaluateData:
     """The test faces."""
 
-    test: Stores
-    """Stores of faces; with several, the report has a table for each and one for all."""
+    test: Stores = ()
+    """Stores of faces; with several, the report has a table for each and one for all. With run= and none given: the
+    validation stores of its jobs."""
 
 
 @dataclass(frozen=True)
@@ -47,14 +49,14 @@ class ProtocolConfig(MisalignmentConfig):
 class EvaluateConfig:
     """The configuration of one evaluation."""
 
-    data: EvaluateData
+    data: EvaluateData = field(default_factory=EvaluateData)
     checkpoint: str | None = None
     """A checkpoint that src.train wrote: short for method=[bicubic,bicubic_aligned,FILE]."""
     method: Methods = ()
     """Methods to compare on the same inputs."""
     protocol: ProtocolConfig = field(default_factory=ProtocolConfig)
     out: str | None = None
-    """Folder of the report; null: NAME_evaluation beside checkpoint=NAME.ckpt."""
+    """Folder of the report; null: NAME_evaluation beside checkpoint=NAME.ckpt, or RUN/evaluation."""
     batch_size: int = 32
     """Faces at a time, 1 or more; the numbers depend on it only by rounding."""
     weights: Weights = "auto"
@@ -65,6 +67,12 @@ class EvaluateConfig:
     """At most this many faces, spread evenly over the stores; null: all."""
     grid_faces: int = 8
     """Rows of grid.png, spread evenly, 1-64."""
+    metrics: MetricsConfig = field(default_factory=MetricsConfig)
+    """Dearer metrics, each measured only where it is asked for."""
+    run: str | None = None
+    """Folder of a sweep: its jobs' checkpoints are the methods, and the report has the ablation table."""
+    reference: str | None = None
+    """With run=: the experiment that the others are compared with; null: celeba16x, or the ablation equal to it."""
 
     def __post_init__(self) -> None:
         if self.batch_size < 1:
@@ -73,7 +81,11 @@ class EvaluateConfig:
             raise ValueError(f"faces must be 1 or more, or null for all, not {self.faces}")
         if not 1 <= self.grid_faces <= 64:
             raise ValueError(f"grid_faces must be 1-64, not {self.grid_faces}")
-        if self.checkpoint is None and not self.method:
+        if self.run is not None and (self.checkpoint is not None or self.method):
+            raise ValueError("run= measures the checkpoints of a sweep: leave out checkpoint= and method=")
+        if self.run is None and self.reference is not None:
+            raise ValueError("reference= is the full model of a sweep: give run=FOLDER with it")
+        if self.run is None and self.checkpoint is None and not self.method:
             raise ValueError("nothing to measure: add checkpoint=FILE, or method='[FILE,bicubic]' for several methods")
         if self.checkpoint is not None and self.method:
             raise ValueError(

@@ -14,7 +14,12 @@ from src.data.dataset import FaceDataset, warn_of_small_margin
 from src.data.pairs import VALIDATION_EPOCH
 from src.evaluation.config import ProtocolConfig
 from src.face.points import COMPONENTS
+from src.face.pose import known_yaw
+from src.image.warp import similarity_matrix
+from src.loss.terms import corner_distances
 from src.method.method import Method, apply
+from src.metric.choose import Chosen
+from src.metric.fid import WORDS as FID_WORDS
 from src.metric.load import all_metrics
 from src.metric.metric import Judged, Metric, score
 from src.model.output import Upscaled
@@ -49,6 +54,7 @@ def evaluate(
     faces: int | None = None,
     grid_faces: int = 8,
     metrics: Sequence[Metric] | None = None,
+    chosen: Chosen | None = None,
 ) -> Evaluation:
     """Score every method on every face; the protocol and a face's row in its store determine its misalignment.
 
@@ -61,8 +67,9 @@ def evaluate(
         faces: at most this many, spread evenly over the data; None: all.
         grid_faces: rows of the grid, spread evenly; 0: no grid.
         metrics: what to measure; None: every metric of `src/metric`.
+        chosen: what to measure in place of `metrics`, with what is left out.
     """
-    metrics = all_metrics() if metrics is None else metrics
+    chosen = chosen or Chosen(all_metrics() if metrics is None else tuple(metrics))
     kernel_std = {method.name: method.facts.heatmap_std for method in methods}  # a damaged checkpoint ends here
     camera = ranges_of(protocol.degradation, protocol.camera)
     warn_of_small_margin(protocol, stores.margin)
@@ -70,24 +77,28 @@ def evaluate(
     indices = spread(len(stores), faces)
     shown = set(indices[spread(len(indices), grid_faces)].tolist()) if grid_faces else set()
 
+    if chosen.fid is not None:
+        chosen.fid.clear()
     rows: list[FaceScores] = []
     pictures: list[_Picture] = []
     with torch.inference_mode(), FaceProgress("evaluate", len(indices)) as progress:
         for start in range(0, len(indices), batch_size):
-            chosen = indices[start : start + batch_size]
-            batch = dataset.__getitems__([(VALIDATION_EPOCH, int(index)) for index in chosen])
+            taken = indices[start : start + batch_size]
+            batch = dataset.__getitems__([(VALIDATION_EPOCH, int(index)) for index in taken])
             pairs = make_batch(batch.on(device), HeatmapConfig(), None, protocol.fill)
             outputs = {method.name: apply(method, pairs.lr, pairs.matrix) for method in methods}
             scores = {
-                method.name: _scores(Judged(outputs[method.name], pairs, kernel_std[method.name]), metrics)
+                method.name: scores_of(Judged(outputs[method.name], pairs, kernel_std[method.name]), chosen.metrics)
                 for method in methods
             }
-            rows += _rows(stores, chosen, batch.misalignment.numpy(), scores, pairs.hr.shape[-1])
-            places = [place for place, index in enumerate(chosen) if int(index) in shown]
+            if chosen.fid is not None:
+                chosen.fid.add(pairs.hr, {name: output.image for name, output in outputs.items()})
+            rows += _rows(stores, taken, batch.misalignment.numpy(), scores, pairs.hr.shape[-1])
+            places = [place for place, index in enumerate(taken) if int(index) in shown]
             pictures += [_picture(pairs, outputs, place) for place in places]
-            progress.advance(len(chosen))
+            progress.advance(len(taken))
     grid = _grid(pictures) if pictures else None
-    return Evaluation(rows, _protocol(methods, stores, rows, protocol, metrics, device), grid)
+    return Evaluation(rows, _protocol(methods, stores, rows, protocol, chosen, device), grid)
 
 
 def spread(total: int, count: int | None) -> NDArray[np.int64]:
@@ -97,7 +108,7 @@ def spread(total: int, count: int | None) -> NDArray[np.int64]:
     return np.linspace(0, total - 1, count).round().astype(np.int64)
 
 
-def _scores(judged: Judged, metrics: Sequence[Metric]) -> list[MethodScores]:
+def scores_of(judged: Judged, metrics: Sequence[Metric]) -> list[MethodScores]:
     """The scores of a batch, face by face."""
     measured = {key: values.cpu().tolist() for key, values in score(judged, metrics).items()}
     names: list[str] = []
@@ -125,6 +136,9 @@ def _rows(
     side: int,
 ) -> Iterator[FaceScores]:
     which, places = stores.locate(indices)
+    yaw = known_yaw(stores.landmarks(indices), stores.visible(indices))
+    matrix = similarity_matrix(*torch.from_numpy(misalignment).unbind(1))
+    moved = corner_distances(matrix, torch.eye(2, 3).expand_as(matrix)).mean(1) * (side / 2)
     for number, (store, row) in enumerate(zip(which, places, strict=True)):
         face = stores.stores[int(store)]
         angle, scale, shift_x, shift_y = misalignment[number].tolist()
@@ -138,6 +152,8 @@ def _rows(
             shift_x_px=shift_x * side / 2,
             shift_y_px=shift_y * side / 2,
             methods={name: of_batch[number] for name, of_batch in scores.items()},
+            misalignment_px=float(moved[number]),
+            yaw_deg=float(yaw[number]),
         )
 
 
@@ -182,25 +198,40 @@ def _protocol(
     stores: FaceStores,
     rows: Sequence[FaceScores],
     protocol: ProtocolConfig,
-    metrics: Sequence[Metric],
+    chosen: Chosen,
     device: torch.device,
 ) -> Protocol:
     misalignment = asdict(protocol)
+    sets, set_words = set_scores(chosen)
     return Protocol(
         name=misalignment.pop("name"),
         misalignment=misalignment,
         methods={method.name: _card(method) for method in methods},
-        metrics=metrics,
+        metrics=[metric.card for metric in chosen.metrics],
         stores=[
             {
                 "path": str(store.path),
                 "faces": sum(row.store == str(store.path) for row in rows),
                 "faces_in_store": len(store),
                 "images_sha256": store.card.files["images.npy"].sha256,
+                "landmarks_sha256": store.card.files["landmarks.npy"].sha256,
             }
             for store in stores.stores
         ],
-        device=torch.cuda.get_device_name(device)
-        if device.type == "cuda"
-        else f"CPU, {torch.get_num_threads()} threads",
+        device=device_words(device),
+        left_out=chosen.left_out,
+        sets=sets,
+        set_words=set_words,
     )
+
+
+def set_scores(chosen: Chosen) -> tuple[dict[str, dict[str, float]], list[str]]:
+    """The figures of whole sets that were collected, by method and name, and the sentences that describe them."""
+    distances = {} if chosen.fid is None else chosen.fid.distances()
+    return {name: {"FID": value} for name, value in distances.items()}, [FID_WORDS] if distances else []
+
+
+def device_words(device: torch.device) -> str:
+    """The device's name, for a report."""
+    cuda = device.type == "cuda"
+    return torch.cuda.get_device_name(device) if cuda else f"CPU, {torch.get_num_threads()} threads"

@@ -7,23 +7,31 @@ from PIL import Image
 
 from src.evaluation.run import Evaluation
 from src.image.encode import png_bytes
-from src.report.scores import faces_csv
-from src.report.table import metrics_json, report_md
+from src.report.ablation import Ablation
+from src.report.faces_file import NO_PARQUET, faces_csv, faces_parquet
+from src.report.metrics_json import metrics_json
+from src.report.report_md import FILES, report_md
 from src.system.errors import UserError
 from src.system.files import replacing
 
 
-def write_results(out: Path, evaluation: Evaluation) -> list[Path]:
+def write_results(out: Path, evaluation: Evaluation, ablation: Ablation | None = None) -> list[Path]:
     """Write the files of the report; none of them changes if one cannot be written.
 
     Raises:
         UserError: the folder cannot be written, or the disk is full.
     """
+    rows, protocol = evaluation.rows, evaluation.protocol
+    parquet = faces_parquet(rows)
+    beside = [words for words in FILES if evaluation.grid is not None or "grid" not in words]
+    beside.append("`metrics.parquet` the rows with their types" if parquet else NO_PARQUET)
     files = {
-        "metrics.csv": faces_csv(evaluation.rows).encode(),
-        "metrics.json": metrics_json(evaluation.rows, evaluation.protocol).encode(),
-        "report.md": report_md(evaluation.rows, evaluation.protocol).encode(),
+        "metrics.csv": faces_csv(rows).encode(),
+        "metrics.json": metrics_json(rows, protocol, ablation).encode(),
+        "report.md": report_md(rows, protocol, ablation, beside).encode(),
     }
+    if parquet:
+        files["metrics.parquet"] = parquet
     if evaluation.grid is not None:
         files["grid.png"] = png_bytes(Image.fromarray(evaluation.grid))
     paths = [out / name for name in files]

@@ -91,6 +91,12 @@ def pose_angles(
     return np.degrees(yaw), np.degrees(pitch), np.degrees(roll)
 
 
+def known_yaw(points: NDArray[np.floating], known: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Yaw in degrees of faces with enough known landmarks for a pose, else NaN; shapes as of `estimate_pose`."""
+    yaw, _, _ = pose_angles(estimate_pose(points, known))
+    return np.where(known.sum(1) >= MIN_KNOWN, yaw, np.nan)
+
+
 def rotation_of(yaw: float, pitch: float, roll: float = 0.0) -> NDArray[np.float64]:
     """The rotation (3, 3) for angles in degrees; the inverse of `pose_angles`."""
     (cy, cp, cr), (sy, sp, sr) = np.cos(np.radians([yaw, pitch, roll])), np.sin(np.radians([yaw, pitch, roll]))

@@ -60,7 +60,7 @@ class Backbone(nn.Module):
         super().__init__()
         if name not in list_models():
             raise UserError(f"loss.feature.backbone={name}: torchvision has no such model (vgg19, squeezenet1_0, ...)")
-        network = _load(name, weights)
+        network = load_network(name, weights)
         features = getattr(network, "features", None)
         path = vgg_layer(layer, features) if isinstance(features, nn.Sequential) else None
         nodes = get_graph_node_names(network)[1]
@@ -88,9 +88,19 @@ class Backbone(nn.Module):
         return features
 
 
-def _load(name: str, weights: str) -> nn.Module:
+def load_network(name: str, weights: str, option: str = "loss.feature.weights") -> nn.Module:
+    """A torchvision model with weights.
+
+    Args:
+        name: of the model.
+        weights: "imagenet" (torchvision's download), a local .pth or .safetensors file, or "random".
+        option: the key as the user types it, for the error.
+
+    Raises:
+        UserError: no such file, weights of another network, or a failed download.
+    """
     if weights == "random":
-        log.warning("loss.feature.weights=random: %s has RANDOM weights; good for tests, not for results", name)
+        log.warning("%s=random: %s has RANDOM weights; good for tests, not for results", option, name)
         with torch.random.fork_rng([]):  # the same features in every run; the caller's random state stays
             torch.manual_seed(0)
             network: nn.Module = get_model(name, weights=None)
@@ -100,12 +110,12 @@ def _load(name: str, weights: str) -> nn.Module:
             network = get_model(name, weights=get_model_weights(name).DEFAULT)
         except (URLError, OSError) as error:
             raise UserError(
-                f"loss.feature.weights=imagenet: cannot download {name} ({error}). Connect to the network once, or "
-                "give a file: loss.feature.weights=/path/to/weights.pth (or .safetensors)"
+                f"{option}=imagenet: cannot download {name} ({error}). Connect to the network once, or "
+                f"give a file: {option}=/path/to/weights.pth (or .safetensors)"
             ) from None
         return network
     network = get_model(name, weights=None)
-    state = _read(Path(weights).expanduser())
+    state = _read(Path(weights).expanduser(), option)
     known = network.state_dict()
     for key, tensor in state.items():
         if key in known and known[key].shape != tensor.shape:
@@ -120,9 +130,9 @@ def _load(name: str, weights: str) -> nn.Module:
     return network
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read(path: Path, option: str) -> dict[str, Any]:
     if not path.is_file():
-        raise UserError(f"loss.feature.weights={path}: no such file; give a .pth or .safetensors, imagenet or random")
+        raise UserError(f"{option}={path}: no such file; give a .pth or .safetensors, imagenet or random")
     try:
         if path.suffix == ".safetensors":
             return safetensors.torch.load_file(path)

@@ -51,6 +51,7 @@ METRICS: Final = (
         "Scale error: by how much the estimated transform's scale is off the known one's, in per cent of it.",
         _scale_error,
         higher_is_better=False,
+        aside=True,
         place=51,
     ),
     Metric(
@@ -61,6 +62,7 @@ METRICS: Final = (
         "Shift error: between the estimated and the known place of the face's centre, in pixels of a 128x128 input.",
         _shift_error,
         higher_is_better=False,
+        aside=True,
         place=52,
     ),
     Metric(

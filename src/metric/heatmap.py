@@ -14,6 +14,8 @@ from src.image.sides import SIDE
 from src.metric.metric import Judged, Metric
 
 FLOOR: Final = 1e-4  # share of the peak: the sub-pixel fit raises lower values to it
+AUC_LIMIT: Final = 8.0
+"""Pixels of the HR image, one LR pixel: a peak that is further off counts as missed."""
 ROUND: Final = 0.7  # a single kernel's flatter curvature is at least this share of its sharper one
 
 
@@ -111,6 +113,11 @@ def _peak_error(judged: Judged) -> Tensor | None:
     return peak_error(judged.output.heatmaps[-1], pairs.landmarks, pairs.visible, pairs.hr.shape[-1])
 
 
+def _peak_auc(judged: Judged) -> Tensor | None:
+    errors = judged.once(_peak_error)
+    return None if errors is None else (1 - errors / AUC_LIMIT).clamp(min=0)
+
+
 def _centroid_error(judged: Judged) -> Tensor | None:
     if not judged.output.heatmaps:
         return None
@@ -131,7 +138,7 @@ METRICS: Final = (
         "Heatmap peak error: distance from the peak of the last stack's map (sub-pixel) to the nearest visible "
         "landmark of the component, in pixels of the 128x128 image. A face that hides a component is left out of its "
         "mean.",
-        _peak_error,
+        lambda judged: judged.once(_peak_error),
         by_component=True,
         higher_is_better=False,
         in_validation=True,
@@ -148,5 +155,17 @@ METRICS: Final = (
         by_component=True,
         higher_is_better=False,
         place=61,
+    ),
+    Metric(
+        "heatmap_auc",
+        "heatmap AUC",
+        "",
+        3,
+        f"Heatmap AUC: area under the curve of the share of faces whose heatmap peak error is below x, for x from 0 to "
+        f"{AUC_LIMIT:g} pixels, divided by {AUC_LIMIT:g}. It is the mean over faces of 1 - error / {AUC_LIMIT:g}, at "
+        "least 0.",
+        _peak_auc,
+        by_component=True,
+        place=62,
     ),
 )

@@ -1,8 +1,8 @@
 """The type of a metric: one score per face, or per facial component, and the protocol of its measurement."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from dataclasses import dataclass, field, fields
+from typing import Any, Generic, TypeVar
 
 from torch import Tensor
 
@@ -36,6 +36,27 @@ class Judged:
 
 
 @dataclass(frozen=True)
+class MetricCard:
+    """What tables and files say of a metric; see `Metric` for the attributes."""
+
+    key: str
+    title: str
+    unit: str
+    decimals: int
+    protocol: str
+    by_component: bool = False
+    higher_is_better: bool = True
+    place: int = 100
+    aside: bool = False
+    compared: bool = True
+
+    @property
+    def head(self) -> str:
+        """The title with the unit."""
+        return f"{self.title} ({self.unit})" if self.unit else self.title
+
+
+@dataclass(frozen=True)
 class Metric:
     """A metric.
 
@@ -50,6 +71,8 @@ class Metric:
         higher_is_better: whether a higher score is better.
         in_validation: whether validation during training measures it too.
         place: its place among the columns; metrics with the same place are sorted by key.
+        aside: reports show it in a second table.
+        compared: methods may differ in it; reports show no differences of the others.
     """
 
     key: str
@@ -62,11 +85,31 @@ class Metric:
     higher_is_better: bool = True
     in_validation: bool = False
     place: int = 100
+    aside: bool = False
+    compared: bool = True
 
     @property
-    def head(self) -> str:
-        """The title with the unit."""
-        return f"{self.title} ({self.unit})" if self.unit else self.title
+    def card(self) -> MetricCard:
+        """The metric without its computation."""
+        return MetricCard(**{one.name: getattr(self, one.name) for one in fields(MetricCard)})
+
+
+class OncePerBatch(Generic[Found]):
+    """A computation on the truth of a batch, done once for all the methods that are judged by it.
+
+    Args:
+        compute: the computation.
+    """
+
+    def __init__(self, compute: Callable[[Pairs], Found]) -> None:
+        self._compute = compute
+        self._last: tuple[Pairs, Found] | None = None
+
+    def __call__(self, pairs: Pairs) -> Found:
+        """`compute(pairs)`."""
+        if self._last is None or self._last[0] is not pairs:
+            self._last = (pairs, self._compute(pairs))
+        return self._last[1]
 
 
 def score(judged: Judged, metrics: Iterable[Metric]) -> dict[str, Tensor]:

@@ -1,11 +1,17 @@
 """What an evaluation measured and how: the data behind a report, and the sentences that describe it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Final
 
-from src.metric.metric import Metric
+from src.metric.metric import MetricCard
+from src.report.intervals import LEVEL, RESAMPLES, SEED
 from src.report.scores import FaceScores
+
+INTERVALS: Final = (
+    f"[a, b]: percentile bootstrap interval of the mean, {LEVEL:.0%}, over faces ({RESAMPLES:,} draws, seed {SEED}). "
+    "Differences are paired: both methods on the same faces; p is that of random sign flips, two-sided."
+)
 
 
 @dataclass(frozen=True)
@@ -33,16 +39,24 @@ class Protocol:
             side, fill, seed, degradation, and a camera's ranges.
         methods: the compared methods by name, in the order of the table.
         metrics: what was measured, in the order of the columns.
-        stores: the data: path, faces evaluated, faces in the store, SHA-256 of its images.
+        stores: the data: path, faces evaluated, faces in the store, SHA-256 of its images and landmarks.
         device: the device that computed the scores.
+        inputs: sentences that say what was compared, where no inputs were made and `misalignment` is empty.
+        left_out: a line for each metric that was asked for and not measured, with the reason.
+        sets: method -> name of a figure of the whole set (FID) -> its value.
+        set_words: sentences that say how those are measured.
     """
 
     name: str
     misalignment: Mapping[str, Any]
     methods: Mapping[str, MethodCard]
-    metrics: Sequence[Metric]
+    metrics: Sequence[MetricCard]
     stores: Sequence[Mapping[str, str | int]]
     device: str
+    inputs: Sequence[str] = ()
+    left_out: Sequence[str] = ()
+    sets: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    set_words: Sequence[str] = ()
 
 
 def inputs_words(ranges: Mapping[str, Any]) -> str:
@@ -79,13 +93,22 @@ def reduction_words(values: Mapping[str, Any]) -> str:
 
 def protocol_words(protocol: Protocol, rows: Sequence[FaceScores]) -> list[str]:
     """How the numbers were measured, in sentences."""
-    inputs = protocol.misalignment
-    turned = "" if _upright(inputs) else "unaligned: "
     measured = {key for scores in rows[0].methods.values() for key in (*scores.whole, *scores.components)}
     return [
         f"Per-image means over {len(rows):,} faces; no pooling of pixels.",
+        *(protocol.inputs or [_made_inputs(protocol)]),
+        *dict.fromkeys(metric.protocol for metric in protocol.metrics if metric.key in measured),
+        *protocol.set_words,
+        INTERVALS,
+        *(f"Left out: {line}." for line in protocol.left_out),
+    ]
+
+
+def _made_inputs(protocol: Protocol) -> str:
+    inputs = protocol.misalignment
+    turned = "" if _upright(inputs) else "unaligned: "
+    return (
         f"16x16 to 128x128 (8x), protocol `{protocol.name}`. The inputs are {turned}{inputs_words(inputs)}, at full "
         f"resolution; {reduction_words(inputs)}. Each face's draws are fixed by the seed {inputs['seed']} and its row "
-        "in its store, the same for every method. The HR image is upright.",
-        *(metric.protocol for metric in protocol.metrics if metric.key in measured),
-    ]
+        "in its store, the same for every method. The HR image is upright."
+    )

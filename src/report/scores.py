@@ -1,13 +1,14 @@
-"""The scores of an evaluation: one row per face, and the means that are reported."""
+"""The scores of an evaluation: one row per face, and the means with intervals that are reported."""
 
-import csv
 import math
-import statistics
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from io import StringIO
 
-from src.metric.metric import Metric
+import numpy as np
+from numpy.typing import NDArray
+
+from src.metric.metric import MetricCard
+from src.report.intervals import bootstrap
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,8 @@ class FaceScores:
         shift_x_px: its shift to the right, in pixels of the HR image.
         shift_y_px: its shift down, likewise.
         methods: the scores by the method's name, in the order of the table.
+        misalignment_px: the mean distance by which the misalignment moves the face's corners, in the same pixels.
+        yaw_deg: by how much the head is turned, from its landmarks, positive to image right; NaN where not known.
     """
 
     store: str
@@ -48,15 +51,29 @@ class FaceScores:
     shift_x_px: float
     shift_y_px: float
     methods: dict[str, MethodScores]
+    misalignment_px: float = math.nan
+    yaw_deg: float = math.nan
 
 
 @dataclass(frozen=True)
 class Mean:
-    """A mean over faces, the sample standard deviation (None below two faces), and how many faces had a value."""
+    """A mean over faces.
+
+    Attributes:
+        mean: None if no face has a finite value.
+        std: the sample standard deviation; None below two faces.
+        faces: how many faces are in the mean.
+        low: lower end of the mean's 95 % bootstrap interval; None below two faces.
+        high: its upper end.
+        infinite: faces whose value is infinite (PSNR of identical images) and therefore not in the mean.
+    """
 
     mean: float | None
     std: float | None
     faces: int
+    low: float | None = None
+    high: float | None = None
+    infinite: int = 0
 
 
 @dataclass(frozen=True)
@@ -92,58 +109,64 @@ class Summary:
 
 
 def mean_of(values: Iterable[float]) -> Mean:
-    """The mean of all values but NaN, which are not counted."""
-    known = [value for value in values if not math.isnan(value)]
-    return Mean(
-        statistics.fmean(known) if known else None, statistics.stdev(known) if len(known) > 1 else None, len(known)
-    )
+    """The mean of all values but NaN, which are not counted, and infinite ones, which are counted apart."""
+    return means_of(np.array(list(values), np.float64)[:, None])[0]
+
+
+def means_of(values: NDArray[np.float64]) -> list[Mean]:
+    """The mean of each column of (N, K), with intervals by the same draws of faces."""
+    lows, highs = bootstrap(values)
+    found = []
+    for column, low, high in zip(values.T, lows.tolist(), highs.tolist(), strict=True):
+        known = column[np.isfinite(column)]
+        several = len(known) > 1
+        found.append(
+            Mean(
+                float(known.mean()) if len(known) else None,
+                float(known.std(ddof=1)) if several else None,
+                len(known),
+                low if several else None,
+                high if several else None,
+                int(np.isposinf(column).sum()),
+            )
+        )
+    return found
 
 
 def summarise(rows: Sequence[FaceScores]) -> Summary:
-    """Per-image means over the faces; ValueError if there is no face."""
+    """Per-image means over the faces, with intervals; ValueError if there is no face."""
     if not rows:
         raise ValueError("no face was evaluated")
-    return Summary(len(rows), {name: _means([row.methods[name] for row in rows]) for name in rows[0].methods})
+    keys = score_keys(rows)
+    means = dict(zip(keys, means_of(np.array([[score_of(row, *key) for key in keys] for row in rows])), strict=True))
+    methods = {}
+    for name, first in rows[0].methods.items():
+        whole = {key: means[name, key, None] for key in first.whole}
+        parts = {key: {part: means[name, key, part] for part in scores} for key, scores in first.components.items()}
+        methods[name] = MethodMeans(whole, parts)
+    return Summary(len(rows), methods)
 
 
-def _means(scores: Sequence[MethodScores]) -> MethodMeans:
-    first = scores[0]
-    return MethodMeans(
-        {key: mean_of(one.whole[key] for one in scores) for key in first.whole},
-        {
-            key: {name: mean_of(one.components[key][name] for one in scores) for name in components}
-            for key, components in first.components.items()
-        },
-    )
+ScoreKey = tuple[str, str, str | None]
+"""Method, metric, and the component where the metric is by component."""
 
 
-def columns_of(metrics: Iterable[Metric], rows: Sequence[FaceScores]) -> list[Metric]:
+def score_keys(rows: Sequence[FaceScores]) -> list[ScoreKey]:
+    """Every score that a row has, in the order of the columns."""
+    found: list[ScoreKey] = []
+    for method, scores in rows[0].methods.items():
+        found += [(method, key, None) for key in scores.whole]
+        found += [(method, key, part) for key, parts in scores.components.items() for part in parts]
+    return found
+
+
+def score_of(row: FaceScores, method: str, metric: str, component: str | None = None) -> float:
+    """One score of a face."""
+    scores = row.methods[method]
+    return scores.whole[metric] if component is None else scores.components[metric][component]
+
+
+def columns_of(metrics: Iterable[MetricCard], rows: Sequence[FaceScores]) -> list[MetricCard]:
     """The whole-face metrics that any method of these rows has, in their order."""
     measured = {key for scores in rows[0].methods.values() for key in scores.whole}
     return [metric for metric in metrics if metric.key in measured]
-
-
-def faces_csv(rows: Sequence[FaceScores]) -> str:
-    """`metrics.csv`: one line per face, columns METHOD_METRIC and METHOD_METRIC_COMPONENT (empty where hidden)."""
-    text = StringIO()
-    cells = [dict(_cells(row)) for row in rows]
-    writer = csv.DictWriter(text, list(cells[0]) if cells else [], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(cells)
-    return text.getvalue()
-
-
-def _cells(row: FaceScores) -> Iterator[tuple[str, str | int]]:
-    yield from (("store", row.store), ("row", row.row), ("file", row.file), ("identity", row.identity))
-    for name in ("angle_deg", "scale", "shift_x_px", "shift_y_px"):
-        yield name, _number(getattr(row, name))
-    for method, scores in row.methods.items():
-        for key, value in scores.whole.items():
-            yield f"{method}_{key}", _number(value)
-        for key, components in scores.components.items():
-            for component, value in components.items():
-                yield f"{method}_{key}_{component}", _number(value)
-
-
-def _number(value: float) -> str:
-    return "" if math.isnan(value) else f"{value:.6g}"

@@ -1,54 +1,15 @@
-"""The report of an evaluation: `report.md`, `metrics.json` and the tables for the terminal."""
+"""The tables of an evaluation as rows of words, header first, for the report and the terminal."""
 
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
-from typing import Any, Final
+from typing import Final
 
-from src.report.protocol import MethodCard, Protocol, inputs_words, protocol_words
+from src.report.bins import Binning
+from src.report.paired import Difference
+from src.report.protocol import Protocol
 from src.report.scores import FaceScores, Mean, Summary, columns_of, summarise
 
 MOST_COMPONENTS: Final = 8  # with more maps (68) the report gives only their mean
-
-
-def metrics_json(rows: Sequence[FaceScores], protocol: Protocol) -> str:
-    """`metrics.json`: the means over all faces and per store, with everything they depend on."""
-    values = {
-        **_plain(summarise(rows), protocol),
-        "stores": {store: _plain(summarise(mine), protocol) for store, mine in by_store(rows).items()},
-        "data": [dict(store) for store in protocol.stores],
-        "protocol": {
-            "name": protocol.name,
-            **protocol.misalignment,
-            "words": protocol_words(protocol, rows),
-        },
-        "about": {name: {"title": card.title, **card.facts} for name, card in protocol.methods.items()},
-        "device": protocol.device,
-    }
-    return json.dumps(values, indent=2, allow_nan=False) + "\n"
-
-
-def report_md(rows: Sequence[FaceScores], protocol: Protocol) -> str:
-    """`report.md`: the tables (one per store if there are several) and the protocol in words."""
-    stores = by_store(rows)
-    lines = ["# Evaluation", ""]
-    lines += _section(rows, protocol, f"All {len(rows):,} faces" if len(stores) > 1 else f"{len(rows):,} faces")
-    if len(stores) > 1:
-        for store, mine in stores.items():
-            lines += _section(mine, protocol, f"`{store}`: {len(mine):,} faces")
-    lines += ["## Methods", "", *(f"- {card.title}: {_facts(card)}." for card in protocol.methods.values()), ""]
-    lines += ["## Protocol", "", *(f"- {sentence}" for sentence in protocol_words(protocol, rows))]
-    lines += [
-        f"- Data: `{data['path']}`, {data['faces']:,} of its {data['faces_in_store']:,} faces, images SHA-256 "
-        f"{str(data['images_sha256'])[:16]}."
-        for data in protocol.stores
-    ]
-    lines += [
-        f"- Computed on {protocol.device}.",
-        "",
-        "`metrics.csv` has one row per face, `metrics.json` means and standard deviations, `grid.png` some faces.",
-    ]
-    return "\n".join(lines) + "\n"
+SMALL: Final = 0.001  # a smaller p-value is shown as such
 
 
 def by_store(rows: Sequence[FaceScores]) -> dict[str, list[FaceScores]]:
@@ -59,14 +20,75 @@ def by_store(rows: Sequence[FaceScores]) -> dict[str, list[FaceScores]]:
     return stores
 
 
-def table(rows: Sequence[FaceScores], protocol: Protocol) -> list[list[str]]:
-    """The table of the whole-face metrics, header first: one row per method, a dash where it has no score."""
-    summary, columns = summarise(rows), columns_of(protocol.metrics, rows)
-    lines = [["method", *(metric.head for metric in columns)]]
+def table(
+    rows: Sequence[FaceScores], protocol: Protocol, intervals: bool = False, aside: bool = False
+) -> list[list[str]]:
+    """The table of the whole-face metrics, header first: one row per method, a dash where it has no score.
+
+    Args:
+        rows: the faces.
+        protocol: with the methods and the metrics.
+        intervals: each mean is followed by its interval.
+        aside: the variants that stand in a second table; empty if there are none.
+    """
+    summary = summarise(rows)
+    columns = [metric for metric in columns_of(protocol.metrics, rows) if metric.aside == aside]
+    sets = [] if aside else list(dict.fromkeys(name for scores in protocol.sets.values() for name in scores))
+    lines = [["method", *(metric.head for metric in columns), *sets]]
     for name, card in protocol.methods.items():
         means = summary.methods[name].whole
-        lines.append([card.title, *(number(means.get(metric.key), metric.decimals) for metric in columns)])
+        cells = [number(means.get(metric.key), metric.decimals, intervals) for metric in columns]
+        figures = [protocol.sets.get(name, {}).get(figure) for figure in sets]
+        lines.append([card.title, *cells, *("-" if figure is None else f"{figure:.2f}" for figure in figures)])
+    return lines if columns else []
+
+
+def bin_table(rows: Sequence[FaceScores], protocol: Protocol, binning: Binning, key: str) -> list[list[str]]:
+    """A metric's mean in each bin of faces, header first; empty if no face has a bin or no method the metric."""
+    metric = next((metric for metric in columns_of(protocol.metrics, rows) if metric.key == key), None)
+    bins = binning.sort(rows)
+    if metric is None or not bins:
+        return []
+    summaries = [summarise(mine) for mine in bins.values()]
+    lines = [["method", "metric", *(f"{name} ({len(mine):,} faces)" for name, mine in bins.items())]]
+    for method, card in protocol.methods.items():
+        means = [summary.methods[method].whole.get(key) for summary in summaries]
+        if any(means):
+            lines.append([card.title, metric.head, *(number(mean, metric.decimals, True) for mean in means)])
     return lines
+
+
+def difference_table(found: Sequence[Difference], protocol: Protocol) -> list[list[str]]:
+    """Differences in the main metrics, header first: one row per method; empty if there is none."""
+    metrics = [metric for metric in protocol.metrics if metric.compared and not metric.aside]
+    metrics = [metric for metric in metrics if any(one.metric == metric.key for one in found)]
+    lines = [["method", *(metric.head for metric in metrics)]]
+    for method in dict.fromkeys(one.method for one in found):
+        mine = {one.metric: one for one in found if one.method == method}
+        cells = [difference(mine.get(metric.key), metric.decimals) for metric in metrics]
+        lines.append([protocol.methods[method].title, *cells])
+    return lines if found else []
+
+
+def difference(value: Difference | None, decimals: int) -> str:
+    """A difference as text with its interval and p-value; a dash if there is none."""
+    if value is None or value.mean is None:
+        return "-"
+    words = f"{value.mean:+.{decimals}f}"
+    if value.low is None or value.high is None or value.p is None:
+        return words
+    p = f"p {value.p:.3f}" if value.p >= SMALL else f"p < {SMALL}"
+    return f"{words} [{value.low:+.{decimals}f}, {value.high:+.{decimals}f}], {p}"
+
+
+def identical(rows: Sequence[FaceScores], protocol: Protocol) -> list[str]:
+    """A sentence for each method some of whose images are identical to the HR image."""
+    summary, found = summarise(rows), []
+    for name, card in protocol.methods.items():
+        count = max((mean.infinite for mean in summary.methods[name].whole.values()), default=0)
+        if count:
+            found.append(f"{card.title}: {count:,} images are identical to HR, and in no mean of PSNR.")
+    return found
 
 
 def component_table(rows: Sequence[FaceScores], protocol: Protocol) -> list[list[str]]:
@@ -75,11 +97,12 @@ def component_table(rows: Sequence[FaceScores], protocol: Protocol) -> list[list
     Methods may estimate different components: each has its own column, and a dash where a method lacks it. A method of
     more than 8 components has the mean over them alone.
     """
+    summary = summarise(rows)
     measured = [
         (card.title, metric, means)
         for (name, card) in protocol.methods.items()
         for metric in protocol.metrics
-        if (means := summarise(rows).methods[name].components.get(metric.key)) is not None
+        if (means := summary.methods[name].components.get(metric.key)) is not None
     ]
     few = [means for _, _, means in measured if len(means) <= MOST_COMPONENTS]
     names = list(dict.fromkeys(component for means in few for component in means))
@@ -91,9 +114,13 @@ def component_table(rows: Sequence[FaceScores], protocol: Protocol) -> list[list
     return [["method", "metric", *names, "mean of components"], *lines] if lines else []
 
 
-def number(value: Mean | None, decimals: int) -> str:
-    """A mean as text; a dash if nothing was measured."""
-    return "-" if value is None or value.mean is None else f"{value.mean:.{decimals}f}"
+def number(value: Mean | None, decimals: int, interval: bool = False) -> str:
+    """A mean as text, with its interval if asked for; a dash if nothing was measured."""
+    if value is None or value.mean is None:
+        return "-"
+    if not interval or value.low is None or value.high is None:
+        return f"{value.mean:.{decimals}f}"
+    return f"{value.mean:.{decimals}f} [{value.low:.{decimals}f}, {value.high:.{decimals}f}]"
 
 
 def gains(rows: Sequence[FaceScores], protocol: Protocol) -> list[str]:
@@ -103,11 +130,12 @@ def gains(rows: Sequence[FaceScores], protocol: Protocol) -> list[str]:
     """
     summary = summarise(rows)
     sentences = []
-    for name, (over, differences) in _gains(summary, protocol).items():
+    for name, (over, differences) in gains_over(summary, protocol).items():
         known = {metric.key: metric for metric in protocol.metrics}
         words = ", ".join(
             f"{known[key].title} {value:+.{known[key].decimals}f} {known[key].unit}".rstrip()
             for key, value in differences.items()
+            if known[key].compared and not known[key].aside
         )
         titles = protocol.methods
         sentences.append(f"Gain of {titles[name].title} over the better reference ({titles[over].title}): {words}.")
@@ -120,7 +148,7 @@ def mean_words(means: Mapping[str, Mean], decimals: int) -> str:
     return f"{sum(known) / len(known):.{decimals}f}" if known else "-"
 
 
-def _gains(summary: Summary, protocol: Protocol) -> dict[str, tuple[str, dict[str, float]]]:
+def gains_over(summary: Summary, protocol: Protocol) -> dict[str, tuple[str, dict[str, float]]]:
     """Trained method -> (the reference, metric -> how much better the method's mean is than the reference's)."""
     over = summary.best(name for name, card in protocol.methods.items() if not card.trained)
     if over is None:
@@ -136,49 +164,3 @@ def _gains(summary: Summary, protocol: Protocol) -> dict[str, tuple[str, dict[st
                 differences[metric.key] = mine - theirs if metric.higher_is_better else theirs - mine
         found[name] = (over, differences)
     return found
-
-
-def _section(rows: Sequence[FaceScores], protocol: Protocol, title: str) -> list[str]:
-    lines = [f"## {title}", "", *_markdown(table(rows, protocol), left=1), ""]
-    for sentence in gains(rows, protocol):
-        lines += [sentence, ""]
-    components = component_table(rows, protocol)
-    return [*lines, *_markdown(components, left=2), ""] if components else lines
-
-
-def _markdown(lines: Sequence[Sequence[str]], left: int) -> list[str]:
-    """A Markdown table; its first `left` columns are words, the others numbers."""
-    head, *body = lines
-    rule = [*["---"] * left, *["---:"] * (len(head) - left)]
-    return [f"| {' | '.join(_escaped(word) for word in values)} |" for values in (head, rule, *body)]
-
-
-def _escaped(word: str) -> str:
-    return word.replace("|", "\\|")
-
-
-def _facts(card: MethodCard) -> str:
-    words = {what.replace("_", " "): value for what, value in card.facts.items() if value is not None}
-    words = {
-        what: f"inputs {inputs_words(value)}" if isinstance(value, Mapping) else value for what, value in words.items()
-    }
-    return ", ".join(f"{what} {value}" for what, value in words.items()) or "no training"
-
-
-def _plain(summary: Summary, protocol: Protocol) -> dict[str, Any]:
-    return {
-        "faces": summary.faces,
-        "methods": {
-            name: {
-                **{key: asdict(mean) for key, mean in means.whole.items()},
-                **{
-                    key: {component: asdict(mean) for component, mean in components.items()}
-                    for key, components in means.components.items()
-                },
-            }
-            for name, means in summary.methods.items()
-        },
-        "gain": {
-            name: {"over": over, **differences} for name, (over, differences) in _gains(summary, protocol).items()
-        },
-    }

@@ -30,7 +30,7 @@ class LandmarksFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.names, self.points = _read_table(path)
+        self.names, self.points = read_table(path)
         self.meta = _read_meta(path.with_name(META))
         self._meta_names = Names((name, name) for name in self.meta)
 
@@ -112,7 +112,8 @@ def _first(names: object) -> str:
     return ", ".join(listed)
 
 
-def _read_table(path: Path) -> tuple[list[str], NDArray[np.float32]]:
+def read_table(path: Path) -> tuple[list[str], NDArray[np.float32]]:
+    """The names (N,) and landmarks (N, 68, 2) of an .npz; UserError if it cannot be read or has other arrays."""
     wanted = f"an .npz with 'names' (N,) and 'landmarks' (N, {POINTS}, 2) expected"
     try:
         with np.load(path, allow_pickle=False) as table:

@@ -155,7 +155,7 @@ def test_evaluate_and_upscale_take_the_average_and_say_so(stores: list[str], tmp
     from src.evaluation.config import ProtocolConfig
     from src.evaluation.run import evaluate
     from src.method.load import load_methods
-    from src.report.table import report_md
+    from src.report.report_md import report_md
     from src.store.read import FaceStores
     from src.upscale import main as upscale
 

@@ -27,7 +27,7 @@ from src.model.checkpoint import load_checkpoint
 from src.model.hourglass import HEBConfig
 from src.model.light import LightConfig
 from src.model.output import Upscaled
-from src.report.table import report_md
+from src.report.report_md import report_md
 from src.store.read import FaceStores
 from tests.helpers.tiny_files import checkpoint_content, write_store
 

@@ -6,7 +6,15 @@ from numpy.typing import NDArray
 from benchmarks.visibility import views
 from src.face.mean_face import MEAN_FACE
 from src.face.points import MIRROR
-from src.face.pose import estimate_pose, five_points, mean_face_through_five, pose_angles, rotation_from_3d, rotation_of
+from src.face.pose import (
+    estimate_pose,
+    five_points,
+    known_yaw,
+    mean_face_through_five,
+    pose_angles,
+    rotation_from_3d,
+    rotation_of,
+)
 from src.image.warp import similarity_matrix
 from src.synthetic.identity import sample_identity
 from src.synthetic.render import draw, view_landmarks
@@ -187,3 +195,12 @@ def test_five_points_turn_and_mirror_with_the_picture() -> None:
 
 def test_five_points_in_one_place_stay_finite() -> None:
     np.testing.assert_allclose(mean_face_through_five(np.full((1, 5, 2), 20.0)), 20.0)
+
+
+def test_a_face_with_too_few_known_landmarks_has_no_yaw() -> None:
+    turned = seen(rotation_of(30, 0)).repeat(2, 0)
+    known = np.ones((2, 68), bool)
+    known[1, 5:] = False
+    yaw = known_yaw(turned, known)
+    assert yaw[0] == pytest.approx(30, abs=0.1)
+    assert np.isnan(yaw[1])

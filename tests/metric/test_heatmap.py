@@ -3,8 +3,11 @@ import math
 import pytest
 import torch
 
+from src.data.batch import Pairs
 from src.face.heatmaps import component_heatmaps
-from src.metric.heatmap import centroid_error, peak_error, peaks
+from src.metric.heatmap import METRICS, centroid_error, peak_error, peaks
+from src.metric.metric import Judged, score
+from src.model.output import Upscaled
 
 
 def face(seed: int = 0, faces: int = 16) -> tuple[torch.Tensor, torch.Tensor]:
@@ -74,3 +77,20 @@ def test_an_empty_estimate_is_the_middle_of_the_image_and_negatives_weigh_nothin
     background = target.clone()
     background[..., :10] = -5.0
     assert centroid_error(background, target).max() < 1e-4
+
+
+def test_the_auc_is_the_area_under_the_curve_of_errors_below_x() -> None:
+    landmarks = torch.full((5, 68, 2), 64.0)
+    visible = torch.ones(5, 68, dtype=torch.bool)
+    moved = landmarks + torch.tensor([0.0, 1.0, 3.0, 6.0, 30.0])[:, None, None] * torch.tensor([1.0, 0.0])
+    maps, _ = component_heatmaps(moved, visible, 4, 64, 3.0)
+    images = torch.zeros(5, 3, 128, 128)
+    pairs = Pairs(images, images, torch.eye(2, 3).expand(5, 2, 3), None, None, landmarks, visible)
+    judged = Judged(Upscaled(images, [maps], None), pairs)
+    found = score(judged, METRICS)
+    errors = found["heatmap_peak_px"][:, 0].double()
+    x = torch.linspace(0, 8, 8001, dtype=torch.float64)
+    area = (errors[:, None] < x).double().mean(0).mean()
+    assert found["heatmap_auc"][:, 0].mean().item() == pytest.approx(area.item(), abs=1e-3)
+    assert found["heatmap_auc"][4].tolist() == [0.0] * 4
+    assert found["heatmap_auc"][0].tolist() == pytest.approx([1.0] * 4, abs=0.05)

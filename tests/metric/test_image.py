@@ -1,10 +1,14 @@
 import math
 
+import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
+from skimage import color, data, filters, metrics
 from torchmetrics.functional.image import structural_similarity_index_measure
 
-from src.metric.image import PSNR_CAP, image_metrics, luma, psnr, ssim
+from src.image.pixels import to_network
+from src.metric.image import IMAGE_METRICS, image_metrics, luma, psnr, ssim
 
 
 def test_psnr_of_a_known_error() -> None:
@@ -25,9 +29,9 @@ def test_psnr_is_per_image_not_pooled() -> None:
     assert pooled == pytest.approx(23.0, abs=0.1)  # what the wrong reading would report
 
 
-def test_identical_images_have_the_documented_psnr() -> None:
+def test_identical_images_have_an_infinite_psnr() -> None:
     image = torch.rand(1, 3, 128, 128)
-    assert psnr(image, image).item() == PSNR_CAP
+    assert psnr(image, image).item() == math.inf
     one_level_off = image.clone()
     one_level_off[0, 0, 0, 0] += 1 / 255
     assert psnr(one_level_off, image).item() == pytest.approx(95.1, abs=0.1)
@@ -67,9 +71,9 @@ def test_ssim_refuses_images_below_its_window() -> None:
 def test_image_metrics_are_those_of_the_8_bit_files() -> None:
     hr = torch.full((1, 3, 16, 16), 1.0)
     above = torch.full((1, 3, 16, 16), 1.7)  # saved, it is white as well
-    assert image_metrics(above, hr)["psnr_rgb"].item() == PSNR_CAP
+    assert image_metrics(above, hr)["psnr_rgb"].item() == math.inf
     below_half_a_level = torch.full((1, 3, 16, 16), 1.0 - 0.9 / 255)
-    assert image_metrics(below_half_a_level, hr)["psnr_rgb"].item() == PSNR_CAP
+    assert image_metrics(below_half_a_level, hr)["psnr_rgb"].item() == math.inf
 
 
 def test_image_metrics_on_y_use_the_studio_range() -> None:
@@ -77,9 +81,7 @@ def test_image_metrics_on_y_use_the_studio_range() -> None:
     scores = image_metrics(black, white)
     assert scores["psnr_rgb"].item() == pytest.approx(0.0, abs=1e-5)
     assert scores["psnr_y"].item() == pytest.approx(-20 * math.log10(219 / 255), abs=1e-4)
-    assert {name: tuple(values.shape) for name, values in scores.items()} == dict.fromkeys(
-        ("psnr_rgb", "ssim_rgb", "psnr_y", "ssim_y"), (1,)
-    )
+    assert {name: tuple(values.shape) for name, values in scores.items()} == dict.fromkeys(IMAGE_METRICS, (1,))
 
 
 def test_image_metrics_do_not_feel_autocast() -> None:
@@ -90,3 +92,42 @@ def test_image_metrics_do_not_feel_autocast() -> None:
         mixed = image_metrics(sr, hr)
     for name, values in plain.items():
         torch.testing.assert_close(mixed[name], values, rtol=0, atol=0)
+
+
+def photographs() -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """A picture and a blurred, noisy one of it, 64x80."""
+    hr = data.astronaut()[20:84, 190:270]
+    noise = np.random.default_rng(0).normal(0, 6, hr.shape)
+    sr = filters.gaussian(hr, 1.2, channel_axis=2, preserve_range=True) + noise
+    return sr.clip(0, 255).round().astype(np.uint8), hr
+
+
+def test_psnr_ssim_and_y_equal_scikit_image_on_a_photograph() -> None:
+    """With and without a border, to 1e-4; scikit-image shares none of this project's code."""
+    sr, hr = photographs()
+    found = image_metrics(to_network(torch.from_numpy(sr)[None]), to_network(torch.from_numpy(hr)[None]))
+    how = {"data_range": 1.0, "gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
+    for border in (0, 8):
+        x, y = (image[border : 64 - border, border : 80 - border] / 255 for image in (sr, hr))
+        luma_x, luma_y = (color.rgb2ycbcr(image)[..., 0] / 255 for image in (x, y))
+        ending = "_border8" if border else ""
+        assert found[f"psnr_rgb{ending}"].item() == pytest.approx(
+            metrics.peak_signal_noise_ratio(y, x, data_range=1), abs=1e-4
+        )
+        assert found[f"psnr_y{ending}"].item() == pytest.approx(
+            metrics.peak_signal_noise_ratio(luma_y, luma_x, data_range=1), abs=1e-4
+        )
+        # Its mean crops 5 pixels: whole windows alone.
+        assert found[f"ssim_rgb{ending}"].item() == pytest.approx(
+            metrics.structural_similarity(x, y, channel_axis=2, **how), abs=1e-4
+        )
+        assert found[f"ssim_y{ending}"].item() == pytest.approx(
+            metrics.structural_similarity(luma_x, luma_y, **how), abs=1e-4
+        )
+
+
+def test_a_small_picture_has_no_border_to_cut() -> None:
+    small = torch.rand(1, 3, 26, 40)
+    assert set(image_metrics(small, small)) == set(IMAGE_METRICS)
+    large = torch.rand(1, 3, 27, 40)
+    assert len(image_metrics(large, large)) == 8

@@ -8,9 +8,12 @@ import pytest
 
 from src.metric.image import IMAGE_METRICS
 from src.metric.load import all_metrics
+from src.report.faces_file import faces_csv
+from src.report.metrics_json import metrics_json
 from src.report.protocol import MethodCard, Protocol
-from src.report.scores import FaceScores, MethodScores, faces_csv, mean_of, summarise
-from src.report.table import component_table, metrics_json, report_md
+from src.report.report_md import report_md
+from src.report.scores import FaceScores, MethodScores, mean_of, summarise
+from src.report.table import component_table
 
 NAN = float("nan")
 BICUBIC = "bicubic of the unaligned input"
@@ -54,7 +57,7 @@ PROTOCOL = Protocol(
         "bicubic_aligned": MethodCard(ALIGNED, {}, trained=False),
         "tiny": MethodCard("MTUN-light, tiny", TINY, trained=True),
     },
-    metrics=all_metrics(),
+    metrics=[metric.card for metric in all_metrics()],
     stores=[{"path": "a", "faces": 2, "faces_in_store": 9, "images_sha256": "cd" * 32}],
     device="CPU, 2 threads",
 )
@@ -120,7 +123,9 @@ def test_the_json_is_strict_and_whole() -> None:
     text = metrics_json([face(0, nose=NAN), face(1, "b")], PROTOCOL)
     values = json.loads(text, parse_constant=no_constants)
     assert values["faces"] == 2
-    assert values["methods"]["tiny"]["psnr_rgb"] == {"mean": 22.0, "std": 0.0, "faces": 2}
+    assert values["methods"]["tiny"]["psnr_rgb"] == {
+        "mean": 22.0, "std": 0.0, "faces": 2, "low": 22.0, "high": 22.0, "infinite": 0,
+    }  # fmt: skip
     assert values["gain"]["tiny"]["psnr_rgb"] == pytest.approx(4.0)
     assert values["methods"]["tiny"]["heatmap_peak_px"]["nose"]["faces"] == 1
     assert set(values["stores"]) == {"a", "b"}
@@ -133,8 +138,12 @@ def test_the_json_is_strict_and_whole() -> None:
 def test_the_report_has_the_table_and_the_protocol() -> None:
     text = report_md([face(0), face(1)], PROTOCOL)
     assert "| method | PSNR RGB (dB) | SSIM RGB | PSNR Y (dB) | SSIM Y | angle error (deg) |" in text
-    assert "| MTUN-light, tiny | 22.00 | 0.2200 | 23.00 | 0.3200 | 3.00 |" in text
-    assert f"| {ALIGNED} | 18.00 | 0.1800 | 19.00 | 0.2800 | - |" in text
+    assert (
+        "| MTUN-light, tiny | 22.00 [22.00, 22.00] | 0.2200 [0.2200, 0.2200] | 23.00 [23.00, 23.00] "
+        "| 0.3200 [0.3200, 0.3200] | 3.00 [3.00, 3.00] |" in text
+    )
+    assert f"| {ALIGNED} | 18.00 [18.00, 18.00] | 0.1800 [0.1800, 0.1800] |" in text
+    assert "| - |" in text
     assert "| MTUN-light, tiny | heatmap peak error (px) | 1.00 | 2.00 | 3.00 | 4.00 | 2.50 |" in text
     for words in ("Per-image means over 2 faces", "within 30 degrees", "0.85-1", "within 0.05 of the side", "11x11",
                   "empty corners black", "protocol `published`", "Angle error: the angle between"):  # fmt: skip
@@ -150,12 +159,13 @@ def test_several_stores_have_a_table_each() -> None:
         "All 3 faces",
         "`a`: 2 faces",
         "`b`: 1 faces",
+        "Differences to MTUN-light, tiny, the method of the highest mean PSNR",
         "Methods",
         "Protocol",
     ]
     assert [
-        "| MTUN-light, tiny | 23.00 |" in sections[1],
-        "| MTUN-light, tiny | 21.00 |" in sections[2],
+        "| MTUN-light, tiny | 23.00 [20.00, 27.00] |" in sections[1],
+        "| MTUN-light, tiny | 21.00 [20.00, 22.00] |" in sections[2],
         "| MTUN-light, tiny | 27.00 |" in sections[3],
     ] == [True] * 3
 
