@@ -58,7 +58,9 @@ def main(config: EvaluateConfig) -> None:
         raise UserError("data.test is empty: name at least one store, as in data.test='[data/lfw/val]'")
     stores = FaceStores(config.data.test)
     device = pick_device(config.device)
-    methods = load_methods(config.named, device, config.weights, config.checkpoint)
+    methods = load_methods(
+        config.named, device, config.weights, config.checkpoint, config.align, config.aligner
+    )  # fmt: skip
     evaluation = evaluate(
         methods, stores, config.protocol, device, config.batch_size, config.faces, config.grid_faces
     )  # fmt: skip

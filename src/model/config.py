@@ -8,10 +8,11 @@ from torch import nn
 
 from src.model.light import LightConfig
 from src.model.mtun import MTUNConfig
+from src.model.stn0 import STN0Config
 from src.system.errors import UserError
 from src.system.plain import from_plain, variant_for, variants
 
-GeneratorConfig = MTUNConfig | LightConfig
+GeneratorConfig = MTUNConfig | LightConfig | STN0Config
 """Every generator's configuration. This is their only list: the command line and checkpoints are parsed with it."""
 
 

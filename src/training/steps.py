@@ -63,6 +63,16 @@ def generator_half(
     return total, terms
 
 
+def alignment_half(objective: Objective, stn: nn.Module, pairs: Pairs) -> tuple[Tensor, dict[str, Tensor]]:
+    """The whole step while the STN learns alone, which looks at the LR faces; D and the rest of U wait.
+
+    Returns:
+        The weighted alignment term, a scalar, and the term before its weight by its name.
+    """
+    loss = objective.alignment(stn(pairs.lr), pairs)
+    return objective.config.alignment * loss, {"alignment": loss}
+
+
 def gradient_norm(network: nn.Module) -> Tensor:
     """The Euclidean norm of all gradients of a network, a scalar on its device."""
     gradients = [parameter.grad for parameter in network.parameters() if parameter.grad is not None]
