@@ -10,8 +10,7 @@ from src.callbacks.config import CallbacksConfig
 from src.data.config import DataConfig
 from src.logger.config import LoggerConfig
 from src.loss.config import LossConfig
-from src.model.config import GeneratorConfig
-from src.model.discriminator import DiscriminatorConfig
+from src.model.config import AnyDiscriminatorConfig, GeneratorConfig
 from src.model.stn0 import STN0Config
 from src.optimizer import AdamConfig, RMSpropConfig
 from src.trainer import TrainerConfig
@@ -23,7 +22,7 @@ class ModelConfig:
     """The two networks."""
 
     generator: Annotated[GeneratorConfig, Discriminator("name")]
-    discriminator: DiscriminatorConfig | None
+    discriminator: Annotated[AnyDiscriminatorConfig, Discriminator("name")] | None
     """null: none, for a generator that never learns from one."""
 
 

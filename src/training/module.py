@@ -204,7 +204,7 @@ class FaceSR(LightningModule):
     def _discriminator_backward(self, pairs: Pairs, fakes: Tensor, sync: bool) -> None:
         """Gradients of -LD, Eq. 7.3, on a batch's reals and fakes."""
         assert self.discriminator is not None
-        loss, accuracies = discriminator_half(self.discriminator, pairs.hr, fakes)
+        loss, accuracies = discriminator_half(self.discriminator, pairs, fakes)
         self._add("discriminator", {"gan/loss_discriminator": loss, **accuracies})
         self._backward(loss, sync)
 

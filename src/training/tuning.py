@@ -128,7 +128,7 @@ class FullStep:
         with torch.autocast(self.device.type, precision, enabled=mixed):
             output = self.generator(self.pairs.lr)
             if discriminator is not None:
-                loss, _ = discriminator_half(discriminator, self.pairs.hr, output.image.detach())
+                loss, _ = discriminator_half(discriminator, self.pairs, output.image.detach())
         if discriminator is not None:
             self.d_optimizer.zero_grad()
             loss.backward()
