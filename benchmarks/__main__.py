@@ -12,7 +12,9 @@ from rich.table import Table
 from benchmarks.report import Figure, machine
 
 # The longest comes last.
-NAMES = ("throughput", "memory", "step", "pairs", "prepare", "landmarks", "visibility", "store", "fill", "demo")
+NAMES = (
+    "throughput", "baselines", "memory", "step", "pairs", "prepare", "landmarks", "visibility", "store", "fill", "demo",
+)  # fmt: skip
 
 
 def main() -> None:

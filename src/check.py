@@ -12,6 +12,8 @@ from src.system.errors import UserError
 from src.training.config import TrainConfig
 
 STORES = ["data.train=[train]", "data.val=[val]"]
+NEEDS = {"model=stn0": ["loss.alignment=1", "loss.adversarial.weight=0"]}
+"""The overrides without which a choice does not fit the defaults of the other groups."""
 
 
 def uncommented_keys() -> list[str]:
@@ -40,7 +42,8 @@ def main() -> None:
             compose("train", TrainConfig, [f"experiment={experiment}", *STORES])
         for group in ("data", "model", "loss", "optimizer", "trainer", "logger", "callbacks", "debug", "sweep"):
             for option in options(group):
-                compose("train", TrainConfig, [f"{group}={option}", *STORES])
+                choice = f"{group}={option}"
+                compose("train", TrainConfig, [choice, *NEEDS.get(choice, []), *STORES])
         for source in options("source"):
             compose("prepare", PrepareConfig, [f"source={source}", *required("source", source)])
         for group in ("landmarks", "crop"):

@@ -48,7 +48,7 @@ def main(config: EvaluateConfig) -> None:
         evaluation = evaluate_jobs(jobs, stores, config, device, chosen)
         ablation = ablate(evaluation.rows, jobs.experiments, jobs.reference)
     else:
-        methods = load_methods(config.named, device, config.weights, config.checkpoint)
+        methods = load_methods(config.named, device, config.weights, config.checkpoint, config.align, config.aligner)
         evaluation = evaluate(
             methods, stores, config.protocol, device, config.batch_size, config.faces, config.grid_faces, chosen=chosen
         )  # fmt: skip
