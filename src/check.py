@@ -4,8 +4,9 @@ import sys
 
 from omegaconf import OmegaConf
 
-from src.config.command import CONF, EXIT_USER_ERROR, options
+from src.config.command import EXIT_USER_ERROR
 from src.config.compose import compose
+from src.config.overrides import CONF, options
 from src.evaluation.config import EvaluateConfig
 from src.preparation.config import PrepareConfig
 from src.system.errors import UserError

@@ -51,3 +51,8 @@ def put_in_place(written: Path, path: Path) -> None:
     """Rename a written file to `path` in one step, replacing any old file, and wait until the rename is on the disk."""
     os.replace(written, path)  # noqa: PTH105 - the atomic rename is the point
     sync(path.parent)
+
+
+def from_home(path: str) -> str:
+    """A path with `~` or `~/` at its beginning replaced by the home folder; a shell does not do so after `key=`."""
+    return os.path.expanduser(path) if path == "~" or path.startswith("~/") else path  # noqa: PTH111 - keeps the rest
