@@ -10,7 +10,6 @@ from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
 from src.system.errors import BadFace
 
-SUFFIXES = frozenset({".bmp", ".gif", ".jpe", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"})
 MAX_PIXELS = 89_478_485  # Pillow's own limit, above which it warns: 256 MiB of RGB
 
 

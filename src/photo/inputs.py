@@ -9,9 +9,9 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from src.image.decode import SUFFIXES
 from src.image.pixels import downsample, to_network
 from src.image.sides import LR_SIDE
+from src.image.suffixes import SUFFIXES
 from src.system.errors import UserError
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from src.preparation.config import PrepareConfig
 from src.preparation.finished_parts import Parts
 from src.preparation.plan import Plan
+from src.source.listing import NOT_READ
 from src.store.card import CARD, REJECTED
 from src.store.manifest import read_rejected, write_rejected
 from src.store.read import SPLITS
@@ -61,11 +62,14 @@ def list_rejects(out: Path, plans: Sequence[Plan]) -> list[tuple[str, BadFace]]:
 
 
 def say_rejects(rejected: list[tuple[str, BadFace]], path: Path, say: Say) -> None:
-    """Show where the list is, and the eight most common reasons."""
+    """Show where the list is, every kind of file that is not read, and the eight most common other reasons."""
     if not rejected:
         return
     say(f"rejected: {len(rejected):,}, listed in {path}")
     reasons = Counter(bad.reason.split(":")[0] for _, bad in rejected)
-    for reason, count in reasons.most_common(8):
-        example = next(bad.file for _, bad in rejected if bad.reason.split(":")[0] == reason)
-        say(f"  {count:,} x {reason} (first: {example})")
+    first = {bad.reason.split(":")[0]: bad.file for _, bad in reversed(rejected)}
+    kinds = {reason: count for reason, count in reasons.items() if reason.startswith(NOT_READ)}
+    for reason, count in (reasons - Counter(kinds)).most_common(8):
+        say(f"  {count:,} x {reason} (first: {first[reason]})")
+    for reason, count in kinds.items():
+        say(f"  {count:,} {'file' if count == 1 else 'files'} of {reason} (first: {first[reason]})")

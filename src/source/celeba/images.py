@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from src.image.decode import SUFFIXES
+from src.image.suffixes import SUFFIXES
 from src.source.archive import ZipListing, ZipPicture, list_zip
 from src.source.celeba.lists import FOLDERS
 from src.source.photograph import Picture, PictureFile

@@ -9,7 +9,7 @@ from typing import NoReturn, TextIO
 import numpy as np
 from numpy.typing import NDArray
 
-from src.image.decode import SUFFIXES
+from src.image.suffixes import SUFFIXES
 from src.system.errors import UserError
 
 PARTITION, IDENTITY, ATTRIBUTES = "list_eval_partition", "identity_CelebA", "list_attr_celeba"
