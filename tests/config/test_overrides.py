@@ -81,7 +81,7 @@ def test_each_item_of_a_list_means_what_was_typed(typed: str, stores: tuple[str,
 def test_quotes_by_hand_belong_to_the_command_line() -> None:
     for typed in ("'José'", '"José"', "'it\\'s'", "'it's'", "a\\,b", "a\\=b", "'1e3'", "''"):
         meant = {"a\\,b": "a,b", "a\\=b": "a=b"}.get(typed, typed[1:-1].replace("\\'", "'"))
-        assert compose("train", TrainConfig, [*STORES, f"resume={typed}"]).resume == meant
+        assert values(read_overrides([f"resume={typed}"], TrainConfig)) == [meant]
 
 
 def test_the_home_folder_is_found_as_in_a_shell(monkeypatch: pytest.MonkeyPatch) -> None:

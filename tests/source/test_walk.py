@@ -91,7 +91,12 @@ def test_rings_end(tmp_path: Path) -> None:
 
 def test_links_that_lead_nowhere_are_rejects(tmp_path: Path) -> None:
     pair(tmp_path / "x")
-    for link, target in (("y.png", "/not/mounted/y.png"), ("more", "/not/mounted"), ("loop", "loop"), (".hidden", "no")):
+    for link, target in (
+        ("y.png", "/not/mounted/y.png"),
+        ("more", "/not/mounted"),
+        ("loop", "loop"),
+        (".hidden", "no"),
+    ):
         (tmp_path / link).symlink_to(target)
     for landmarks in ("annotations", "onnx"):
         problems = {job.file: job.problem for job in listed(tmp_path, landmarks).jobs if isinstance(job, PhotoJob)}
