@@ -20,6 +20,7 @@ from src.config.keys import check_keys
 from src.config.overrides import CONF, FLAGS, read_overrides
 from src.config.stamp import run_stamp
 from src.sweep.job import FOLDER, JobFailed, run_as_job
+from src.system.console import show_everything
 from src.system.errors import UserError
 from src.system.extras import extras_named, missing_plugin
 
@@ -105,6 +106,7 @@ class _EntryPoint(Generic[Schema]):
 
     def __call__(self) -> None:
         """Run the command line; every mistake that a person can mend ends in one line and an exit code."""
+        show_everything()
         self.stamp = os.environ.setdefault(STAMP, run_stamp())
         os.environ.pop(FOLDER, None)
         # Hydra's own report of a mistake has many lines; with this setting it raises, and `in_a_line` reports it.

@@ -33,9 +33,14 @@ def replacing(*paths: Path, own_name: bool = False) -> Iterator[tuple[Path, ...]
 
 
 def write_whole(path: Path, content: bytes | str) -> None:
-    """Write or replace a file in one step, text as UTF-8; an OSError leaves the old file unchanged."""
+    """Write or replace a file in one step, text as `utf8`; an OSError leaves the old file unchanged."""
     with replacing(path) as (hidden,):
-        hidden.write_bytes(content.encode() if isinstance(content, str) else content)
+        hidden.write_bytes(utf8(content) if isinstance(content, str) else content)
+
+
+def utf8(text: str) -> bytes:
+    r"""Text as UTF-8; what UTF-8 cannot hold, in a name whose bytes are no UTF-8, becomes an escape such as `\udce9`."""
+    return text.encode("utf-8", errors="backslashreplace")
 
 
 def sync(path: Path) -> None:
