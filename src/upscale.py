@@ -8,11 +8,18 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from src.image.decode import MAX_PIXELS
 from src.system.console import show_everything
 from src.system.errors import UserError
 from src.system.extras import extras_named
+from src.system.files import from_home
 
 EXIT_USER_ERROR = 2
+
+
+def path_at_home(text: str) -> Path:
+    """The path that a word of the command line names; `--out=~/x` reaches it as no shell has read it."""
+    return Path(from_home(text))
 
 
 def parser() -> argparse.ArgumentParser:
@@ -21,11 +28,13 @@ def parser() -> argparse.ArgumentParser:
         prog="python -m src.upscale", description="Upscale face crops to upright 128x128 faces."
     )
     parser.add_argument(
-        "paths", nargs="+", type=Path, metavar="PATH", help="face crops of any size, or folders of them"
+        "paths", nargs="+", type=path_at_home, metavar="PATH", help="face crops of any size, or folders of them"
     )
-    parser.add_argument("--checkpoint", required=True, type=Path, metavar="FILE", help="checkpoint of src.train")
     parser.add_argument(
-        "--out", required=True, type=Path, metavar="DIR", help="folder for NAME.png and NAME_heatmaps.png"
+        "--checkpoint", required=True, type=path_at_home, metavar="FILE", help="checkpoint of src.train"
+    )
+    parser.add_argument(
+        "--out", required=True, type=path_at_home, metavar="DIR", help="folder for NAME.png and NAME_heatmaps.png"
     )
     parser.add_argument(
         "--weights",
@@ -38,6 +47,13 @@ def parser() -> argparse.ArgumentParser:
         "--heatmaps", action=argparse.BooleanOptionalAction, default=True, help="write the heatmaps too"
     )
     parser.add_argument("--overwrite", action="store_true", help="replace files of an earlier run")
+    parser.add_argument(
+        "--max-pixels",
+        type=int,
+        default=MAX_PIXELS,
+        metavar="N",
+        help=f"a larger picture is taken for a decompression bomb ({MAX_PIXELS:,}); 12 bytes of memory a pixel",
+    )
     return parser
 
 

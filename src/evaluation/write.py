@@ -1,12 +1,12 @@
 """Writes the files of an evaluation, all or none of them."""
 
 import os
-from io import BytesIO
 from pathlib import Path
 
 from PIL import Image
 
 from src.evaluation.run import Evaluation
+from src.image.encode import png_bytes
 from src.report.scores import faces_csv
 from src.report.table import metrics_json, report_md
 from src.system.errors import UserError
@@ -25,9 +25,7 @@ def write_results(out: Path, evaluation: Evaluation) -> list[Path]:
         "report.md": utf8(report_md(evaluation.rows, evaluation.protocol)),
     }
     if evaluation.grid is not None:
-        png = BytesIO()
-        Image.fromarray(evaluation.grid).save(png, "PNG")
-        files["grid.png"] = png.getvalue()
+        files["grid.png"] = png_bytes(Image.fromarray(evaluation.grid))
     paths = [out / name for name in files]
     try:
         out.mkdir(parents=True, exist_ok=True)

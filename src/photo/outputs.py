@@ -1,13 +1,12 @@
 """Names the upscaled pictures, writes them without overwriting anything unasked, and recognises them again."""
 
-from io import BytesIO
 from pathlib import Path
 from typing import Final
 
 from PIL import Image
-from PIL.PngImagePlugin import PngInfo
 from torch import Tensor
 
+from src.image.encode import png_bytes
 from src.image.pixels import to_bytes
 from src.system.errors import UserError
 from src.system.files import write_whole
@@ -48,7 +47,7 @@ class Names:
 
 
 def save(pictures: dict[Path, Tensor], inputs: set[Path], overwrite: bool) -> None:
-    """Write (1, 3, H, W) in [-1, 1] as 8-bit PNGs.
+    """Write (1, 3, H, W) in [-1, 1] as 8-bit PNGs in sRGB.
 
     Raises:
         UserError: a file exists already or is one of the inputs (then none is written), or cannot be written.
@@ -59,10 +58,7 @@ def save(pictures: dict[Path, Tensor], inputs: set[Path], overwrite: bool) -> No
         if path.exists() and not overwrite:
             raise UserError(f"{path} is there already; --overwrite replaces it")
     for path, image in pictures.items():
-        png, mark = BytesIO(), PngInfo()
-        mark.add_text(*MARK)
-        Image.fromarray(to_bytes(image)[0].cpu().numpy()).save(png, "PNG", pnginfo=mark)
         try:
-            write_whole(path, png.getvalue())
+            write_whole(path, png_bytes(Image.fromarray(to_bytes(image)[0].cpu().numpy()), MARK))
         except OSError as error:
             raise UserError(f"{path} cannot be written: {error.strerror or error}") from None

@@ -18,12 +18,12 @@ from src.landmarks.boxes import face_box
 from src.landmarks.landmark_error import landmark_error, matched_errors
 from src.landmarks.landmarker import Landmarker, Landmarks, Query
 from src.preparation.crop_rules import CelebaAlignedCrop, LandmarksCrop, crop_fault
-from src.source.photograph import Annotation, Photo
+from src.source.photograph import Annotation, Photo, Remark
 from src.source.pts import read_pts
 from src.store.face import Face, FaceRow
 from src.system.errors import BadFace
 
-Outcome = Face | BadFace
+Outcome = Face | BadFace | Remark
 MAX_PIXELS = 48_000_000  # decoded at a time (144 MB), so that large photographs do not fill the memory
 
 
@@ -71,12 +71,12 @@ class _Whose:
     error: float | None = None
 
 
-def finish(loaded: Iterable[Photo | list[Outcome]], recipe: Recipe) -> Iterator[list[Outcome]]:
-    """The faces and rejects of each photograph, in order; finished items pass through unchanged.
+def finish(loaded: Iterable[Photo | Sequence[Outcome]], recipe: Recipe) -> Iterator[Sequence[Outcome]]:
+    """The faces, rejects and remarks of each photograph, in order; finished items pass through unchanged.
 
     Photographs go to the landmark network in groups of up to 48 megapixels.
     """
-    group: list[Photo | list[Outcome]] = []
+    group: list[Photo | Sequence[Outcome]] = []
     pixels = 0
     for item in loaded:
         size = item.image.shape[0] * item.image.shape[1] if isinstance(item, Photo) else 0
@@ -88,14 +88,20 @@ def finish(loaded: Iterable[Photo | list[Outcome]], recipe: Recipe) -> Iterator[
     yield from _finish_group(group, recipe)
 
 
-def _finish_group(group: Sequence[Photo | list[Outcome]], recipe: Recipe) -> Iterator[list[Outcome]]:
+def _finish_group(group: Sequence[Photo | Sequence[Outcome]], recipe: Recipe) -> Iterator[Sequence[Outcome]]:
     photos = [item for item in group if isinstance(item, Photo)]
     network = recipe.landmarker
     placed = [_annotated(photo, recipe) for photo in photos] if network is None else _found(photos, network, recipe)
     faces = [face for outcomes in placed for face in outcomes if isinstance(face, _Placed)]
     visible = iter(_visible(faces, recipe.visibility))
     done = iter(
-        [face if isinstance(face, BadFace) else _crop(photo, face, next(visible), recipe.crop) for face in outcomes]
+        [
+            *(Remark(photo.job.file, text) for text in photo.remarks),
+            *(
+                face if isinstance(face, BadFace) else _crop(photo, face, next(visible), recipe.crop)
+                for face in outcomes
+            ),
+        ]
         for photo, outcomes in zip(photos, placed, strict=True)
     )
     for item in group:

@@ -1,4 +1,4 @@
-"""Rejected files and faces: when they end a run, where they are listed, and the summary shown at the end."""
+"""Rejected files and faces: when they end a run, where they are listed, and the summary; remarks on pictures."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -9,6 +9,7 @@ from src.preparation.config import PrepareConfig
 from src.preparation.finished_parts import Parts
 from src.preparation.plan import Plan
 from src.source.listing import NOT_READ
+from src.source.photograph import Remark
 from src.store.card import CARD, REJECTED
 from src.store.manifest import read_rejected, write_rejected
 from src.store.read import SPLITS
@@ -73,3 +74,11 @@ def say_rejects(rejected: list[tuple[str, BadFace]], path: Path, say: Say) -> No
         say(f"  {count:,} x {reason} (first: {first[reason]})")
     for reason, count in kinds.items():
         say(f"  {count:,} {'file' if count == 1 else 'files'} of {reason} (first: {first[reason]})")
+
+
+def say_remarks(remarks: Sequence[Remark], say: Say) -> None:
+    """Show each kind of remark once, with how many pictures it is about and the first of them."""
+    kinds = Counter(remark.text.split(":")[0] for remark in remarks)
+    for kind, count in kinds.most_common():
+        first = next(remark for remark in remarks if remark.text.startswith(kind))
+        say(f"warning: {kind} in {count:,} picture{'s' * (count > 1)} (first {first.file}{first.text[len(kind) :]})")

@@ -4,12 +4,14 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
+from src.image.encode import png_bytes
 from src.preparation.config import PrepareConfig
 from src.preparation.finished_parts import DamagedPart, Parts, discard, tidy
 from src.preparation.plan import Plan, check_space, out_folder, plan_of, recipe_of
-from src.preparation.rejects import check_rejects, list_rejects, say_rejects
+from src.preparation.rejects import check_rejects, list_rejects, say_rejects, say_remarks
 from src.preparation.workers import resolved
 from src.source.list_splits import list_splits
+from src.source.photograph import Remark
 from src.store.card import CARD, CONTACT, REJECTED
 from src.store.face import Face
 from src.store.manifest import write_rejected
@@ -107,15 +109,21 @@ def _do_parts(config: PrepareConfig, plan: Plan, parts: Parts, say: Say) -> None
     chunks = [(part, chunk) for part in todo for chunk in parts.chunks(part)]
     expected = sum(max(1, jobs[at].faces) for _, chunk in chunks for at in chunk)
     outcomes = resolved(jobs, (chunk for _, chunk in chunks), plan.recipe, config.workers)
-    with FaceProgress(str(plan.final), expected) as progress:
-        for part in todo:
-            done: list[Face | BadFace] = []
-            for _ in parts.chunks(part):
-                for results in next(outcomes):
-                    bad = sum(isinstance(result, BadFace) for result in results)
-                    progress.advance(len(results) - bad, bad)
-                    done += results
-            parts.land(part, done)
+    remarks = list[Remark]()
+    try:
+        with FaceProgress(str(plan.final), expected) as progress:
+            for part in todo:
+                done: list[Face | BadFace] = []
+                for _ in parts.chunks(part):
+                    for results in next(outcomes):
+                        faces = [result for result in results if not isinstance(result, Remark)]
+                        remarks += [result for result in results if isinstance(result, Remark)]
+                        bad = sum(isinstance(face, BadFace) for face in faces)
+                        progress.advance(len(faces) - bad, bad)
+                        done += faces
+                parts.land(part, done)
+    finally:  # a run that resumes does not read these pictures again
+        say_remarks(remarks, say)
 
 
 def _assemble(config: PrepareConfig, plan: Plan, parts: Parts) -> None:
@@ -130,7 +138,7 @@ def _assemble(config: PrepareConfig, plan: Plan, parts: Parts) -> None:
         write_rejected(writer.folder / REJECTED, rejected)
         from src.preparation.contact_sheet import draw_contact_sheet  # imports torch, which no worker needs
 
-        draw_contact_sheet(writer.folder).save(writer.folder / CONTACT)
+        (writer.folder / CONTACT).write_bytes(png_bytes(draw_contact_sheet(writer.folder)))
         writer.seal(split.name, plan.settings, split.description, len(rejected), config.crop.rule)
         if not (plan.final / CARD).exists():
             (plan.final / REJECTED).unlink(missing_ok=True)  # from an earlier run that made no store

@@ -39,7 +39,7 @@ def write_whole(path: Path, content: bytes | str) -> None:
 
 
 def utf8(text: str) -> bytes:
-    r"""Text as UTF-8; what UTF-8 cannot hold, in a name whose bytes are no UTF-8, becomes an escape such as `\udce9`."""
+    r"""Text as UTF-8; a character that it cannot hold (of a name whose bytes are no UTF-8) as an escape, `\udce9`."""
     return text.encode("utf-8", errors="backslashreplace")
 
 
