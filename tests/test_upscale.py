@@ -154,7 +154,7 @@ def test_a_second_run_in_the_same_folder_changes_nothing(
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
     said = capsys.readouterr().err
     assert f"{'6 results' if heatmaps else '3 results'} of earlier runs left out" in said
-    assert f"{tmp_path / 'a.png'} is there already; --overwrite replaces it" in said
+    assert f"{tmp_path / 'A.png'} is there already; --overwrite replaces it" in said
     assert main([*arguments, "--overwrite"]) == 1
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
 
@@ -195,7 +195,7 @@ def test_what_lies_beside_the_pictures_is_left_out_or_named(
     assert files(tmp_path / "out") == ["face.png", "face_heatmaps.png"]
     said = capsys.readouterr().err.splitlines()
     assert [line.removeprefix(f"warning: {folder}: ").partition(":")[0] for line in said] == [
-        "1 file of a kind that is not read (.psd)", "2 files of a kind that is not read (.nef)",
+        "2 files of a kind that is not read (.nef)", "1 file of a kind that is not read (.psd)",
     ]  # fmt: skip
     (folder / "gone.png").symlink_to("/not/mounted/gone.png")
     (folder / "more").symlink_to("/not/mounted")

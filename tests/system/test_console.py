@@ -14,33 +14,33 @@ from tests.helpers.drawn_faces import face_folder
 
 ROOT = Path(__file__).parents[2]
 ODD = ("照片", "José", "caf\udce9", "e\u0301", "[/red] [b]")
-ENCODINGS = ("ascii", "cp1252", "utf-8")
 
 
 class Console:
     """A strict console of an encoding, in the place of stdout and stderr."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, encoding: str) -> None:
-        self.bytes, self.encoding = io.BytesIO(), encoding
+        self.encoding, self.bytes, self.streams = encoding, io.BytesIO(), []
         for name in ("stdout", "stderr"):
             stream = io.TextIOWrapper(self.bytes, encoding=encoding, errors="strict", write_through=True)
+            self.streams.append(stream)  # a stream that is collected closes the bytes
             monkeypatch.setattr(sys, name, stream)
 
     def text(self) -> str:
         return self.bytes.getvalue().decode(self.encoding)
 
 
-@pytest.fixture(params=ENCODINGS)
-def console(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Console:
-    return Console(monkeypatch, request.param)
+each_encoding = pytest.mark.parametrize("encoding", ["ascii", "cp1252", "utf-8"])
 
 
-def test_what_the_encoding_lacks_is_shown_as_an_escape(console: Console) -> None:
+@each_encoding
+def test_what_the_encoding_lacks_is_shown_as_an_escape(monkeypatch: pytest.MonkeyPatch, encoding: str) -> None:
+    console = Console(monkeypatch, encoding)
     show_everything()
     print("照片 José caf\udce9")
     print("照片", file=sys.stderr)
-    chinese = "照片" if console.encoding == "utf-8" else "\\u7167\\u7247"
-    accent = "Jos\\xe9" if console.encoding == "ascii" else "José"
+    chinese = "照片" if encoding == "utf-8" else "\\u7167\\u7247"
+    accent = "Jos\\xe9" if encoding == "ascii" else "José"
     assert console.text() == f"{chinese} {accent} caf\\udce9\n{chinese}\n"
 
 
@@ -62,7 +62,11 @@ def test_every_command_begins_with_it() -> None:
     assert silent == []
 
 
-def test_upscale_shows_any_name(console: Console, checkpoint_file: Path, tmp_path: Path) -> None:
+@each_encoding
+def test_upscale_shows_any_name(
+    monkeypatch: pytest.MonkeyPatch, checkpoint_file: Path, tmp_path: Path, encoding: str
+) -> None:
+    console = Console(monkeypatch, encoding)
     for name in ODD:
         place = tmp_path / "in" / f"{name.replace('/', '')}.png"
         place.parent.mkdir(exist_ok=True)
@@ -74,7 +78,9 @@ def test_upscale_shows_any_name(console: Console, checkpoint_file: Path, tmp_pat
     assert "1 of 6 failed" in console.text()
 
 
-def test_prepare_shows_any_name(console: Console, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@each_encoding
+def test_prepare_shows_any_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, encoding: str) -> None:
+    console = Console(monkeypatch, encoding)
     root = face_folder(tmp_path / "照片 [b]", ["a.png"])
     (root / "images" / "坏.png").write_bytes(b"")
     (root / "images" / "caf\udce9.png").write_bytes(b"")
@@ -88,7 +94,9 @@ def test_prepare_shows_any_name(console: Console, tmp_path: Path, monkeypatch: p
     assert "坏.png" in rejected
 
 
-def test_a_title_with_brackets_is_no_markup(console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
+@each_encoding
+def test_a_title_with_brackets_is_no_markup(monkeypatch: pytest.MonkeyPatch, encoding: str) -> None:
+    console = Console(monkeypatch, encoding)
     show_everything()
     monkeypatch.setenv("FORCE_COLOR", "1")  # a bar, as at a terminal
     with FaceProgress("照片 [/b]", 1) as progress:
