@@ -8,7 +8,6 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from src.image.decode import MAX_PIXELS
 from src.system.console import show_everything
 from src.system.errors import UserError
 from src.system.extras import extras_named
@@ -50,9 +49,9 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--max-pixels",
         type=int,
-        default=MAX_PIXELS,
+        default=argparse.SUPPRESS,  # that of `Request`
         metavar="N",
-        help=f"a larger picture is taken for a decompression bomb ({MAX_PIXELS:,}); 12 bytes of memory a pixel",
+        help="a larger picture is taken for a decompression bomb (89 megapixels); 12 bytes of memory a pixel",
     )
     return parser
 

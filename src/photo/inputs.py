@@ -14,12 +14,11 @@ from torch import Tensor
 
 from src.image.pixels import downsample, to_network
 from src.image.sides import LR_SIDE
-from src.image.suffixes import SUFFIXES
+from src.image.suffixes import SUFFIXES, not_read
 from src.photo.outputs import is_result
-from src.source.listing import not_read
-from src.source.walk import NOWHERE
 from src.system.companions import is_companion
 from src.system.errors import UserError
+from src.system.files import NOWHERE
 
 
 def to_lr(image: NDArray[np.uint8]) -> Tensor:

@@ -4,6 +4,10 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
+
+NOWHERE: Final = "link that leads nowhere: mount its disk, or remove it"
+"""Why a file cannot be read that is a link without a target."""
 
 
 @contextmanager

@@ -8,8 +8,9 @@ from PIL import Image
 from src.source.config import IbugSource
 from src.source.ibug import ibug_splits
 from src.source.photograph import PhotoJob
-from src.source.walk import NOWHERE, walk
+from src.source.walk import walk
 from src.system.errors import UserError
+from src.system.files import NOWHERE
 from tests.helpers.drawn_faces import face_folder, noise_picture, pts_text, schematic_face
 from tests.source.test_folder import listed, outcomes
 
@@ -104,7 +105,7 @@ def test_links_that_lead_nowhere_are_rejects(tmp_path: Path) -> None:
     (split,) = ibug_splits(IbugSource("ibug", str(tmp_path)))
     assert [job.problem for job in split.jobs if isinstance(job, PhotoJob)] == [NOWHERE, NOWHERE, "", NOWHERE]
     (tmp_path / "x.png").unlink()
-    with pytest.raises(UserError, match="holds no picture .*; 3 x link that leads nowhere"):
+    with pytest.raises(UserError, match=r"holds no picture .*; 3 x link that leads nowhere"):
         listed(tmp_path)
 
 
