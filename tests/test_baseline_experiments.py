@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from src.config.command import options
 from src.config.compose import compose
+from src.config.overrides import options
 from src.evaluate import main as evaluate
 from src.model.light import LightConfig
 from src.model.parameters import parameter_count

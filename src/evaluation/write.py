@@ -12,7 +12,7 @@ from src.report.faces_file import NO_PARQUET, faces_csv, faces_parquet
 from src.report.metrics_json import metrics_json
 from src.report.report_md import FILES, report_md
 from src.system.errors import UserError
-from src.system.files import replacing
+from src.system.files import replacing, utf8
 
 
 def write_results(out: Path, evaluation: Evaluation, ablation: Ablation | None = None) -> list[Path]:
@@ -26,9 +26,9 @@ def write_results(out: Path, evaluation: Evaluation, ablation: Ablation | None =
     beside = [words for words in FILES if evaluation.grid is not None or "grid" not in words]
     beside.append("`metrics.parquet` the rows with their types" if parquet else NO_PARQUET)
     files = {
-        "metrics.csv": faces_csv(rows).encode(),
-        "metrics.json": metrics_json(rows, protocol, ablation).encode(),
-        "report.md": report_md(rows, protocol, ablation, beside).encode(),
+        "metrics.csv": utf8(faces_csv(rows)),
+        "metrics.json": utf8(metrics_json(rows, protocol, ablation)),
+        "report.md": utf8(report_md(rows, protocol, ablation, beside)),
     }
     if parquet:
         files["metrics.parquet"] = parquet

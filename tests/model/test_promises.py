@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from src.check import NEEDS
-from src.config.command import options
 from src.config.compose import compose
+from src.config.overrides import options
 from src.model.config import GeneratorConfig, generator_config
 from src.system.plain import to_plain
 from src.training.config import TrainConfig
