@@ -51,7 +51,7 @@ def parser() -> argparse.ArgumentParser:
         type=int,
         default=argparse.SUPPRESS,  # that of `Request`
         metavar="N",
-        help="a larger picture is taken for a decompression bomb (89 megapixels); 12 bytes of memory a pixel",
+        help="a larger picture is taken for a decompression bomb (89 megapixels)",
     )
     return parser
 

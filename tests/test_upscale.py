@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import numpy as np
@@ -201,7 +202,7 @@ def test_what_lies_beside_the_pictures_is_left_out_or_named(
     (folder / "more").symlink_to("/not/mounted")
     assert main(arguments) == 1
     dead = [line for line in capsys.readouterr().err.splitlines() if "leads nowhere" in line]
-    assert [line.partition(": link")[0] for line in dead] == [f"error: {folder}/gone.png", f"error: {folder}/more"]
+    assert [line.partition(": link")[0] for line in dead] == [f"warning: {folder}/more", f"error: {folder}/gone.png"]
 
 
 def test_a_network_without_heatmaps_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -256,3 +257,22 @@ def test_an_ignored_profile_and_a_size_are_said(
         assert "srgb" in result.info
     assert main([*words, "--overwrite", "--max-pixels", "199"]) == 1
     assert "--max-pixels 200 reads it" in capsys.readouterr().err
+
+
+def test_a_pipe_in_a_folder_is_passed_over(checkpoint_file: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    Image.new("RGB", (20, 20)).save(folder / "a.png")
+    os.mkfifo(folder / "pipe.png")
+    assert main([str(folder), "--checkpoint", str(checkpoint_file), "--out", str(tmp_path / "out")]) == 0
+
+
+@pytest.mark.parametrize("pixels", [399, 100])
+def test_the_limit_on_pixels_names_the_size_and_the_flag(
+    pixels: int, checkpoint_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Image.new("RGB", (20, 20)).save(tmp_path / "a.png")
+    words = [str(tmp_path / "a.png"), "--checkpoint", str(checkpoint_file), "--out", str(tmp_path / "out")]
+    assert main([*words, "--max-pixels", str(pixels)]) == 1
+    assert f"20x20: more than {pixels} pixels" in capsys.readouterr().err
+    assert main([*words, "--max-pixels", "400"]) == 0

@@ -83,13 +83,13 @@ def decode(data: bytes, reading: Reading) -> NDArray[np.uint8]:
     if not data:
         raise BadFace(file, "empty file (0 bytes)")
     try:
-        with _pillow_set_up(reading.max_pixels), warnings.catch_warnings():
+        with _pillow_set_up(), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about damaged EXIF and the like; the size is checked below
             if jpeg_end.lacks_end(data):
                 return _without_end(data, reading)
             try:
                 return _pixels(data, reading)
-            except (BadFace, MemoryError, Image.DecompressionBombError):
+            except (BadFace, MemoryError):
                 raise
             except Exception:
                 # Something that the pixels do not need may be what Pillow refuses.
@@ -103,18 +103,15 @@ def decode(data: bytes, reading: Reading) -> NDArray[np.uint8]:
         if data[4:8] == b"ftyp" and data[8:12] in _HEIF_BRANDS and not HAS_HEIF:
             raise BadFace(file, f"a HEIC picture, which needs a package: pip install {HEIF_PACKAGE}") from None
         raise BadFace(file, "not a picture, or cut off in its header") from None
-    except Image.DecompressionBombError:
-        reason = f"more than {2 * reading.max_pixels:,} pixels: a decompression bomb? {reading.key}N raises the limit"
-        raise BadFace(file, reason) from None
     except Exception as error:  # Pillow's decoders raise a dozen types for damaged data
         raise BadFace(file, f"damaged or cut short: {error or type(error).__name__}") from None
 
 
 @contextmanager
-def _pillow_set_up(max_pixels: int) -> Iterator[None]:
+def _pillow_set_up() -> Iterator[None]:
     """Pillow's switches for the whole process: other libraries switch its tolerant mode on, and keep its limit."""
     ImageFile.LOAD_TRUNCATED_IMAGES = False
-    before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, max_pixels  # it raises beyond twice its limit
+    before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None  # `_check` knows the limit
     try:
         yield
     finally:
@@ -133,8 +130,8 @@ def _without_end(data: bytes, reading: Reading) -> NDArray[np.uint8]:
     """The picture of a JPEG without an end, if that is all it lacks."""
     ends = jpeg_end.completed(data)
     if ends is not None:
-        pixels = _pixels(ends[0], reading._replace(say=None))
-        if np.array_equal(pixels, _pixels(ends[1], reading)):
+        pixels = _pixels(ends[0], reading)
+        if all(np.array_equal(pixels, _pixels(end, reading._replace(say=None))) for end in ends[1:]):
             return pixels
     raise BadFace(reading.file, "damaged or cut short: a part of the picture is missing at the end of this JPEG")
 

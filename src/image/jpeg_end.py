@@ -32,10 +32,10 @@ def lacks_end(data: bytes) -> bool:
     return last is not None and last.marker == SCAN and _MARKER.search(data, last.end) is None
 
 
-def completed(data: bytes) -> tuple[bytes, bytes] | None:
-    """The file with two different ends; None if whole scans are missing.
+def completed(data: bytes) -> list[bytes] | None:
+    """The file with six different ends; None if whole scans are missing.
 
-    A decoder takes what it lacks from the end that it is given. If both files decode to the same picture, then nothing
+    A decoder takes what it lacks from the end that it is given. If all files decode to the same picture, then nothing
     was missing: data behind the last block is skipped.
     """
     missing, scan = defaultdict[int, set[int]](set), 0
@@ -58,14 +58,14 @@ def completed(data: bytes) -> tuple[bytes, bytes] | None:
         data += b"\0"  # the first byte of the end marker, or of data: to the decoder, it is data now
     restarts = _RESTART.findall(data, scan)
     following = restarts[-1][0] + 1 if restarts else 0
-    first_end, second_end = (_ending(seed, following) for seed in (b"1", b"2"))
-    return data + first_end, data + second_end
+    ends = [_ending(seed, following) for seed in (b"1", b"2", b"3", b"4")]
+    return [data + end for end in (*ends, *(_ending(seed, None) for seed in (b"5", b"6")))]
 
 
-def _ending(seed: bytes, following: int) -> bytes:
-    """Random data for the scan, cut by restart markers in the order in which a decoder expects them."""
+def _ending(seed: bytes, following: int | None) -> bytes:
+    """Random data for the scan, cut by restart markers in the order in which a decoder expects them, or by none."""
     parts = [hashlib.shake_128(seed + bytes([part])).digest(256).replace(b"\xff", b"\xfe") for part in range(17)]
-    markers = [bytes([0xFF, 0xD0 + (following + part) % 8]) for part in range(16)]
+    markers = [b"" if following is None else bytes([0xFF, 0xD0 + (following + part) % 8]) for part in range(16)]
     return parts[0] + b"".join(marker + part for marker, part in zip(markers, parts[1:], strict=True)) + END
 
 

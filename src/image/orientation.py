@@ -19,6 +19,7 @@ def orientation_of(data: bytes) -> int:
 
     Only the file's header is read.
     """
+    before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None  # nothing is decoded
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -26,6 +27,8 @@ def orientation_of(data: bytes) -> int:
                 return orientation(image)
     except Exception:  # Pillow raises a dozen types for damaged data
         return UPRIGHT
+    finally:
+        Image.MAX_IMAGE_PIXELS = before
 
 
 def orientation(image: Image.Image) -> int:

@@ -78,11 +78,11 @@ def find_images(paths: Sequence[Path]) -> Found:
 
 
 def _in_folder(folder: Path, remarks: list[str]) -> Iterator[Path | UserError]:
-    """The pictures of a folder, an error for each link that leads nowhere, and one where there is no picture."""
+    """The pictures of a folder, an error for each dead link to one, and one where there is no picture."""
     files = sorted(file for file in folder.iterdir() if not is_companion(file.name))
     kinds = Counter(why for file in files if (why := not_read(file.name)))
     remarks += [f"{folder}: {count:,} file{'s' * (count > 1)} of {why}" for why, count in sorted(kinds.items())]
-    pictures = [file for file in files if file.suffix.lower() in SUFFIXES]
+    pictures = [file for file in files if file.suffix.lower() in SUFFIXES and file.is_file()]  # no pipe, which blocks
     results = {file for file in pictures if is_result(file)}
     if results:
         remarks.append(
@@ -92,8 +92,11 @@ def _in_folder(folder: Path, remarks: list[str]) -> Iterator[Path | UserError]:
     any_picture = False
     for file in files:
         if file.is_symlink() and not file.exists():
-            yield UserError(f"{file}: {NOWHERE}")
-        elif file.suffix.lower() in SUFFIXES and file not in results and file.is_file():
+            if file.suffix.lower() in SUFFIXES:
+                yield UserError(f"{file}: {NOWHERE}")
+            else:
+                remarks.append(f"{file}: {NOWHERE}")
+        elif file in pictures and file not in results:
             any_picture = True
             yield file
     if not any_picture:

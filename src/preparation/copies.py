@@ -24,8 +24,8 @@ SAME_CROP: Final = 0.005
 A landmark network's last digits may differ between two pictures of different batches.
 """
 
-
-_NUMBER: Final = re.compile(r"\s*\(\d+\)$")  # of a second, third ... copy
+_MARK: Final = re.compile(r"^copy of |(?:\s*\(\d+\)|[ _-]+(?:copy|kopie|copie|copia)(?:[ _-]*\d+)?)$")
+"""What file managers add to the name of a copy."""
 
 
 @dataclass
@@ -139,15 +139,20 @@ def _copy_of(face: _Found, other: _Found) -> str:
     if row.file == first.file:
         return f"the same face as {first.identity} in this picture" if row.crop_box == first.crop_box else ""
     apart = np.abs(np.subtract(row.crop_box, first.crop_box)).max()
-    same = apart <= SAME_CROP * (first.crop_box[2] - first.crop_box[0]) and _named_as_a_copy(row.file, first.file)
+    same = apart <= SAME_CROP * (first.crop_box[2] - first.crop_box[0]) and named_as_a_copy(row.file, first.file)
     return f"the same file as {first.file}" if same else ""
 
 
-def _named_as_a_copy(file: str, first: str) -> bool:
-    """Whether one file's name holds the other's as a whole, as in "x (1).png", "x - Copy.png" or "b/x.png" of "x.png".
+def named_as_a_copy(file: str, first: str) -> bool:
+    """Whether the names are one but for a copy's mark or the folder: "x (1).png", "x - Copy.png", "b/x.png" of "x.png".
 
-    Our choice: two names that have nothing in common were given on purpose, so both faces stay.
+    Our choice: other names were given on purpose, so both faces stay.
     """
-    one, other = (_NUMBER.sub("", PurePosixPath(name).stem.casefold()) for name in (file, first))
-    short, long = sorted((one, other), key=len)
-    return re.search(rf"(?<![^\W_]){re.escape(short)}(?![^\W_])", long) is not None
+    return _unmarked(file) == _unmarked(first)
+
+
+def _unmarked(file: str) -> str:
+    name, before = PurePosixPath(file).stem.casefold(), ""
+    while name != before:  # "x - Copy (2)"
+        before, name = name, _MARK.sub("", name)
+    return name

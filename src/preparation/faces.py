@@ -23,7 +23,7 @@ from src.store.face import Face, FaceRow
 from src.system.errors import BadFace
 
 Outcome = Face | BadFace | Remark
-MAX_PIXELS = 48_000_000  # decoded at a time (144 MB), so that large photographs do not fill the memory
+GROUP_PIXELS = 48_000_000  # decoded at a time (144 MB), so that large photographs do not fill the memory
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def finish(loaded: Iterable[Photo | Sequence[Outcome]], recipe: Recipe) -> Itera
     pixels = 0
     for item in loaded:
         size = item.image.shape[0] * item.image.shape[1] if isinstance(item, Photo) else 0
-        if group and pixels + size > MAX_PIXELS:
+        if group and pixels + size > GROUP_PIXELS:
             yield from _finish_group(group, recipe)
             group, pixels = [], 0
         group.append(item)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from src.image.encode import png_bytes
 from src.preparation.config import PrepareConfig
+from src.preparation.contact_sheet import draw_contact_sheet
 from src.preparation.copies import Survey, survey
 from src.preparation.finished_parts import DamagedPart, Parts, discard, tidy
 from src.preparation.plan import Plan, check_space, out_folder, plan_of, recipe_of
@@ -142,8 +143,6 @@ def _assemble(config: PrepareConfig, plan: Plan, parts: Parts, found: Survey) ->
         rejected = [(split.name, bad) for bad in found.rejected]
         writer.close()
         write_rejected(writer.folder / REJECTED, rejected)
-        from src.preparation.contact_sheet import draw_contact_sheet  # imports torch, which no worker needs
-
         (writer.folder / CONTACT).write_bytes(png_bytes(draw_contact_sheet(writer.folder)))
         writer.seal(split.name, plan.settings, split.description, len(rejected), config.crop.rule)
         if not (plan.final / CARD).exists():

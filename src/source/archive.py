@@ -12,6 +12,7 @@ from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
 from src.system.companions import has_companion
 from src.system.errors import BadFace, UserError
+from src.system.files import listable
 
 MAX_BYTES = 64 * 1024**2  # of one unpacked member; a JPEG of the largest picture that is decoded is smaller
 ENCRYPTED = 0x1  # the bit in a member's flags
@@ -106,7 +107,7 @@ def _opened(archive: Path, process: int, modified: int, size: int) -> _Archive: 
             continue
         unsafe, problem = _unsafe(name), _problem(info, times[name])
         if unsafe:
-            listing.unsafe[name if name.isprintable() else ascii(name)] = unsafe
+            listing.unsafe[name if listable(name) else ascii(name)] = unsafe
         elif info.is_dir():
             continue
         elif problem:
@@ -130,7 +131,7 @@ def _what_it_is(archive: Path, size: int, error: Exception) -> str:
 
 def _unsafe(name: str) -> str:
     """Why a member's name is refused; "" for a name that stays inside a folder on every system."""
-    if not name.isprintable():
+    if not listable(name):
         return "unsafe name: it holds a control character"
     if "\\" in name:
         return "unsafe name: it holds a backslash"

@@ -13,6 +13,7 @@ from src.source.listing import identity_of, picture_job
 from src.source.names import Names, match
 from src.source.photograph import Annotation, PhotoJob, PictureFile
 from src.system.errors import UserError
+from src.system.files import listable
 
 NAME, META = "landmarks68.npz", "meta.csv"
 
@@ -59,7 +60,7 @@ class LandmarksFile:
             annotations = tuple(self._annotation(path, file, rows, number) for number in range(len(rows)))
             jobs.append(picture_job(path, root, annotations, problem))
         for row, problem in problems.items():
-            name = self.names[row] if self.names[row].isprintable() else ascii(self.names[row])
+            name = self.names[row] if listable(self.names[row]) else ascii(self.names[row])
             jobs.append(PhotoJob(PictureFile(self.path.parent / self.names[row]), name, problem=problem))
         return jobs
 

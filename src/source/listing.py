@@ -12,6 +12,7 @@ from src.image.suffixes import SUFFIXES, not_read
 from src.source.photograph import Annotation, PhotoJob, PictureFile
 from src.source.walk import walk
 from src.system.errors import UserError
+from src.system.files import listable
 
 
 @dataclass(frozen=True)
@@ -64,8 +65,8 @@ def list_pictures(root: Path) -> Listing:
 def picture_job(path: Path, root: Path, annotations: tuple[Annotation, ...] = (), problem: str = "") -> PhotoJob:
     """The job of a picture below `root`, named by its path relative to `root`."""
     file = relative(path, root)
-    if not path.name.isprintable():
-        problem = "its name has characters that no list can hold: rename it"
+    if not listable(path.name):
+        problem = "its name has line ends, control characters or bytes that are not UTF-8: rename it"
     return PhotoJob(PictureFile(path), file, identity_of(file), annotations, problem)
 
 
@@ -77,7 +78,7 @@ def identity_of(file: str) -> str:
 def relative(path: Path, root: Path) -> str:
     """A file's name in lists: relative to `root`, with forward slashes, and printable."""
     name = path.relative_to(root).as_posix() if path.is_relative_to(root) else path.name
-    return name if name.isprintable() else ascii(name)
+    return name if listable(name) else ascii(name)
 
 
 def digest(jobs: list[PhotoJob]) -> str:

@@ -1,6 +1,7 @@
 """Atomic file writes: at any moment a file is complete, old or new, even if the process is killed."""
 
 import os
+import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,6 +9,14 @@ from typing import Final
 
 NOWHERE: Final = "link that leads nowhere: mount its disk, or remove it"
 """Why a file cannot be read that is a link without a target."""
+
+
+def listable(name: str) -> bool:
+    """Whether a file's name can stand in a list: no control character, line end, or byte that is not UTF-8 is in it.
+
+    Blanks of other scripts count as letters do: macOS writes one into the names of screenshots.
+    """
+    return not any(unicodedata.category(letter) in ("Cc", "Cs", "Zl", "Zp") for letter in name)
 
 
 @contextmanager

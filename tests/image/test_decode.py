@@ -97,11 +97,9 @@ def test_a_cameras_two_part_jpeg_is_one_picture() -> None:
 
 def test_decompression_bomb() -> None:
     data, before = encoded(Image.new("RGB", (10, 10)), "PNG"), Image.MAX_IMAGE_PIXELS
-    for limit in (99, 60):
+    for limit in (99, 60, 40):
         with pytest.raises(BadFace, match=r"a\.png: 10x10: more than \d\d pixels, .*source\.max_pixels=100 reads it"):
             decode(data, Reading("a.png", limit))
-    with pytest.raises(BadFace, match=r"more than 80 pixels: .*bomb\? source\.max_pixels=N raises the limit"):
-        decode(data, Reading("a.png", 40))  # Pillow's own error, beyond twice its limit
     assert decode(data, Reading("a.png", 100)).shape == (10, 10, 3)
     assert before == Image.MAX_IMAGE_PIXELS
 

@@ -83,3 +83,18 @@ def test_the_second_picture_of_two_may_be_cut_short() -> None:
     first, second = (Image.new("RGB", (64, 64), colour) for colour in ("white", "black"))
     first.save(two, "MPO", save_all=True, append_images=[second])
     assert decode_image(two.getvalue()[:-30], "a.jpg").min() >= 250
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_block_that_two_ends_complete_alike_is_no_whole_one(seed: int) -> None:
+    """With restart markers after each row, a decoder finds its way again after some missing bytes."""
+    noise = np.random.default_rng(seed).integers(0, 256, (33, 40, 3), dtype=np.uint8)
+    file = BytesIO()
+    Image.fromarray(noise).save(file, "JPEG", quality=90, restart_marker_rows=1)
+    whole = decode_image(file.getvalue(), "a")
+    for stop in range(len(file.getvalue()) - 60, len(file.getvalue())):
+        try:
+            decoded = decode_image(file.getvalue()[:stop], "a")
+        except BadFace:
+            continue
+        assert np.array_equal(decoded, whole), stop

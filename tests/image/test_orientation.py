@@ -73,3 +73,12 @@ def test_xmp_has_one_too() -> None:
 @pytest.mark.parametrize("data", [b"", b"no picture", encoded("JPEG")[:12]])
 def test_what_is_no_picture_has_none(data: bytes) -> None:
     assert orientation_of(data) == 1
+
+
+def test_a_picture_over_pillows_limit_has_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    file, exif = BytesIO(), Image.Exif()
+    exif[TAG] = 6
+    Image.new("RGB", (40, 30)).save(file, "JPEG", exif=exif)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+    assert orientation_of(file.getvalue()) == 6
+    assert Image.MAX_IMAGE_PIXELS == 100

@@ -1,9 +1,13 @@
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
+import torch
 
+from src.face.heatmaps import component_heatmaps
 from src.face.points import COMPONENT_COLOURS, COMPONENTS
-from src.preparation.contact_sheet import HIDDEN, VISIBLE, draw_contact_sheet, tint
+from src.preparation.contact_sheet import HIDDEN, VISIBLE, draw_contact_sheet, heatmaps, tint
 from src.store.read import FaceStore
 from tests.helpers.tiny_files import write_store
 
@@ -37,3 +41,16 @@ def test_a_component_has_its_colour_and_a_hidden_landmark_none() -> None:
 def test_forty_eight_at_most_evenly_spread(tmp_path: Path) -> None:
     sheet = draw_contact_sheet(write_store(tmp_path / "s", 60))
     assert sheet.size == (4 * 512, 12 * 256)
+
+
+def test_its_heatmaps_are_those_of_training() -> None:
+    random = np.random.default_rng(0)
+    landmarks = random.uniform(-5, 133, (3, 68, 2)).astype(np.float32)
+    visible = random.random((3, 68)) > 0.3
+    expected, _ = component_heatmaps(torch.from_numpy(landmarks), torch.from_numpy(visible), 4, 128, 3.0)
+    assert np.allclose(heatmaps(landmarks, visible), expected.numpy(), atol=1e-5)
+
+
+def test_preparation_with_annotations_imports_no_torch() -> None:
+    code = "import src.preparation.run, sys; assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)

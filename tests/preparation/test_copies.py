@@ -9,6 +9,7 @@ from PIL import Image
 from src.landmarks.config import AnnotationsConfig
 from src.preparation.check_stores import run_check
 from src.preparation.config import PrepareConfig
+from src.preparation.copies import named_as_a_copy
 from src.preparation.finished_parts import PART
 from src.preparation.run import run_preparation
 from src.source.config import CelebaSource, FolderSource
@@ -74,15 +75,15 @@ def test_equal_files_with_unrelated_names_both_stay(tmp_path: Path) -> None:
 
 def test_a_copy_with_last_digits_that_differ_is_still_one(tmp_path: Path) -> None:
     pair(tmp_path / "in" / "x", FACE)
-    pair(tmp_path / "in" / "x_2nd", FACE + np.float32(0.01))
-    assert made(folder(tmp_path / "in")) == (["x"], {"x_2nd.png": "the same file as x.png"})
+    pair(tmp_path / "in" / "x_copy", FACE + np.float32(0.01))
+    assert made(folder(tmp_path / "in")) == (["x"], {"x_copy.png": "the same file as x.png"})
 
 
 def test_copies_in_other_shards_change_no_byte(tmp_path: Path) -> None:
     root = face_folder(tmp_path / "in", [f"{number:03}.png" for number in range(PART + 9)])
-    for copy in ("000.png", "001.png", f"{PART + 3}.png"):  # two copies are in the last part, one is in the first
+    for copy in ("000.png", "001.png", f"{PART + 3}.png"):  # all copies are in the last part
         source = root / "images" / copy
-        shutil.copy(source, source.with_name(f"copy of {copy}" if copy == "001.png" else f"z_{copy}"))
+        shutil.copy(source, source.with_name(f"copy of {copy}"))
     names = [path.name for path in sorted((root / "images").iterdir())]
     points = [schematic_face(size=80 + int(file.removesuffix(".png")[-3:]) % 3) for file in names]
     np.savez(root / "landmarks68.npz", names=np.array(names), landmarks=np.stack(points))
@@ -91,8 +92,8 @@ def test_copies_in_other_shards_change_no_byte(tmp_path: Path) -> None:
     assert len(identities) == PART + 9
     assert rejected == {
         "images/copy of 001.png": "the same file as images/001.png",
-        "images/z_000.png": "the same file as images/000.png",
-        f"images/z_{PART + 3}.png": f"the same file as images/{PART + 3}.png",
+        "images/copy of 000.png": "the same file as images/000.png",
+        f"images/copy of {PART + 3}.png": f"the same file as images/{PART + 3}.png",
     }
     shards = replace(straight, out=str(tmp_path / "shards"), shards=2)
     for shard in (1, 0):
@@ -124,3 +125,20 @@ def test_a_picture_that_is_in_an_earlier_split_as_well(tmp_path: Path) -> None:
     for split in ("train", "val", "test"):
         run_preparation(replace(apart, source=CelebaSource("celeba", str(root), splits=(split,))), print)
     assert contents(tmp_path / "apart") == contents(tmp_path / "all")
+
+
+@pytest.mark.parametrize(
+    ("file", "copy"),
+    [
+        ("x (1).png", True),
+        ("x - Copy.png", True),
+        ("X - copy (2).png", True),
+        ("copy of x.png", True),
+        ("b/x.png", True),
+        ("person_x.png", False),
+        ("x-large.png", False),
+        ("xy.png", False),
+    ],
+)
+def test_a_copy_is_named_as_one(file: str, copy: bool) -> None:
+    assert named_as_a_copy(file, "x.png") == copy

@@ -108,7 +108,7 @@ def test_a_light_network_runs_in_the_workers() -> None:
 
 
 def test_few_large_photographs_are_decoded_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("src.preparation.faces.MAX_PIXELS", 3 * 128 * 128)
+    monkeypatch.setattr("src.preparation.faces.GROUP_PIXELS", 3 * 128 * 128)
     network = OneFace(in_workers=True)
     jobs = [NoisePhotoJob(index) for index in range(7)]
     list(resolved(jobs, [range(7)], Recipe(LandmarksCrop("landmarks"), "annotated", network), 0))

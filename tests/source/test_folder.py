@@ -267,4 +267,16 @@ def test_names_that_no_list_can_hold_and_pipes_and_stores(tmp_path: Path) -> Non
     Image.fromarray(noise_picture(128, 128)).save(root / "made" / "contact.png")
     faces, rejected = outcomes(root)
     assert list(faces) == ["a"]
-    assert rejected == {"'images/b\\r.png'": "its name has characters that no list can hold: rename it"}
+    assert rejected == {
+        "'images/b\\r.png'": "its name has line ends, control characters or bytes that are not UTF-8: rename it"
+    }
+
+
+def test_blanks_and_marks_of_other_scripts_are_names_like_any(tmp_path: Path) -> None:
+    """macOS writes a narrow blank into the names of screenshots, Japanese text a wide one, Persian a joiner."""
+    names = ["at 3.00\u202fPM.png", "写真\u3000一.png", "می\u200cروم.png", "a\u00a0b.png"]
+    for name in names:
+        Image.new("RGB", (200, 200)).save(tmp_path / name)
+    jobs = listed(tmp_path, "onnx").jobs
+    assert sorted(job.file for job in jobs) == sorted(names)
+    assert not any(job.problem for job in jobs)

@@ -20,6 +20,7 @@ from src.source.photograph import Annotation, PhotoJob
 from src.source.split import Split
 from src.store.card import Settings
 from src.system.errors import UserError
+from src.system.files import listable
 
 IMAGES = 202_599
 NO_IDENTITIES = "none"  # as `source.identities`: do without the list
@@ -138,7 +139,7 @@ def celeba_splits(source: CelebaSource, landmarks: str = "auto") -> list[Split]:
         for file in sorted({*images.sizes, *images.problems})
         if file not in used
     } | images.strays
-    strays = {file if file.isprintable() else ascii(file): strays[file] for file in sorted(strays)}
+    strays = {file if listable(file) else ascii(file): strays[file] for file in sorted(strays)}
     wanted = [name for name in SPLITS if name in source.splits]
     members = {name: partition.values[:, 0] == SPLITS.index(name) for name in wanted}
     empty = [name for name in wanted if dropped[members[name]].all()]
