@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from src.image.decode import MAX_PIXELS
 from src.system.errors import UserError
 from src.system.extras import extras_named
 
@@ -37,6 +38,13 @@ def parser() -> argparse.ArgumentParser:
         "--heatmaps", action=argparse.BooleanOptionalAction, default=True, help="write the heatmaps too"
     )
     parser.add_argument("--overwrite", action="store_true", help="replace files of an earlier run")
+    parser.add_argument(
+        "--max-pixels",
+        type=int,
+        default=MAX_PIXELS,
+        metavar="N",
+        help=f"a larger picture is taken for a decompression bomb ({MAX_PIXELS:,}); 12 bytes of memory a pixel",
+    )
     return parser
 
 

@@ -177,3 +177,16 @@ def test_what_only_an_evaluation_reads_is_no_reason_to_refuse(tmp_path: Path) ->
     Image.new("RGB", (20, 20)).save(tmp_path / "face.png")
     words = [str(tmp_path / "face.png"), "--out", str(tmp_path / "out"), "--checkpoint", str(tmp_path / "older.ckpt")]
     assert main(words) == 0
+
+
+def test_an_ignored_profile_and_a_size_are_said(
+    checkpoint_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Image.new("RGB", (20, 10)).save(tmp_path / "a.png", icc_profile=b"broken" * 40)
+    words = [str(tmp_path / "a.png"), "--checkpoint", str(checkpoint_file), "--out", str(tmp_path / "out")]
+    assert main(words) == 0
+    assert f"warning: {tmp_path / 'a.png'}: colour profile ignored: damaged\n" in capsys.readouterr().err
+    with Image.open(tmp_path / "out" / "a.png") as result:
+        assert "srgb" in result.info
+    assert main([*words, "--overwrite", "--max-pixels", "199"]) == 1
+    assert "--max-pixels 200 reads it" in capsys.readouterr().err

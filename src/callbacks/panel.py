@@ -13,6 +13,7 @@ from src.data.batch import Pairs, make_batch
 from src.data.module import FaceData
 from src.data.pairs import VALIDATION_EPOCH
 from src.face.points import COMPONENTS
+from src.image.encode import png_bytes
 from src.image.pixels import upsample_bicubic
 from src.logger.build import ShowsPanel
 from src.model.output import Upscaled
@@ -101,6 +102,6 @@ def panel_tiles(pairs: Pairs, output: Upscaled) -> dict[str, Tensor]:
 
 def _save(picture: Image.Image, path: Path, newest: Path) -> None:
     path.parent.mkdir(exist_ok=True)
-    picture.save(path)
+    path.write_bytes(png_bytes(picture))
     with replacing(newest) as (hidden,):  # a viewer that looks at the newest one never sees half a file
         shutil.copyfile(path, hidden)

@@ -1,12 +1,12 @@
 """Writes the files of an evaluation, all or none of them."""
 
 import os
-from io import BytesIO
 from pathlib import Path
 
 from PIL import Image
 
 from src.evaluation.run import Evaluation
+from src.image.encode import png_bytes
 from src.report.ablation import Ablation
 from src.report.faces_file import NO_PARQUET, faces_csv, faces_parquet
 from src.report.metrics_json import metrics_json
@@ -33,9 +33,7 @@ def write_results(out: Path, evaluation: Evaluation, ablation: Ablation | None =
     if parquet:
         files["metrics.parquet"] = parquet
     if evaluation.grid is not None:
-        png = BytesIO()
-        Image.fromarray(evaluation.grid).save(png, "PNG")
-        files["grid.png"] = png.getvalue()
+        files["grid.png"] = png_bytes(Image.fromarray(evaluation.grid))
     paths = [out / name for name in files]
     try:
         out.mkdir(parents=True, exist_ok=True)

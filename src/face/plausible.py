@@ -38,6 +38,24 @@ def check_landmarks(points: NDArray[np.float32], width: int, height: int, file: 
         raise BadFace(file, fault)
 
 
+def tilt_of(points: NDArray[np.floating]) -> float:
+    """How far the way from the eyes to the mouth is from straight down, in degrees, -180 to 180; NaN if not known."""
+    down, _ = _down(points.astype(np.float64))
+    return float(np.degrees(np.arctan2(down[0], down[1])))
+
+
+def _down(points: NDArray[np.float64]) -> tuple[NDArray[np.float64], int]:
+    """The face's own down direction, (2,) in pixels, and by how many degrees it may be off in an upright face.
+
+    The degrees are 60 of roll, and more for the way from a profile's eyes to its mouth.
+    """
+    one_eye = bool(np.isnan(_mean(points, range(36, 42)) + _mean(points, range(42, 48))).any())
+    middle = _mean(points, (51, 57, 62, 66)) - points[27]
+    if one_eye and np.isfinite(middle).all():  # a profile's mouth is some 30 degrees ahead of its one known eye
+        return middle, 75
+    return _mean(points, range(48, 68)) - _mean(points, range(36, 48)), 85
+
+
 def _place_fault(points: NDArray[np.float64], width: int, height: int) -> str:
     size = np.array([width, height])
     beyond = np.maximum(-0.5 - points, points - (size - 0.5)).max(1)  # > 0: outside, in pixels
@@ -62,18 +80,15 @@ def _shape_fault(points: NDArray[np.float64], any_roll: bool) -> str:
     order = "are they in the iBUG 68-point order, x before y?"
     eyes, mouth = _mean(points, range(36, 48)), _mean(points, range(48, 68))
     one_eye = bool(np.isnan(_mean(points, range(36, 42)) + _mean(points, range(42, 48))).any())
-    down, lean = mouth - eyes, 85  # degrees: 60 of roll, and up to 20 between a profile's eyes and mouth
-    middle = _mean(points, (51, 57, 62, 66)) - points[27]
-    if one_eye and np.isfinite(middle).all():  # a profile's mouth is some 30 degrees ahead of its one known eye
-        down, lean = middle, 75
+    down, lean = _down(points)
     height = float(np.hypot(*down))
     if np.isnan(height):
         return "all landmarks of the eyes or of the mouth are unknown"
     if height < 0.15 * box:
         return f"implausible landmarks: eyes and mouth coincide; {order}"
-    down /= height
+    down = down / height
     right = np.array([down[1], -down[0]])
-    tilt = float(np.degrees(np.arctan2(down[0], down[1])))
+    tilt = tilt_of(points)
     if abs(tilt) > lean and not any_roll:
         return f"implausible landmarks: the face is tilted by {tilt:.0f} degrees; {order}"
     jaw, side = (range(9, 17), 1) if np.isfinite(points[42:48]).all(1).any() else (range(8), -1)

@@ -128,22 +128,12 @@ def crop_image(image: NDArray[np.uint8], box: CropBox, side: int = SIDE) -> NDAr
     Returns:
         (side, side, 3) uint8.
     """
-    height, width = image.shape[:2]
     x0, y0, x1, y1 = box
     reach = math.ceil(2 * max(1.0, (x1 - x0) / side)) + 1  # of the bicubic kernel, which needs pixels beyond the box
     left, top, right, bottom = (
         math.floor(x0) - reach, math.floor(y0) - reach, math.ceil(x1) + reach, math.ceil(y1) + reach
     )  # fmt: skip
-    # Clamped indices replicate the border; Pillow itself accepts only boxes inside a picture.
-    region = image
-    if top < 0 or bottom > height:
-        region = region.take(np.arange(top, bottom).clip(0, height - 1), axis=0)
-    else:
-        region = region[top:bottom]
-    if left < 0 or right > width:
-        region = region.take(np.arange(left, right).clip(0, width - 1), axis=1)
-    else:
-        region = region[:, left:right]
+    region = _region(image, left, top, right, bottom)
     inner = (x0 - left, y0 - top, x1 - left, y1 - top)
     return np.asarray(Image.fromarray(region).resize((side, side), RESAMPLER, inner))
 
@@ -171,13 +161,26 @@ def crop_square(image: NDArray[np.uint8], square: Square, side: int = SIDE) -> N
     corners = np.array([(-1, -1), (dense, -1), (-1, dense), (dense, dense)]) @ back[:, :2].T + back[:, 2]
     reach = 3  # of the bicubic kernel, and a pixel for rounding
     low, high = np.floor(corners.min(0)).astype(int) - reach, np.ceil(corners.max(0)).astype(int) + reach
-    height, width = image.shape[:2]
-    rows, columns = (np.arange(low[axis], high[axis]).clip(0, size - 1) for axis, size in ((1, height), (0, width)))
-    region = image.take(rows, axis=0).take(columns, axis=1)
+    region = _region(image, *low.tolist(), *high.tolist())
     back[:, 2] -= low
     # OpenCV is several times as fast as Pillow here; it places samples to 1/32 of a pixel.
     turned = cv2.warpAffine(region, back, (dense, dense), flags=cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP)
     return np.asarray(turned if dense == side else Image.fromarray(turned).resize((side, side), RESAMPLER))
+
+
+def _region(image: NDArray[np.uint8], left: int, top: int, right: int, bottom: int) -> NDArray[np.uint8]:
+    """These pixels of a picture, its border replicated beyond it; a view where they are all inside.
+
+    Pillow itself accepts only boxes inside a picture.
+    """
+    for axis, (low, high) in enumerate(((top, bottom), (left, right))):
+        size = image.shape[axis]
+        # Cut out first: of a large picture, only the face's rows and columns are copied.
+        start, stop = min(max(low, 0), size - 1), max(min(high, size), 1)
+        image = image[start:stop] if axis == 0 else image[:, start:stop]
+        if low < 0 or high > size:
+            image = image.take(np.arange(low, high).clip(0, size - 1) - start, axis=axis)
+    return image
 
 
 def _inverse(matrix: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -26,6 +26,11 @@ def downsample(images: Tensor, side: int) -> Tensor:
     return quantise(F.interpolate(images, (side, side), mode="bicubic", align_corners=False, antialias=True))
 
 
+def enlarged(images: Tensor, side: int) -> Tensor:
+    """Bicubic enlargement, not clamped: (B, C, h, w) -> (B, C, side, side)."""
+    return F.interpolate(images, (side, side), mode="bicubic", align_corners=False)
+
+
 def upsample_bicubic(lr: Tensor, side: int) -> Tensor:
     """The bicubic baseline: (B, 3, h, w) -> (B, 3, side, side) in [-1, 1], clamped."""
-    return F.interpolate(lr, (side, side), mode="bicubic", align_corners=False).clamp(-1, 1)
+    return enlarged(lr, side).clamp(-1, 1)

@@ -34,6 +34,40 @@ class Residual(nn.Module):
         return out
 
 
+def residuals(width: int, count: int) -> list[nn.Module]:
+    """`count` residual blocks that keep their width."""
+    return [Residual(width, width) for _ in range(count)]
+
+
+class Attention(nn.Module):
+    """Self-attention among all places of a map, plus shortcut; it adds nothing at first.
+
+    Args:
+        width: channels, a multiple of `heads`.
+        heads: parts of the channels, each with attention of its own.
+    """
+
+    def __init__(self, width: int, heads: int = 4) -> None:
+        super().__init__()
+        self.heads = heads
+        self.norm = nn.BatchNorm2d(width)
+        self.query_key_value = nn.Conv2d(width, 3 * width, 1)
+        self.out = nn.Conv2d(width, width, 1)
+        nn.init.zeros_(self.out.weight)
+        nn.init.zeros_(self.out.bias)  # type: ignore[arg-type]
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(B, width, H, W) -> (B, width, H, W)."""
+        batch, width, height, across = features.shape
+        mixed = self.query_key_value(self.norm(features)).permute(0, 2, 3, 1)
+        mixed = mixed.reshape(batch, height * across, 3, self.heads, width // self.heads)
+        query, key, value = mixed.permute(2, 0, 3, 1, 4).unbind(0)  # each (B, heads, H * W, width / heads)
+        seen = F.scaled_dot_product_attention(query, key, value).transpose(1, 2)
+        seen = seen.reshape(batch, height, across, width).permute(0, 3, 1, 2)
+        out: Tensor = features + self.out(seen)
+        return out
+
+
 class Upsample(nn.Module):
     """Nearest-neighbour upsampling by an integer factor."""
 

@@ -1,45 +1,60 @@
-"""MTUN-light, the generator for CPUs and quick runs: the method's parts, with most work at 16x16 and 32x32.
+"""MTUN-light, the generator for CPUs and quick runs: the method's parts, with most work at 16x16.
 
 Our choice throughout. It keeps what makes the method: upsampled features, a similarity STN that warps them upright,
 supervised hourglasses on the aligned features, their last heatmaps fused back. It leaves out the autoencoder through
-a 1x1 bottleneck (94 % of MTUN's parameters) and moves the STN's localisation to 16x16 features and the hourglasses to
-32x32, where a 3x3 convolution costs 1/4 of one at 64x64 and 1/16 of one at 128x128.
+a 1x1 bottleneck (94 % of MTUN's parameters). Upright features are folded to 16x16, where a 3x3 convolution costs 1/16
+of one at 64x64; the trunk is a U-Net there, which sees the whole face and knows where in it a pixel lies.
 """
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Final, Literal
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from src.image.sides import LR_SIDE
+from src.image.pixels import enlarged
+from src.image.sides import LR_SIDE, SIDE
 from src.image.warp import warp
 from src.model.aligner import Aligner, AlignerConfig
 from src.model.branches import Branches
 from src.model.hourglass import HeatmapEstimation, HEBConfig
-from src.model.layers import Residual, conv_bn_relu
+from src.model.layers import Attention, Residual, residuals
 from src.model.output import Upscaled
 from src.model.parameters import groups_without
 from src.model.recompute import recompute
 from src.model.stn import SpatialTransformer
 
+WARPED: Final = 32
+"""Side of the features that the STN warps: twice that of the LR face, so that bilinear sampling loses little."""
+STEM: Final = 32
+"""Channels of the warped features, beside the three of the enlarged LR face."""
+
 
 @dataclass(frozen=True)
 class LightConfig(Branches):
-    """MTUN-light: 1.11 M parameters and 0.595 GMAC with the defaults."""
+    """MTUN-light: the size of each part."""
 
     name: Literal["light"] = "light"
     heatmaps: int = 4
     """Facial component heatmaps M: 4, 5 or 68."""
-    width: int = 64
-    """Channels of the trunk at 16x16 and 32x32."""
-    width64: int = 40
+    width: int = 128
+    """Channels of the trunk at 16x16, a multiple of 8; 5/4 as many at 8x8, 3/2 as many at 4x4, half at 32x32."""
+    width64: int = 32
     """Channels of the tail at 64x64."""
-    blocks16: int = 6
+    stem: int = 2
     """Residual blocks on the unaligned 16x16 features, before the STN."""
-    blocks32: int = 4
-    """Residual blocks on the aligned 32x32 features, after the heatmaps are fused in."""
+    blocks16: int = 4
+    """Residual blocks of the trunk at 16x16, half of them on the way down."""
+    blocks8: int = 2
+    """The same at 8x8."""
+    blocks4: int = 2
+    """Residual blocks at the bottom of the U-Net, at 4x4."""
+    blocks32: int = 2
+    """Residual blocks on the 32x32 features, after the heatmaps are fused in."""
+    positions: int = 16
+    """Learnt maps that tell the trunk where in the upright face a pixel lies; 0: none."""
+    attention: bool = True
+    """A block of self-attention among the 4x4 and among the 16x16 places."""
     localisation: Literal["aligner", "features16", "none"] = "features16"
     """Who estimates the transform: a network of its own on the LR face, which the alignment loss alone teaches
     (aligner), a small one on 16x16 features (features16), or nobody (ablation)."""
@@ -47,8 +62,10 @@ class LightConfig(Branches):
     heb: HEBConfig = field(default_factory=lambda: HEBConfig(resolution=32, stacks=2, width=32, depth=3))
 
     def __post_init__(self) -> None:
-        if self.heb.enabled and self.heb.resolution != 32:
+        if self.heb.enabled and self.heb.resolution != WARPED:
             raise ValueError("model.generator.heb.resolution must be 32 in the light generator: its features are 32x32")
+        if self.width < 8 or self.width % 8:
+            raise ValueError(f"model.generator.width must be a multiple of 8, not {self.width}")
 
     @property
     def title(self) -> str:
@@ -70,8 +87,43 @@ class LightConfig(Branches):
         return groups_without(generator, generator.stn)
 
 
+class Trunk(nn.Module):
+    """A U-Net on upright features: 16x16, 8x8, 4x4 and back, with pixel shuffles on the way up."""
+
+    def __init__(self, inputs: int, config: LightConfig) -> None:
+        super().__init__()
+        width16, width8, width4 = config.width, config.width * 5 // 4, config.width * 3 // 2
+        down16, down8 = config.blocks16 // 2, config.blocks8 // 2
+        attention = config.attention
+        self.positions = nn.Parameter(0.1 * torch.randn(1, config.positions, LR_SIDE, LR_SIDE))
+        self.down16 = nn.Sequential(
+            nn.Conv2d(inputs + config.positions, width16, 3, padding=1), *residuals(width16, down16)
+        )
+        self.down8 = nn.Sequential(nn.Conv2d(width16, width8, 2, 2), *residuals(width8, down8))
+        self.bottom = nn.Sequential(
+            nn.Conv2d(width8, width4, 2, 2), *residuals(width4, config.blocks4), *([Attention(width4)] * attention)
+        )
+        self.to8 = nn.Sequential(nn.Conv2d(width4, 4 * width8, 1), nn.PixelShuffle(2))
+        self.up8 = nn.Sequential(*residuals(width8, config.blocks8 - down8))
+        self.to16 = nn.Sequential(nn.Conv2d(width8, 4 * width16, 1), nn.PixelShuffle(2))
+        self.up16 = nn.Sequential(
+            *residuals(width16, config.blocks16 - down16), *([Attention(width16)] * attention)
+        )  # fmt: skip
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(B, inputs, 16, 16) -> (B, width, 16, 16)."""
+        places = self.positions.to(features.dtype).expand(len(features), -1, -1, -1)
+        at16 = self.down16(torch.cat([features, places], 1))
+        at8 = self.down8(at16)
+        at8 = self.up8(at8 + self.to8(self.bottom(at8)))
+        out: Tensor = self.up16(at16 + self.to16(at8))
+        return out
+
+
 class LightMTUN(nn.Module):
-    """Stem and residuals at 16x16, pixel shuffle, STN, hourglasses and residuals at 32x32, two pixel shuffles.
+    """Stem at 16x16, pixel shuffle, STN at 32x32, trunk at 16x16, hourglasses at 32x32, two pixel shuffles.
+
+    The image is the enlarged upright LR face plus what the network adds, which is nothing at first.
 
     Attributes:
         checkpoint_activations: less memory for more computation in training, see `recompute`.
@@ -81,29 +133,30 @@ class LightMTUN(nn.Module):
         super().__init__()
         self.checkpoint_activations = False
         self.config = config = config or LightConfig()
-        width = config.width
-        self.stem = nn.Sequential(
-            nn.Conv2d(3, width, 3, padding=1), *(Residual(width, width) for _ in range(config.blocks16))
-        )
-        self.upsampler = nn.Sequential(nn.Conv2d(width + 3, 4 * width, 1), nn.PixelShuffle(2))
+        width, width32, width64 = config.width, config.width // 2, config.width64
+        self.stem = nn.Sequential(nn.Conv2d(3, width32, 3, padding=1), *residuals(width32, config.stem))
+        self.upsampler = nn.Sequential(nn.Conv2d(width32, 4 * STEM, 1), nn.PixelShuffle(2))
         self.stn: nn.Module | None = None
         if config.localisation == "aligner":
             self.stn = Aligner(config.aligner)
         elif config.localisation == "features16":
-            self.stn = SpatialTransformer(width + 3, "features16")
-        self.align = conv_bn_relu(width + 3, width)
-        self.heb = HeatmapEstimation(width, config.heatmaps, config.heb) if config.heb.enabled else None
-        maps = config.heatmaps if config.heb.enabled else 0
-        self.fuse = nn.Sequential(
-            nn.Conv2d(width + maps, width, 3, padding=1), *(Residual(width, width) for _ in range(config.blocks32))
-        )
+            self.stn = SpatialTransformer(width32 + 3, "features16")
+        self.fold = nn.PixelUnshuffle(WARPED // LR_SIDE)
+        self.trunk = Trunk(4 * (STEM + 3), config)
+        self.to32 = nn.Sequential(nn.Conv2d(width, 4 * width32, 1), nn.PixelShuffle(2))
+        self.heb = HeatmapEstimation(width32, config.heatmaps, config.heb) if config.heb.enabled else None
+        self.fuse = nn.Conv2d(width32 + config.heatmaps, width32, 3, padding=1) if config.heb.enabled else None
+        last = nn.Conv2d(width64, 4 * 3, 3, padding=1)
+        nn.init.zeros_(last.weight)
+        nn.init.zeros_(last.bias)  # type: ignore[arg-type]
         self.tail = nn.Sequential(
-            nn.Conv2d(width, 4 * config.width64, 3, padding=1),
+            *residuals(width32, config.blocks32),
+            nn.Conv2d(width32, 4 * width64, 1),
             nn.PixelShuffle(2),
-            Residual(config.width64, config.width64),
+            Residual(width64, width64),
             nn.ReLU(inplace=True),
             # No feature map at 128x128: on a CPU one block of 16 channels there takes longer than everything before it.
-            nn.Conv2d(config.width64, 4 * 3, 3, padding=1),
+            last,
             nn.PixelShuffle(2),
         )
 
@@ -111,21 +164,23 @@ class LightMTUN(nn.Module):
         """(B, 3, 16, 16) in [-1, 1], unaligned -> the upright face, its heatmaps and the estimated transform."""
         if lr.shape[1:] != (3, LR_SIDE, LR_SIDE):
             raise ValueError(f"MTUN-light takes (B, 3, {LR_SIDE}, {LR_SIDE}), not {tuple(lr.shape)}")
-        context = torch.cat([self._run(self.stem, lr), lr], 1)  # (B, 67, 16, 16)
-        enlarged = F.interpolate(lr, scale_factor=2.0, mode="bicubic", align_corners=False)
-        features = torch.cat([self.upsampler(context), enlarged], 1)  # (B, 67, 32, 32)
+        context = self._run(self.stem, lr)  # (B, 64, 16, 16)
+        features = torch.cat([enlarged(lr, WARPED), self.upsampler(context)], 1)  # (B, 35, 32, 32)
 
         matrix = None
         if self.stn is not None:
             alone = self.config.aligns_alone
-            matrix = self.stn(lr if alone else context)  # (B, 2, 3)
+            matrix = self.stn(lr if alone else torch.cat([context, lr], 1))  # (B, 2, 3)
             # The alignment loss alone teaches the aligner: where targets move with it, images show no error of it.
             features = warp(features, matrix.detach() if alone else matrix)
-        aligned = self._run(self.align, features)  # (B, 64, 32, 32)
+        face = features[:, :3]
 
-        heatmaps = [] if self.heb is None else self.heb(aligned)  # 2 x (B, M, 32, 32)
-        guided = torch.cat([aligned, *heatmaps[-1:]], 1)  # (B, 64 + M, 32, 32)
-        image = self._run(self.tail, aligned + self._run(self.fuse, guided))  # (B, 3, 128, 128)
+        upright = self.to32(self._run(self.trunk, self.fold(features)))  # (B, 64, 32, 32)
+        heatmaps: list[Tensor] = []
+        if self.heb is not None and self.fuse is not None:
+            heatmaps = self.heb(upright)  # 2 x (B, M, 32, 32)
+            upright = upright + self.fuse(torch.cat([upright, heatmaps[-1]], 1))
+        image = enlarged(face, SIDE) + self._run(self.tail, upright)  # (B, 3, 128, 128)
         return Upscaled(image, heatmaps, matrix)
 
     def _run(self, part: nn.Module, features: Tensor) -> Tensor:

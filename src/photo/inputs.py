@@ -9,9 +9,9 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from src.image.decode import SUFFIXES
 from src.image.pixels import downsample, to_network
 from src.image.sides import LR_SIDE
+from src.image.suffixes import SUFFIXES
 from src.system.errors import UserError
 
 
@@ -24,7 +24,7 @@ def to_lr(image: NDArray[np.uint8]) -> Tensor:
     Returns:
         (1, 3, 16, 16) in [-1, 1]; the crop itself where it is 16x16 already.
     """
-    tensor = to_network(torch.from_numpy(image)[None])  # (1, 3, H, W)
+    tensor = to_network(torch.from_numpy(np.ascontiguousarray(image))[None])  # (1, 3, H, W)
     height, width = image.shape[:2]
     side = max(height, width)
     left, top = (side - width) // 2, (side - height) // 2

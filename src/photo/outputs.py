@@ -1,11 +1,11 @@
 """Names the upscaled pictures and writes them, without overwriting anything unasked."""
 
-from io import BytesIO
 from pathlib import Path
 
 from PIL import Image
 from torch import Tensor
 
+from src.image.encode import png_bytes
 from src.image.pixels import to_bytes
 from src.system.errors import UserError
 from src.system.files import write_whole
@@ -29,7 +29,7 @@ class Names:
 
 
 def save(pictures: dict[Path, Tensor], inputs: set[Path], overwrite: bool) -> None:
-    """Write (1, 3, H, W) in [-1, 1] as 8-bit PNGs.
+    """Write (1, 3, H, W) in [-1, 1] as 8-bit PNGs in sRGB.
 
     Raises:
         UserError: a file exists already or is one of the inputs (then none is written), or cannot be written.
@@ -40,9 +40,7 @@ def save(pictures: dict[Path, Tensor], inputs: set[Path], overwrite: bool) -> No
         if path.exists() and not overwrite:
             raise UserError(f"{path} exists already; --overwrite replaces it")
     for path, image in pictures.items():
-        png = BytesIO()
-        Image.fromarray(to_bytes(image)[0].cpu().numpy()).save(png, "PNG")
         try:
-            write_whole(path, png.getvalue())
+            write_whole(path, png_bytes(Image.fromarray(to_bytes(image)[0].cpu().numpy())))
         except OSError as error:
             raise UserError(f"{path} cannot be written: {error.strerror or error}") from None

@@ -3,11 +3,12 @@
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
 
-from src.image.decode import read_image
+from src.image.decode import MAX_PIXELS, read_image
 from src.image.sides import LR_SIDE
 from src.method.trained import load_trained
 from src.model.checkpoint import Weights
@@ -32,6 +33,7 @@ class Request:
         device: "auto", "cpu" or "cuda".
         heatmaps: write the heatmaps too, if the method has any.
         overwrite: replace files of an earlier run.
+        max_pixels: a larger picture is taken for a decompression bomb and fails.
     """
 
     paths: Sequence[Path]
@@ -41,6 +43,7 @@ class Request:
     device: str = "auto"
     heatmaps: bool = True
     overwrite: bool = False
+    max_pixels: int = MAX_PIXELS
 
 
 def upscale(request: Request) -> int:
@@ -68,7 +71,7 @@ def upscale(request: Request) -> int:
             if isinstance(path, UserError):
                 raise path
             name = names.claim(path.stem)
-            image = read_image(path)
+            image = read_image(path, request.max_pixels, partial(_warn_of, path))
             if max(image.shape[:2]) < LR_SIDE:
                 warn(f"{path}: {image.shape[1]}x{image.shape[0]} is below {LR_SIDE}x{LR_SIDE}, enlarged first")
             with torch.inference_mode():
@@ -90,6 +93,10 @@ def upscale(request: Request) -> int:
 def warn(text: str) -> None:
     """Show a warning."""
     say(f"warning: {text}")
+
+
+def _warn_of(path: Path, remark: str) -> None:
+    warn(f"{path}: {remark}")
 
 
 def say(line: str) -> None:

@@ -148,7 +148,7 @@ def _wrong_rows(store: FaceStore, rows: Sequence[FaceRow]) -> Iterator[str]:
             yield f"face {number} ({row.file}) has replicated_border {row.replicated_border}, not in 0..1"
         if row.split != store.card.split:
             yield f"face {number} ({row.file}) belongs to split '{row.split}', but the store is '{store.card.split}'"
-        key = (row.sha256, row.crop_box)
+        key = (row.file, row.sha256, row.crop_box)
         if key in seen:
             yield f"faces {seen[key]} and {number} ({row.file}) are the same crop of the same picture"
         seen[key] = number

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -18,12 +17,12 @@ from src.landmarks.boxes import face_box
 from src.landmarks.landmark_error import landmark_error, matched_errors
 from src.landmarks.landmarker import Landmarker, Landmarks, Query
 from src.preparation.crop_rules import CelebaAlignedCrop, LandmarksCrop, crop_fault
-from src.source.photograph import Annotation, Photo
-from src.source.pts import read_pts
+from src.preparation.known_faces import KnownFace, known_faces
+from src.source.photograph import Annotation, Photo, Remark
 from src.store.face import Face, FaceRow
 from src.system.errors import BadFace
 
-Outcome = Face | BadFace
+Outcome = Face | BadFace | Remark
 MAX_PIXELS = 48_000_000  # decoded at a time (144 MB), so that large photographs do not fill the memory
 
 
@@ -49,7 +48,7 @@ class Recipe:
 
 @dataclass(frozen=True, eq=False)
 class _Placed:
-    """A face whose landmarks are placed and plausible; `given`: the source itself placed them."""
+    """A face whose landmarks are placed and plausible; `alone`: by the source itself, which knows no other face."""
 
     identity: str
     points: NDArray[np.float32]
@@ -58,7 +57,7 @@ class _Placed:
     depth: NDArray[np.float32] | None = None
     annotation: Annotation | None = None
     error: float | None = None
-    given: bool = False
+    alone: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,12 +70,12 @@ class _Whose:
     error: float | None = None
 
 
-def finish(loaded: Iterable[Photo | list[Outcome]], recipe: Recipe) -> Iterator[list[Outcome]]:
-    """The faces and rejects of each photograph, in order; finished items pass through unchanged.
+def finish(loaded: Iterable[Photo | Sequence[Outcome]], recipe: Recipe) -> Iterator[Sequence[Outcome]]:
+    """The faces, rejects and remarks of each photograph, in order; finished items pass through unchanged.
 
     Photographs go to the landmark network in groups of up to 48 megapixels.
     """
-    group: list[Photo | list[Outcome]] = []
+    group: list[Photo | Sequence[Outcome]] = []
     pixels = 0
     for item in loaded:
         size = item.image.shape[0] * item.image.shape[1] if isinstance(item, Photo) else 0
@@ -88,14 +87,20 @@ def finish(loaded: Iterable[Photo | list[Outcome]], recipe: Recipe) -> Iterator[
     yield from _finish_group(group, recipe)
 
 
-def _finish_group(group: Sequence[Photo | list[Outcome]], recipe: Recipe) -> Iterator[list[Outcome]]:
+def _finish_group(group: Sequence[Photo | Sequence[Outcome]], recipe: Recipe) -> Iterator[Sequence[Outcome]]:
     photos = [item for item in group if isinstance(item, Photo)]
     network = recipe.landmarker
     placed = [_annotated(photo, recipe) for photo in photos] if network is None else _found(photos, network, recipe)
     faces = [face for outcomes in placed for face in outcomes if isinstance(face, _Placed)]
     visible = iter(_visible(faces, recipe.visibility))
     done = iter(
-        [face if isinstance(face, BadFace) else _crop(photo, face, next(visible), recipe.crop) for face in outcomes]
+        [
+            *(Remark(photo.job.file, text) for text in photo.remarks),
+            *(
+                face if isinstance(face, BadFace) else _crop(photo, face, next(visible), recipe.crop)
+                for face in outcomes
+            ),
+        ]
         for photo, outcomes in zip(photos, placed, strict=True)
     )
     for item in group:
@@ -105,84 +110,75 @@ def _finish_group(group: Sequence[Photo | list[Outcome]], recipe: Recipe) -> Ite
 def _annotated(photo: Photo, recipe: Recipe) -> list[_Placed | BadFace]:
     """The faces with the source's own landmarks."""
     placed: list[_Placed | BadFace] = []
-    for annotation in photo.job.annotations:
-        try:
-            points = _points(annotation)
-            if points is None:
-                raise BadFace(annotation.name, "the source has no landmarks for it: use a network (landmarks=onnx)")
-            _check(points, photo, annotation.name, recipe)
-            source = annotation.landmark_source
-            placed.append(_Placed(annotation.identity, points, source, 1.0, annotation=annotation, given=True))
-        except BadFace as bad:
+    known = known_faces(photo, recipe.crop.upright)
+    for face in known:
+        annotation, points, bad = face.annotation, face.points, face.unread or face.fault
+        if bad is not None:
             placed.append(bad)
+        elif points is None:
+            reason = "the source has no landmarks for it: use a network (landmarks=onnx)"
+            placed.append(BadFace(annotation.name, reason))
+        else:
+            source, alone = annotation.landmark_source, len(known) == 1
+            placed.append(_Placed(annotation.identity, points, source, 1.0, annotation=annotation, alone=alone))
     return placed
 
 
 def _found(photos: Sequence[Photo], landmarker: Landmarker, recipe: Recipe) -> list[list[_Placed | BadFace]]:
     """The faces with a network's landmarks: at the places that the source knows, else where a detector finds them."""
-    known = [_known_points(photo) for photo in photos]
-    queries = [_query(photo, points) for photo, points in zip(photos, known, strict=True)]
+    known = [known_faces(photo, recipe.crop.upright) for photo in photos]
+    queries = [_query(photo, faces) for photo, faces in zip(photos, known, strict=True)]
     placed = []
-    for photo, points, query, found in zip(photos, known, queries, landmarker.find(queries), strict=True):
+    for photo, faces, query, found in zip(photos, known, queries, landmarker.find(queries), strict=True):
         if query.boxes is None:
-            placed.append(_detected(photo, points, found, recipe))
+            placed.append(_detected(photo, faces, found, recipe))
         else:
-            placed.append(_at_boxes(photo, points, found, recipe))
+            placed.append(_at_boxes(photo, faces, found, recipe))
     return placed
 
 
-def _known_points(photo: Photo) -> list[NDArray[np.float32] | BadFace | None]:
-    known: list[NDArray[np.float32] | BadFace | None] = []
-    for annotation in photo.job.annotations:
-        try:
-            known.append(_points(annotation))
-        except BadFace as bad:
-            known.append(bad)
-    return known
-
-
-def _query(photo: Photo, known: Sequence[NDArray[np.float32] | BadFace | None]) -> Query:
+def _query(photo: Photo, known: Sequence[KnownFace]) -> Query:
     boxes = []
-    for annotation, points in zip(photo.job.annotations, known, strict=True):
-        if annotation.box is not None:
-            boxes.append(annotation.box)
-        elif isinstance(points, np.ndarray):
-            boxes.append(face_box(points[np.isfinite(points).all(1)]))
+    for face in known:
+        if face.annotation.box is not None:
+            boxes.append(face.annotation.box)
+        elif face.points is not None and np.isfinite(face.points).all(1).any():
+            boxes.append(face_box(face.points[np.isfinite(face.points).all(1)]))
     # An annotated face without box or points has to be detected; an unreadable annotation is a reject, not a query.
-    unknown = len(boxes) + sum(isinstance(points, BadFace) for points in known) < len(known)
+    unknown = len(boxes) + sum(face.unread is not None for face in known) < len(known)
     if photo.job.detect or unknown or not known:
         return Query(photo.image)
     return Query(photo.image, tuple(boxes))
 
 
 def _at_boxes(
-    photo: Photo, known: Sequence[NDArray[np.float32] | BadFace | None], found: list[Landmarks], recipe: Recipe
+    photo: Photo, known: Sequence[KnownFace], found: list[Landmarks], recipe: Recipe
 ) -> list[_Placed | BadFace]:
     """The faces at known boxes, in the order of the annotations."""
     answers = iter(found)
     placed: list[_Placed | BadFace] = []
-    for annotation, points in zip(photo.job.annotations, known, strict=True):
-        if isinstance(points, BadFace):
-            placed.append(points)
+    for one in known:
+        if one.unread is not None:
+            placed.append(one.unread)
             continue
-        face = next(answers)
-        error = None if points is None else landmark_error(face.points, points)
+        face, annotation = next(answers), one.annotation
+        error = None if one.points is None else landmark_error(face.points, one.points)
         placed.append(_checked(photo, face, recipe, _Whose(annotation.name, annotation.identity, annotation, error)))
     return placed
 
 
 def _detected(
-    photo: Photo, known: Sequence[NDArray[np.float32] | BadFace | None], found: list[Landmarks], recipe: Recipe
+    photo: Photo, known: Sequence[KnownFace], found: list[Landmarks], recipe: Recipe
 ) -> list[_Placed | BadFace]:
     """All detected faces; only the largest if the source names a face without its place."""
     job = photo.job
     if not found:
         return [BadFace(job.file, "no face was found")]
-    if job.annotations and not job.detect:
+    if known and not job.detect:
         biggest = max(found, key=lambda face: float(np.ptp(face.points, axis=0).max()))
-        annotation = job.annotations[0]
+        annotation = known[0].annotation
         return [_checked(photo, biggest, recipe, _Whose(job.file, annotation.identity, annotation))]
-    annotated = [points for points in known if isinstance(points, np.ndarray)]
+    annotated = [face.points for face in known if face.points is not None]
     errors = matched_errors([face.points for face in found], annotated)
     placed = []
     for number, (face, error) in enumerate(zip(found, errors, strict=True), 1):
@@ -196,21 +192,12 @@ def _checked(photo: Photo, face: Landmarks, recipe: Recipe, whose: _Whose) -> _P
     """A face with a network's landmarks, or why they are rejected."""
     if not np.isfinite(face.points).all():
         return BadFace(whose.label, f"the landmark network ({recipe.network}) returned NaN")
+    height, width = photo.image.shape[:2]
     try:
-        _check(face.points, photo, whose.label, recipe)
+        check_landmarks(face.points, width, height, whose.label, any_roll=recipe.crop.upright)
     except BadFace as bad:
         return bad
     return _Placed(whose.identity, face.points, recipe.network, face.score, face.depth, whose.annotation, whose.error)
-
-
-def _points(annotation: Annotation) -> NDArray[np.float32] | None:
-    points = annotation.points
-    return read_pts(points, annotation.name) if isinstance(points, Path) else points
-
-
-def _check(points: NDArray[np.float32], photo: Photo, label: str, recipe: Recipe) -> None:
-    height, width = photo.image.shape[:2]
-    check_landmarks(points, width, height, label, any_roll=recipe.crop.upright)
 
 
 def _visible(faces: Sequence[_Placed], visibility: str) -> NDArray[np.bool_]:
@@ -238,7 +225,7 @@ def _crop(photo: Photo, face: _Placed, visible: NDArray[np.bool_], crop: Landmar
     known: NDArray[np.bool_] = np.all(np.isfinite(face.points), axis=1)
     annotation = face.annotation
     label = annotation.name if annotation else photo.job.file
-    ready = face.given and (height, width) == (SIDE, SIDE) and len(photo.job.annotations) == 1
+    ready = face.alone and (height, width) == (SIDE, SIDE)
     if ready and isinstance(crop, LandmarksCrop) and not crop.upright:
         square = Square((0.0, 0.0, float(SIDE), float(SIDE)))
         border = annotation.replicated_border if annotation else None

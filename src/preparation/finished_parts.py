@@ -6,7 +6,7 @@ import io
 import json
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -127,20 +127,15 @@ class Parts:
         images, landmarks, visible = (arrays[name] for name in ARRAYS)
         return [Face(images[i], landmarks[i], visible[i], row) for i, row in enumerate(rows)], rejected
 
-    def summary(self) -> tuple[int, list[BadFace]]:
-        """The number of faces in all parts, and their rejects; DamagedPart as in `read`."""
-        faces, rejected = 0, list[BadFace]()
-        for part in range(self.count):
-            rows, bad, _ = self._stored(part, ())
-            faces += len(rows)
-            rejected += bad
-        return faces, rejected
+    def tables(self, part: int) -> tuple[list[FaceRow], list[BadFace]]:
+        """The rows of a part's faces and its rejects, without the pictures; DamagedPart as in `read`."""
+        rows, rejected, _ = self._stored(part, ())
+        return rows, rejected
 
-    def forget_rejects(self) -> None:
-        """Remove the parts with rejects: the next run does them again, when the files may have been fixed."""
-        for part in range(self.count):
-            if self._path(part).is_file() and self._stored(part, ())[1]:
-                self._path(part).unlink()
+    def forget(self, parts: Collection[int]) -> None:
+        """Remove parts: the next run does them again, when the files may have been fixed."""
+        for part in parts:
+            self._path(part).unlink(missing_ok=True)
 
     def _stored(self, part: int, names: tuple[str, ...]) -> tuple[list[FaceRow], list[BadFace], dict[str, Any]]:
         path = self._path(part)

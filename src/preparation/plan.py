@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from src.image.decode import MAX_PIXELS
 from src.image.sides import SIDE
 from src.landmarks.config import AnnotationsConfig
 from src.preparation.config import PrepareConfig
@@ -17,7 +18,7 @@ from src.store.read import SPLITS, FaceStore
 from src.store.write import full_disk
 from src.system.errors import UserError
 
-LEFT_OUT = {"crop.margin": 0, "crop.upright": False}
+LEFT_OUT = {"crop.margin": 0, "crop.upright": False, "source.max_pixels": MAX_PIXELS}
 """What settings say that a store leaves out of its card."""
 
 

@@ -4,12 +4,15 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
+from src.image.encode import png_bytes
 from src.preparation.config import PrepareConfig
+from src.preparation.copies import Survey, survey
 from src.preparation.finished_parts import DamagedPart, Parts, discard, tidy
 from src.preparation.plan import Plan, check_space, out_folder, plan_of, recipe_of
-from src.preparation.rejects import check_rejects, list_rejects, say_rejects
+from src.preparation.rejects import check_rejects, list_rejects, say_rejects, say_remarks
 from src.preparation.workers import resolved
 from src.source.list_splits import list_splits
+from src.source.photograph import Remark
 from src.store.card import CARD, CONTACT, REJECTED
 from src.store.face import Face
 from src.store.manifest import write_rejected
@@ -88,11 +91,15 @@ def _make(config: PrepareConfig, out: Path, todo: Sequence[Plan], say: Say) -> b
                 say(f"{out}: shard {config.shard} is done; another shard's run makes the store")
                 return False
             try:
-                check_rejects(config, out, works)
-                for plan, parts in works:
-                    if config.shard is None or not plan.published():
-                        _assemble(config, plan, parts)
+                left = [work for work in works if config.shard is None or not work[0].published()]
+                surveys = survey(out, left)
+                check_rejects(config, out, left, surveys)
+                for work in list(works):
+                    plan, parts = work
+                    if work in left:
+                        _assemble(config, plan, parts, surveys[plan.split.name])
                     parts.remove()
+                    works.remove(work)  # if a part of the next store is damaged, this one is not made again
                 return True
             except DamagedPart as damaged:
                 say(f"{damaged}; it is done again")
@@ -107,30 +114,37 @@ def _do_parts(config: PrepareConfig, plan: Plan, parts: Parts, say: Say) -> None
     chunks = [(part, chunk) for part in todo for chunk in parts.chunks(part)]
     expected = sum(max(1, jobs[at].faces) for _, chunk in chunks for at in chunk)
     outcomes = resolved(jobs, (chunk for _, chunk in chunks), plan.recipe, config.workers)
-    with FaceProgress(str(plan.final), expected) as progress:
-        for part in todo:
-            done: list[Face | BadFace] = []
-            for _ in parts.chunks(part):
-                for results in next(outcomes):
-                    bad = sum(isinstance(result, BadFace) for result in results)
-                    progress.advance(len(results) - bad, bad)
-                    done += results
-            parts.land(part, done)
+    remarks = list[Remark]()
+    try:
+        with FaceProgress(str(plan.final), expected) as progress:
+            for part in todo:
+                done: list[Face | BadFace] = []
+                for _ in parts.chunks(part):
+                    for results in next(outcomes):
+                        faces = [result for result in results if not isinstance(result, Remark)]
+                        remarks += [result for result in results if isinstance(result, Remark)]
+                        bad = sum(isinstance(face, BadFace) for face in faces)
+                        progress.advance(len(faces) - bad, bad)
+                        done += faces
+                parts.land(part, done)
+    finally:  # a run that resumes does not read these pictures again
+        say_remarks(remarks, say)
 
 
-def _assemble(config: PrepareConfig, plan: Plan, parts: Parts) -> None:
-    split, rejected = plan.split, list[tuple[str, BadFace]]()
+def _assemble(config: PrepareConfig, plan: Plan, parts: Parts, found: Survey) -> None:
+    split, number = plan.split, 0
     with StoreWriter(plan.final, config.overwrite, config.crop.margin) as writer:
         for part in range(parts.count):
-            faces, bad = parts.read(part)
-            for face in faces:
-                writer.add(face, split.name)
-            rejected += [(split.name, one) for one in bad]
+            for face in parts.read(part)[0]:
+                if number not in found.copies:
+                    writer.add(face, split.name)
+                number += 1
+        rejected = [(split.name, bad) for bad in found.rejected]
         writer.close()
         write_rejected(writer.folder / REJECTED, rejected)
         from src.preparation.contact_sheet import draw_contact_sheet  # imports torch, which no worker needs
 
-        draw_contact_sheet(writer.folder).save(writer.folder / CONTACT)
+        (writer.folder / CONTACT).write_bytes(png_bytes(draw_contact_sheet(writer.folder)))
         writer.seal(split.name, plan.settings, split.description, len(rejected), config.crop.rule)
         if not (plan.final / CARD).exists():
             (plan.final / REJECTED).unlink(missing_ok=True)  # from an earlier run that made no store

@@ -11,25 +11,24 @@ from dataclasses import replace
 from multiprocessing import get_context, parent_process
 from typing import TypeVar
 
-from src.preparation.faces import Recipe, finish
+from src.preparation.faces import Outcome, Recipe, finish
 from src.source.photograph import Photo
 from src.source.split import Job
-from src.store.face import Face
-from src.system.errors import BadFace, UserError
+from src.system.errors import UserError
 
 # Jobs that go to the landmark network together, whatever the number of workers: the last bits of its output may depend
 # on the batch.
 CHUNK = 32
 LOADED = 4  # photographs in one message when workers only decode; they may be large
 
-Outcomes = list[Face | BadFace]
+Outcomes = Sequence[Outcome]
 Result = TypeVar("Result")
 
 _recipe: Recipe | None = None
 
 
 def resolved(jobs: Sequence[Job], chunks: Iterable[range], recipe: Recipe, workers: int) -> Iterator[list[Outcomes]]:
-    """The faces and rejects of each chunk of jobs, in the order of the chunks whatever the number of workers.
+    """The faces, rejects and remarks of each chunk of jobs, in the order of the chunks whatever the number of workers.
 
     Only a few chunks are in progress at a time, so memory does not grow with the number of jobs.
 

@@ -10,6 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
+from src.system.companions import has_companion
 from src.system.errors import BadFace, UserError
 
 MAX_BYTES = 64 * 1024**2  # of one unpacked member; a JPEG of the largest picture that is decoded is smaller
@@ -20,7 +21,7 @@ DAMAGE = (BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, V
 
 @dataclass(frozen=True)
 class ZipListing:
-    """The members of an archive, without folders.
+    """The members of an archive, without folders and without the companions that other systems add.
 
     Attributes:
         sizes: unpacked bytes of each readable member, by name.
@@ -101,6 +102,8 @@ def _opened(archive: Path, process: int, modified: int, size: int) -> _Archive: 
     times = Counter(info.orig_filename for info in file.infolist())
     for info in file.infolist():
         name = info.orig_filename
+        if has_companion(name):
+            continue
         unsafe, problem = _unsafe(name), _problem(info, times[name])
         if unsafe:
             listing.unsafe[name if name.isprintable() else ascii(name)] = unsafe

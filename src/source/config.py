@@ -5,21 +5,39 @@ from typing import Annotated, Literal
 
 from pydantic import Discriminator
 
+from src.image.decode import MAX_PIXELS
+
+LARGEST = 1 << 30
+"""Pixels, the most that OpenCV decodes: 3 GiB of RGB."""
+
 
 def _check_root(root: str) -> None:
     if not root:
         raise ValueError("source.root is empty: give the folder that holds the pictures")
 
 
+def _check_max_pixels(pixels: int) -> None:
+    if not 1 <= pixels <= LARGEST:
+        raise ValueError(f"source.max_pixels={pixels} is not in 1..{LARGEST:,}")
+
+
 @dataclass(frozen=True)
 class FolderSource:
-    """Pictures in a folder, with or without landmarks beside them: `conf/source/folder.yaml`."""
+    """Pictures in a folder, with or without landmarks beside them: `conf/source/folder.yaml`.
+
+    Attributes:
+        name: "folder".
+        root: the folder.
+        max_pixels: a picture of more is taken for a decompression bomb and rejected.
+    """
 
     name: Literal["folder"]
     root: str
+    max_pixels: int = MAX_PIXELS
 
     def __post_init__(self) -> None:
         _check_root(self.root)
+        _check_max_pixels(self.max_pixels)
 
 
 @dataclass(frozen=True)
@@ -28,9 +46,11 @@ class IbugSource:
 
     name: Literal["ibug"]
     root: str
+    max_pixels: int = MAX_PIXELS
 
     def __post_init__(self) -> None:
         _check_root(self.root)
+        _check_max_pixels(self.max_pixels)
 
 
 @dataclass(frozen=True)
@@ -44,7 +64,9 @@ class CelebaSource:
         drop: leave out images with any of these attributes.
         keep: take only images with all of these attributes.
         splits: which of CelebA's own splits to make.
-        identities: only these people: a list of their numbers, "1-500", or a file with one number per line.
+        identities: only these people: a list of their numbers, "1-500", or a file with one number per line; "none": do
+            without the list of identities.
+        max_pixels: as of a folder.
     """
 
     name: Literal["celeba"]
@@ -54,9 +76,11 @@ class CelebaSource:
     keep: tuple[str, ...] = ()
     splits: tuple[Literal["train", "val", "test"], ...] = ("train", "val", "test")
     identities: tuple[int, ...] | int | str | None = None
+    max_pixels: int = MAX_PIXELS
 
     def __post_init__(self) -> None:
         _check_root(self.root)
+        _check_max_pixels(self.max_pixels)
         both = sorted(set(self.drop) & set(self.keep))
         if both:
             raise ValueError(f"source.drop and source.keep both name {both[0]}: no image is left")

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from src.source.config import FolderSource
 from src.source.landmarks_file import NAME, LandmarksFile
-from src.source.listing import digest, list_pictures, picture_job, pts_jobs
+from src.source.listing import digest, list_pictures, picture_job
+from src.source.pairs import pts_jobs
 from src.source.photograph import PhotoJob
 from src.source.split import Split
 from src.store.card import Settings
@@ -44,7 +45,7 @@ def folder_splits(source: FolderSource, landmarks: str = "auto") -> list[Split]:
         known = {job.file: job for job in jobs if not job.problem}
         empty = [picture_job(path, root) for path in listing.pictures]
         jobs = [replace(known.get(job.file, job), identity=job.identity, detect=True) for job in empty]
-    jobs.sort(key=lambda job: job.file)
+    jobs = listing.complete(jobs)
     settings: Settings = {"source": source.name, "source.root": digest(jobs)}
     return [Split("", jobs, settings, {"name": source.name, "files": len(jobs)}, annotated)]
 

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from src.source.config import IbugSource
-from src.source.listing import digest, list_pictures, pts_jobs
+from src.source.listing import digest, list_pictures
+from src.source.pairs import pts_jobs
 from src.source.split import Split
 from src.system.errors import UserError
 
@@ -20,7 +21,7 @@ def ibug_splits(source: IbugSource, landmarks: str = "auto") -> list[Split]:
             f"source.root={root}: {len(listing.pictures)} pictures, but no .pts file; put one iBUG .pts per face "
             f"beside them (NAME.pts, or NAME_1.pts, NAME_2.pts), or use source=folder, which finds faces by a detector"
         )
-    jobs = sorted(pts_jobs(listing.pictures, listing.points, root), key=lambda job: job.file)
+    jobs = listing.complete(pts_jobs(listing.pictures, listing.points, root))
     return [
         Split(
             name="",

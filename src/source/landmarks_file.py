@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from src.face.points import POINTS
 from src.source.listing import identity_of, picture_job
+from src.source.names import Names, match
 from src.source.photograph import Annotation, PhotoJob, PictureFile
 from src.system.errors import UserError
 
@@ -20,7 +21,8 @@ class LandmarksFile:
     """A table of landmarks: `names` (N,), `landmarks` (N, 68, 2), pixel centres at integers, NaN where not known.
 
     Names are file names relative to the table's folder or to its `images/`; a bare name also matches the only picture
-    of that name in any sub-folder. A name that occurs twice is a picture with two faces.
+    of that name in any sub-folder. Unicode forms, slashes and case may differ where only one picture fits. A name that
+    occurs twice is a picture with two faces.
 
     Raises:
         UserError: the table cannot be read or has other arrays, or the `meta.csv` is invalid.
@@ -30,6 +32,7 @@ class LandmarksFile:
         self.path = path
         self.names, self.points = read_table(path)
         self.meta = _read_meta(path.with_name(META))
+        self._meta_names = Names((name, name) for name in self.meta)
 
     def jobs(self, pictures: list[Path], root: Path) -> list[PhotoJob]:
         """A job for every picture, and a rejected job for every name without a picture.
@@ -41,7 +44,7 @@ class LandmarksFile:
         Raises:
             UserError: no name matches a picture.
         """
-        found, ambiguous = self._match(pictures)
+        found, problems = self._match(pictures)
         if not found:
             raise UserError(
                 f"{self.path}: none of its {len(self.names)} names matches one of the {len(pictures)} pictures below "
@@ -55,36 +58,38 @@ class LandmarksFile:
             problem = "" if rows else f"no landmarks: its name is not in {NAME}"
             annotations = tuple(self._annotation(path, file, rows, number) for number in range(len(rows)))
             jobs.append(picture_job(path, root, annotations, problem))
-        matched = {row for rows in found.values() for row in rows}
-        for row in range(len(self.names)):
-            if row not in matched:
-                problem = ambiguous.get(row, f"no such file, though {NAME} names it")
-                jobs.append(PhotoJob(PictureFile(self.path.parent / self.names[row]), self.names[row], problem=problem))
+        for row, problem in problems.items():
+            name = self.names[row] if self.names[row].isprintable() else ascii(self.names[row])
+            jobs.append(PhotoJob(PictureFile(self.path.parent / self.names[row]), name, problem=problem))
         return jobs
 
     def _match(self, pictures: list[Path]) -> tuple[dict[Path, list[int]], dict[int, str]]:
-        """The table's rows of each picture, and the reject reasons of rows whose name fits several pictures."""
-        exact: dict[str, Path] = {}
-        bare: dict[str, list[Path]] = defaultdict(list)
-        for path in pictures:
-            inside = path.relative_to(self.path.parent)
-            bare[path.name].append(path)
-            exact[inside.as_posix()] = path
-            if inside.parts[0] == "images":
-                exact.setdefault(inside.relative_to("images").as_posix(), path)
+        """The table's rows of each picture, and the reject reasons of rows that no single picture fits."""
+        inside = [(path.relative_to(self.path.parent).as_posix(), path) for path in pictures]
+        listed = {name for name, _ in inside}
+        shorter = [(name.removeprefix("images/"), path) for name, path in inside if name.startswith("images/")]
+        full = Names(inside + [(name, path) for name, path in shorter if name not in listed])
+        bare = Names((path.name, path) for path in pictures)
         found: dict[Path, list[int]] = defaultdict(list)
-        ambiguous = {}
-        for row, name in enumerate(self.names):
-            same = [exact[name]] if name in exact else bare.get(name, [])
+        problems = {}
+        for row, same in enumerate(match([((name, full), (name, bare)) for name in self.names])):
             if len(same) == 1:
                 found[same[0]].append(row)
             elif same:
-                ambiguous[row] = f"the name fits {len(same)} pictures: write the sub-folder into {NAME}"
-        return found, ambiguous
+                problems[row] = f"the name fits {len(same)} pictures: write the sub-folder into {NAME}"
+            else:
+                name = self.names[row]
+                alike = full.find(name) or bare.find(name)
+                closer = (
+                    f"only {alike[0].name} is like it, and another name in {NAME} fits that one too" if alike else ""
+                )
+                problems[row] = closer or f"no such file, though {NAME} names it"
+        return found, problems
 
     def _annotation(self, path: Path, file: str, rows: list[int], number: int) -> Annotation:
         row = rows[number]
-        meta = self.meta.get(self.names[row], self.meta.get(path.name, {}))
+        known = self._meta_names.find(self.names[row]) or self._meta_names.find(path.name)
+        meta = self.meta[known[0]] if len(known) == 1 else {}
         identity = identity_of(file)
         if len(rows) > 1:
             identity += f"_{number + 1}"

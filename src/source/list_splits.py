@@ -1,8 +1,11 @@
 """The splits of a configured source; each source's own libraries are imported only if it is used."""
 
+from dataclasses import replace
 from typing import assert_never
 
+from src.image.decode import MAX_PIXELS
 from src.source import config
+from src.source.photograph import PhotoJob
 from src.source.split import Split
 
 
@@ -18,6 +21,19 @@ def list_splits(source: config.Source, landmarks: str = "auto", margin: int = 0,
     Raises:
         UserError: the source as a whole is unusable.
     """
+    splits = _listed(source, landmarks, margin, upright)
+    if isinstance(source, config.SyntheticSource) or source.max_pixels == MAX_PIXELS:
+        return splits
+    return [_limited(split, source.max_pixels) for split in splits]
+
+
+def _limited(split: Split, max_pixels: int) -> Split:
+    """The split with another limit on its pictures, which decides what is rejected and so is a setting of its store."""
+    jobs = [replace(job, max_pixels=max_pixels) if isinstance(job, PhotoJob) else job for job in split.jobs]
+    return replace(split, jobs=jobs, settings={**split.settings, "source.max_pixels": max_pixels})
+
+
+def _listed(source: config.Source, landmarks: str, margin: int, upright: bool) -> list[Split]:
     # Imported here so that a source needs only its own libraries.
     match source:
         case config.FolderSource():

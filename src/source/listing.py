@@ -1,79 +1,80 @@
-"""Pictures in a folder and the iBUG `.pts` files beside them, listed without opening a picture."""
+"""Pictures in a folder, listed without opening one, and what all sources of folders say about them."""
 
 import hashlib
 import os
-import re
-from collections import defaultdict
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from src.image.decode import SUFFIXES
+from src.image.suffixes import SUFFIXES, UNREAD, how_to_read
 from src.source.photograph import Annotation, PhotoJob, PictureFile
-from src.store.card import ARRAYS, CARD
+from src.source.walk import walk
 from src.system.errors import UserError
 
-STORE = frozenset(ARRAYS)
+NOT_READ = "a kind that is not read"
+"""How the reject reason of a file begins that looks like a picture but is of no kind that is read here."""
 
 
 @dataclass(frozen=True)
 class Listing:
-    """The files below a folder, in the order of their names, without hidden ones; `files` has all of them."""
+    """The files below a folder, in the order of their names, without the companions of other systems.
 
+    Attributes:
+        root: the folder.
+        files: all of them.
+        pictures: those with a picture's suffix.
+        points: the `.pts` files.
+        problems: links that lead nowhere, folders that cannot be read, and pictures of a kind that is not read, each
+            with the reason.
+        linked: whether links lead to some of the files, so that a file may be there under several names.
+    """
+
+    root: Path
     files: list[Path]
     pictures: list[Path]
     points: list[Path]
+    problems: dict[Path, str]
+    linked: bool
+
+    def complete(self, jobs: list[PhotoJob]) -> list[PhotoJob]:
+        """The jobs with those of the problems, each file once, in the order of their names."""
+        jobs = [*jobs, *(picture_job(path, self.root, problem=why) for path, why in self.problems.items())]
+        return sorted(_each_once(jobs, self.root) if self.linked else jobs, key=lambda job: job.file)
 
 
 def list_pictures(root: Path) -> Listing:
-    """The files below `root`; UserError if it is no folder or holds no picture."""
+    """The files below `root`; UserError if it is no folder, cannot be read or holds no picture."""
     if not root.is_dir():
         what = "is not a folder" if root.exists() else "does not exist"
         raise UserError(f"source.root={root} {what}: give the folder that holds the pictures")
-    files = _files(root)
-    pictures = [path for path in files if path.suffix.lower() in SUFFIXES]
+    walked = walk(root)
+    if root in walked.problems:
+        raise UserError(f"source.root={root} {walked.problems[root]}")
+    problems = walked.problems | {path: why for path in walked.files if (why := not_read(path.name))}
+    pictures = [path for path in walked.files if path.suffix.lower() in SUFFIXES]
     if not pictures:
-        raise UserError(f"source.root={root} holds no picture ({', '.join(sorted(SUFFIXES))}), sub-folders included")
-    return Listing(files, pictures, [path for path in files if path.suffix.lower() == ".pts"])
-
-
-def pts_jobs(pictures: list[Path], points: list[Path], root: Path) -> list[PhotoJob]:
-    """Jobs that pair `NAME.pts`, or `NAME_1.pts`, `NAME_2.pts` ..., with the picture `NAME.*` in the same folder."""
-    by_stem: dict[Path, list[Path]] = defaultdict(list)
-    for path in pictures:
-        by_stem[path.with_suffix("")].append(path)
-    faces: dict[Path, list[Path]] = defaultdict(list)
-    jobs = []
-    for path in points:
-        stem = path.with_suffix("")
-        numbered = re.fullmatch(r"(.+)_\d+", stem.name)
-        if stem not in by_stem and numbered:
-            stem = stem.with_name(numbered[1])
-        if stem in by_stem:
-            faces[stem].append(path)
-        else:
-            jobs.append(picture_job(path, root, problem="no picture of this name beside it"))
-    for stem, same in by_stem.items():
-        if len(same) > 1:
-            names = ", ".join(path.name for path in same)
-            problem = f"{len(same)} pictures of one name ({names}): which one its .pts belongs to is not known"
-        else:
-            problem = "" if faces[stem] else "no landmarks: no .pts of this name beside it"
-        if problem:
-            jobs += [picture_job(path, root, problem=problem) for path in same]
-            continue
-        annotations = tuple(
-            Annotation(_relative(path, root), _relative(path.with_suffix(""), root), path)
-            for path in sorted(faces[stem], key=_number)
+        reasons = Counter(why.split(":")[0] for why in problems.values())
+        others = "".join(f"; {count:,} x {why}" for why, count in reasons.items())
+        raise UserError(
+            f"source.root={root} holds no picture ({', '.join(sorted(SUFFIXES))}), sub-folders included{others}"
         )
-        jobs.append(picture_job(same[0], root, annotations))
-    return jobs
+    points = [path for path in walked.files if path.suffix.lower() == ".pts"]
+    return Listing(root, walked.files, pictures, points, problems, walked.linked)
+
+
+def not_read(name: str) -> str:
+    """Why a file that looks like a picture is not read; "" for any other file."""
+    suffix = os.path.splitext(name)[1].lower()  # noqa: PTH122 - a name, asked for every file
+    if suffix not in UNREAD:
+        return ""
+    return f"{NOT_READ} ({suffix}): {how_to_read(suffix) or 'save it as PNG or JPEG'}"
 
 
 def picture_job(path: Path, root: Path, annotations: tuple[Annotation, ...] = (), problem: str = "") -> PhotoJob:
     """The job of a picture below `root`, named by its path relative to `root`."""
-    file = _relative(path, root)
+    file = relative(path, root)
     if not path.name.isprintable():
         problem = "its name has characters that no list can hold: rename it"
     return PhotoJob(PictureFile(path), file, identity_of(file), annotations, problem)
@@ -82,6 +83,12 @@ def picture_job(path: Path, root: Path, annotations: tuple[Annotation, ...] = ()
 def identity_of(file: str) -> str:
     """The identity for a picture in a source without identities: its path without `images/` and suffix."""
     return file.removeprefix("images/").removesuffix(Path(file).suffix)
+
+
+def relative(path: Path, root: Path) -> str:
+    """A file's name in lists: relative to `root`, with forward slashes, and printable."""
+    name = path.relative_to(root).as_posix() if path.is_relative_to(root) else path.name
+    return name if name.isprintable() else ascii(name)
 
 
 def digest(jobs: list[PhotoJob]) -> str:
@@ -97,31 +104,39 @@ def digest(jobs: list[PhotoJob]) -> str:
     return f"{len(jobs)} files, {digest.hexdigest()[:16]}"
 
 
-def _files(root: Path) -> list[Path]:
-    """Every file below `root` except hidden ones; links are followed, each folder is visited once."""
-    found, seen = [], set()
-    for folder, subfolders, names in os.walk(root, followlinks=True):
-        seen.add(os.path.realpath(folder))
-        if CARD in names and set(names) >= STORE:
-            subfolders.clear()
-            continue  # a store made earlier: its contact sheet is no photograph
-        subfolders[:] = sorted(
-            name for name in subfolders if not name.startswith(".") and os.path.realpath(Path(folder, name)) not in seen
-        )
-        paths = [Path(folder, name) for name in sorted(names) if not name.startswith(".")]
-        found += [path for path in paths if path.is_file()]  # not a pipe, which would block
-    return found
+def _each_once(jobs: list[PhotoJob], root: Path) -> list[PhotoJob]:
+    """The jobs without those of files that another job reads under another name.
+
+    Of several names of one file, one with landmarks stays, if possible the one without a link; it gets all the
+    annotations. A `.pts` file without a picture beside it is no reject if it is used under another name.
+    """
+    top = os.path.realpath(root)
+    names: dict[str, list[PhotoJob]] = {}
+    for job in jobs:
+        names.setdefault(_real(job.picture), []).append(job)
+    kept = []
+    for real, same in names.items():
+        best = min(same, key=lambda job: (bool(job.problem), os.path.join(top, job.file) != real, job.file))  # noqa: PTH118
+        own = {_key(annotation) for annotation in best.annotations}
+        others = {_key(annotation): annotation for job in same for annotation in job.annotations}
+        more = tuple(annotation for key, annotation in others.items() if key not in own)
+        kept.append((real, replace(best, annotations=best.annotations + more)))
+    used = {_key(annotation) for _, job in kept for annotation in job.annotations}
+    return [job for real, job in kept if not (job.problem and real in used)]
 
 
-def _number(path: Path) -> tuple[int, str]:
-    """The sort key that puts `x_2.pts` before `x_10.pts`."""
-    digits = re.search(r"_(\d+)$", path.stem)
-    return int(digits[1]) if digits else -1, path.name
+def _real(picture: object) -> str:
+    assert isinstance(picture, PictureFile)
+    try:
+        return os.path.realpath(picture.path)
+    except ValueError:  # a name in a table that can be no path
+        return str(picture.path)
 
 
-def _relative(path: Path, root: Path) -> str:
-    name = path.relative_to(root).as_posix() if path.is_relative_to(root) else path.name
-    return name if name.isprintable() else ascii(name)
+def _key(annotation: Annotation) -> str | bytes:
+    """What tells an annotation from others of its picture: its file without links, or its landmarks."""
+    points = annotation.points
+    return os.path.realpath(points) if isinstance(points, Path) else np.ascontiguousarray(points).tobytes()
 
 
 def _bytes(path: Path) -> bytes:

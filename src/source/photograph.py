@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from src.image.crop import FaceBox
-from src.image.decode import decode_image
+from src.image.decode import MAX_PIXELS, Reading, decode
+from src.image.orientation import UPRIGHT, orientation_of
 from src.store.face import Face
 from src.system.errors import BadFace, UserError
 
@@ -80,6 +81,7 @@ class PhotoJob:
         annotations: the faces that the source knows.
         problem: why it is a reject; it is then not decoded.
         detect: a network searches for faces even if some are annotated; those then only measure its error.
+        max_pixels: a picture of more is a reject.
     """
 
     picture: Picture
@@ -88,6 +90,7 @@ class PhotoJob:
     annotations: tuple[Annotation, ...] = ()
     problem: str = ""
     detect: bool = False
+    max_pixels: int = MAX_PIXELS
 
     @property
     def faces(self) -> int:
@@ -99,8 +102,9 @@ class PhotoJob:
         if self.problem:
             return [BadFace(self.file, self.problem)]
         try:
-            data = self.picture.read()
-            return Photo(self, decode_image(data, self.file), hashlib.sha256(data).hexdigest())
+            data, remarks = self.picture.read(), list[str]()
+            image = decode(data, Reading(self.file, self.max_pixels, say=remarks.append))
+            return Photo(self, image, hashlib.sha256(data).hexdigest(), tuple(remarks))
         except BadFace as bad:
             return [bad]
         except OSError as error:
@@ -112,6 +116,19 @@ class PhotoJob:
             return [BadFace(self.file, f"cannot be read: {error.strerror or error}")]
 
 
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """What a person should know about a picture that is used all the same.
+
+    Attributes:
+        file: the picture.
+        text: the kind of remark, a colon and the details.
+    """
+
+    file: str
+    text: str
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Photo:
     """A decoded photograph.
@@ -120,8 +137,17 @@ class Photo:
         job: its file and what its source knows about its faces.
         image: (H, W, 3) uint8 RGB.
         sha256: of the file's bytes.
+        remarks: what a person should know about it, although it is used.
     """
 
     job: PhotoJob
     image: NDArray[np.uint8]
     sha256: str
+    remarks: tuple[str, ...] = ()
+
+    def orientation(self) -> int:
+        """The EXIF orientation by which the picture was turned, 1 (not at all) to 8; this reads the file again."""
+        try:
+            return orientation_of(self.job.picture.read())
+        except (BadFace, OSError):
+            return UPRIGHT

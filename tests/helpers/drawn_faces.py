@@ -91,7 +91,7 @@ class PlainJob:
 
     def load(self) -> list[Face | BadFace]:
         row, side = (
-            FaceRow(f"{self.index}", f"p{self.index}", (0, 0, 128, 128), "synthetic", 1.0, "00"),
+            FaceRow(f"{self.index}", f"p{self.index}", (0, 0, 128, 128), "synthetic", 1.0, f"{self.index:064}"),
             128 + 2 * self.margin,
         )
         return [Face(noise_picture(side, side, self.index), schematic_face(), np.ones(68, np.bool_), row)]

@@ -1,3 +1,4 @@
+import struct
 from io import BytesIO
 from pathlib import Path
 
@@ -5,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFile
 
-from src.image import decode as images
-from src.image.decode import decode_image, read_image
+from src.image.decode import Reading, decode, decode_image, read_image
+from src.image.suffixes import HAS_HEIF
 from src.system.errors import BadFace
 from tests.helpers.drawn_faces import noise_picture
 
@@ -94,13 +95,63 @@ def test_a_cameras_two_part_jpeg_is_one_picture() -> None:
     assert decode_image(data, "a.jpg").min() >= 250
 
 
-def test_decompression_bomb(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(images, "MAX_PIXELS", 99)
-    with pytest.raises(BadFace, match=r"10x10.*bomb"):
-        decode_image(encoded(Image.new("RGB", (10, 10)), "PNG"), "a.png")
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)  # Pillow's own error, beyond twice its bound
-    with pytest.raises(BadFace, match="more than 99 pixels: a decompression bomb"):
-        decode_image(encoded(Image.new("RGB", (10, 10)), "PNG"), "a.png")
+def test_decompression_bomb() -> None:
+    data, before = encoded(Image.new("RGB", (10, 10)), "PNG"), Image.MAX_IMAGE_PIXELS
+    for limit in (99, 60):
+        with pytest.raises(BadFace, match=r"a\.png: 10x10: more than \d\d pixels, .*source\.max_pixels=100 reads it"):
+            decode(data, Reading("a.png", limit))
+    with pytest.raises(BadFace, match=r"more than 80 pixels: .*bomb\? source\.max_pixels=N raises the limit"):
+        decode(data, Reading("a.png", 40))  # Pillow's own error, beyond twice its limit
+    assert decode(data, Reading("a.png", 100)).shape == (10, 10, 3)
+    assert before == Image.MAX_IMAGE_PIXELS
+
+
+def test_the_limit_may_be_above_pillows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
+    assert decode(encoded(Image.new("RGB", (10, 10)), "PNG"), Reading("a.png", 100)).shape == (10, 10, 3)
+
+
+def test_a_named_picture_hears_of_its_flag(tmp_path: Path) -> None:
+    Image.new("RGB", (10, 10)).save(tmp_path / "a.png")
+    with pytest.raises(BadFace, match="--max-pixels 100 reads it"):
+        read_image(tmp_path / "a.png", 99)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+@pytest.mark.parametrize(
+    ("type_", "value"),
+    [(2, b"72\0\0"), (10, struct.pack("<ii", -72, 1)), (10, struct.pack("<ii", -1, 0)), (5, b"\1"), (99, b"")],
+)
+def test_only_the_orientation_is_asked_of_the_exif(type_: int, value: bytes, kind: str) -> None:
+    """A resolution, or a camera's name before the orientation, of a kind that does not fit, or beyond the EXIF."""
+    pixels = noise_picture(16, 8)
+    for tag in (0x010F, 0x011A):
+        place = value if len(value) == 4 else struct.pack("<I", 38)
+        entries = [(0x0112, 3, 1, struct.pack("<HH", 6, 0)), (tag, type_, 1 if len(value) != 4 else 4, place)]
+        body = b"".join(struct.pack("<HHI", *facts) + value for *facts, value in sorted(entries))
+        exif = b"Exif\0\0II*\0\x08\0\0\0\2\0" + body + bytes(4) + (value if len(value) != 4 else b"")
+        options = {"lossless": True} if kind == "WEBP" else {"quality": 98, "subsampling": 0} if kind == "JPEG" else {}
+        data = encoded(Image.fromarray(pixels), kind, **options)
+        turned = decode_image(encoded(Image.fromarray(pixels), kind, exif=exif, **options), "a")
+        assert np.array_equal(turned, np.rot90(decode_image(data, "a"), -1))
+
+
+def test_a_heic_picture_is_read_or_names_its_package() -> None:
+    head = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"
+    reason = "not a picture, or cut off" if HAS_HEIF else "a HEIC picture, .*: pip install pillow-heif"
+    with pytest.raises(BadFace, match=reason):
+        decode_image(head + bytes(200), "a.heic")
+
+
+@pytest.mark.skipif(not HAS_HEIF, reason="pillow-heif is not installed")
+def test_a_heic_picture_is_decoded() -> None:
+    decode_image(encoded(Image.new("RGB", (8, 8)), "PNG"), "a")
+    heif = pytest.importorskip("pillow_heif")
+    data = BytesIO()
+    heif.from_pillow(Image.new("RGB", (64, 48), (200, 100, 50))).save(data)
+    decoded = decode_image(data.getvalue(), "a.heic")
+    assert decoded.shape == (48, 64, 3)
+    assert np.abs(decoded[9, 9].astype(int) - [200, 100, 50]).max() <= 6
 
 
 def test_missing_file(tmp_path: Path) -> None:

@@ -151,7 +151,7 @@ def test_weights_of_another_network_name_the_first_tensor(tmp_path: Path) -> Non
         ]
 
     message = refused(saved_after(tmp_path, wider))
-    assert "'generator.stem.0.weight' is (24, 3, 3, 3), not (16, 3, 3, 3)" in message
+    assert "'generator.stem.0.weight' is (12, 3, 3, 3), not (8, 3, 3, 3)" in message
     assert "no tensor 'generator.stem.0.bias'" in refused(
         saved_after(tmp_path, lambda c: c["state_dict"].pop("generator.stem.0.bias"))
     )

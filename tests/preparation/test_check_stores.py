@@ -143,10 +143,12 @@ def test_rows_and_counts(splits: Path) -> None:
 
 def test_the_same_crop_twice_and_a_row_of_another_split(splits: Path) -> None:
     edit_manifest(splits / "train", "train02", "train01")
+    assert not any("same crop" in line for line in check(splits))  # equal files with unrelated names are two faces
+    edit_manifest(splits / "train", "train001.png", "train000.png")
     column = "train,," if ",train,," in (splits / "train" / "manifest.csv").read_text() else "train"
     edit_manifest(splits / "train", f",{column}", f",{column.replace('train', 'test')}")
     said = "\n".join(check(splits))
-    assert "faces 0 and 1 (train001.png) are the same crop of the same picture" in said
+    assert "faces 0 and 1 (train000.png) are the same crop of the same picture" in said
     assert "belongs to split 'test', but the store is 'train'" in said
 
 

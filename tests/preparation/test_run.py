@@ -241,3 +241,16 @@ def test_the_command(config: PrepareConfig) -> None:
     assert strict.returncode == 2
     assert strict.stderr.startswith("error: strict=true")
     assert len(strict.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_an_ignored_profile_is_said_once(config: PrepareConfig, workers: int) -> None:
+    for number in (0, 2, 4):
+        path = Path(config.source.root) / "images" / f"{number}.png"  # type: ignore[union-attr]
+        with Image.open(path) as picture:
+            picture.load()
+        picture.save(path, icc_profile=b"broken" * 40)
+    said = [line for line in run(replace(config, workers=workers)).splitlines() if line.startswith("warning: ")]
+    assert len(said) == 1
+    assert said[0].startswith("warning: colour profile ignored in 3 pictures (first ")
+    assert said[0].endswith(": damaged)")

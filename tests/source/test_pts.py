@@ -5,7 +5,7 @@ import pytest
 
 from src.face.plausible import check_landmarks
 from src.face.points import MIRROR
-from src.source.pts import read_pts
+from src.source.pts import read_faces, read_pts
 from src.system.errors import BadFace
 from tests.helpers.drawn_faces import pts_text, schematic_face
 
@@ -48,6 +48,92 @@ def test_bad_pts(tmp_path: Path, text: str, reason: str) -> None:
 def test_binary_pts(tmp_path: Path) -> None:
     (tmp_path / "a.pts").write_bytes(bytes(range(256)))
     with pytest.raises(BadFace, match="not text"):
+        read_pts(tmp_path / "a.pts")
+
+
+FACE = schematic_face((300, 200))
+TEXT = pts_text(FACE)
+ROWS = TEXT.split("{\n")[1].split("\n}")[0].split("\n")
+
+
+def rows_as(pattern: str) -> str:
+    """The face's file with each point written in another way; X and Y stand for its numbers."""
+    rows = (pattern.replace("X", row.split()[0]).replace("Y", row.split()[1]) for row in ROWS)
+    return "version: 1\nn_points: 68\n{\n" + "\n".join(rows) + "\n}\n"
+
+
+def decimal(pattern: str) -> str:
+    """Likewise with decimal commas."""
+    return rows_as(pattern).replace(".", ",")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        TEXT.replace("n_points: 68\n", "").encode(),
+        TEXT.replace("version: 1\n", "").encode(),
+        TEXT[TEXT.index("{") :].encode(),
+        TEXT.replace("\n", "\r\n").encode(),
+        TEXT.replace("\n", "\r").encode(),
+        TEXT.encode("utf-8-sig"),
+        TEXT.encode("utf-16"),
+        TEXT.replace("\n", "\r\n").encode("utf-16"),
+        "\ufeff".encode("utf-16-be") + TEXT.encode("utf-16-be"),
+        f"# Gesicht von Jürgen\n{TEXT}".encode("latin-1"),
+        f"{TEXT}\x1a".encode(),
+        *(rows_as(pattern).encode() for pattern in (
+            "X,Y", "X, Y", "X , Y,", "X;Y", "X; Y;", "X\tY", "  X   Y  ", "X Y # chin", "X Y // chin", "X Y ; chin",
+            "X, Y % chin", "X Y\n", "X Y\n# a line of its own", "+X Y",
+        )),
+        *(decimal(pattern).encode() for pattern in ("X Y", "X; Y", "X, Y", "X\tY # chin")),
+        (TEXT.replace("n_points: 68", "n_points:68").replace("{\n", "{ \n")).encode(),
+    ],
+)  # fmt: skip
+def test_the_ways_of_writing_one_face(tmp_path: Path, data: bytes) -> None:
+    (tmp_path / "a.pts").write_bytes(data)
+    assert read_pts(tmp_path / "a.pts") == pytest.approx(FACE, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (rows_as("X Y 1"), "a point is not two numbers"),
+        (rows_as("X,5 Y,5"), "a point is not two numbers"),
+        (rows_as("X Y chin"), "a point is not two numbers"),
+        (rows_as("X Y 1").replace("n_points: 68\n", ""), "not a .pts file: 'n_points: 68'"),
+        ("n_points: 68\n{\n" + "1,234 567\n" * 68 + "}\n", r"1,234 may be 1\.234 or thousands"),
+        ("n_points: 68\n{\n" + "1,5 2,5 3,5\n" * 68 + "}\n", "a point is not two numbers"),
+        (f"{TEXT}{TEXT[:-2]}", "not a .pts file"),
+        (TEXT.replace("}", "} }"), "not a .pts file"),
+        (TEXT + pts_text(FACE[:5]), "5 points, 68 or"),
+    ],
+)
+def test_what_may_mean_two_things_is_a_reject(tmp_path: Path, text: str, reason: str) -> None:
+    (tmp_path / "a.pts").write_text(text)
+    with pytest.raises(BadFace, match=reason):
+        read_pts(tmp_path / "a.pts")
+
+
+def test_utf_16_that_is_cut_short(tmp_path: Path) -> None:
+    (tmp_path / "a.pts").write_bytes(TEXT.encode("utf-16")[:-1])
+    with pytest.raises(BadFace, match="not text"):
+        read_pts(tmp_path / "a.pts")
+
+
+def test_several_faces_of_one_file(tmp_path: Path) -> None:
+    other, profile = schematic_face((100, 80), 60), np.linspace((10, 20), (30, 60), 39)
+    for second in (
+        pts_text(other),
+        pts_text(other)[pts_text(other).index("{") :],
+        pts_text(other).replace("\n", "\r\n"),
+    ):
+        (tmp_path / "a.pts").write_text(TEXT + second)
+        first_read, second_read = read_faces(tmp_path / "a.pts")
+        assert first_read == pytest.approx(FACE, abs=1e-3)
+        assert second_read == pytest.approx(other, abs=1e-3)
+    (tmp_path / "a.pts").write_text(TEXT + pts_text(profile.astype(np.float32)))
+    assert [int(np.isfinite(face).all(1).sum()) for face in read_faces(tmp_path / "a.pts")] == [68, 37]
+    with pytest.raises(BadFace, match="2 faces, one expected"):
         read_pts(tmp_path / "a.pts")
 
 

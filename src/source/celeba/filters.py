@@ -13,14 +13,14 @@ from src.source.config import CelebaSource
 from src.system.errors import UserError
 
 
-def identities_asked(source: CelebaSource, identity: CelebaList) -> NDArray[np.int64] | None:
-    """The numbers of the people in `source.identities`, each once, ascending; None for everybody.
+def identities_asked(source: CelebaSource, identity: CelebaList | None) -> NDArray[np.int64] | None:
+    """The numbers of the people in `source.identities`, each once, ascending; None for everybody or without the list.
 
     Raises:
         UserError: it is neither a list of numbers nor a file of them, or a person in it has no image.
     """
     asked = source.identities
-    if asked is None:
+    if asked is None or identity is None:
         return None
     known = np.unique(identity.values[:, 0]).astype(np.int64)
     if isinstance(asked, str):

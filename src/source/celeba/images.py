@@ -2,15 +2,21 @@
 
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from src.image.decode import SUFFIXES
+from src.image.suffixes import SUFFIXES
 from src.source.archive import ZipListing, ZipPicture, list_zip
 from src.source.celeba.lists import FOLDERS
+from src.source.listing import not_read
+from src.source.names import Names, match
 from src.source.photograph import Picture, PictureFile
+from src.source.walk import NOWHERE
+from src.system.companions import is_companion
 from src.system.errors import UserError
+
+PNG = "_png"  # what the name of the folder or archive of the PNG release ends with
 
 
 @dataclass(frozen=True)
@@ -18,7 +24,8 @@ class CelebaPlace:
     """The folder or the zip archive that holds the pictures.
 
     Attributes:
-        name: "img_align_celeba" or "img_celeba": the start of every picture's name in the manifest, for any place.
+        name: "img_align_celeba" or "img_celeba", for the PNG release with "_png": the start of every picture's name in
+            the manifest, for any place.
         path: the folder that holds them, or the zip archive.
         below: the folder within the archive that holds them, with a trailing slash; None for a folder.
     """
@@ -50,9 +57,28 @@ class CelebaImages:
     problems: dict[str, str]
     strays: dict[str, str]
 
+    def files_of(self, names: Sequence[str]) -> tuple[dict[int, str], dict[int, str]]:
+        """The files of the names in a list that are written in another way there, by row, and why others have none.
+
+        The lists say 000001.jpg, and the PNG release has 000001.png; some systems change the case.
+        """
+        known = {*self.sizes, *self.problems}
+        missing = [row for row, name in enumerate(names) if name not in known]
+        free = known.difference(names) if missing else set[str]()
+        if not free:
+            return {}, {}
+        full = Names((file, file) for file in sorted(free))
+        stems = Names((file.rpartition(".")[0], file) for file in sorted(free))
+        answers = match([((names[row], full), (names[row].rpartition(".")[0], stems)) for row in missing])
+        fits = list(zip(missing, answers, strict=True))
+        several = {
+            row: f"{len(same)} pictures fit its name: {', '.join(same[:3])}" for row, same in fits if len(same) > 1
+        }
+        return {row: same[0] for row, same in fits if len(same) == 1}, several
+
 
 def find_images(root: Path, name: str) -> CelebaImages:
-    """The pictures in the folder, or else in the zip archive, called `name` below `root`.
+    """The pictures in the folder, or else in the zip archive, called `name` below `root`, else in its PNG release.
 
     Raises:
         UserError: neither is there, the archive is no zip, or it cannot be read.
@@ -60,21 +86,22 @@ def find_images(root: Path, name: str) -> CelebaImages:
     path = find_place(root, name)
     if path is None:
         raise _nowhere(root, name)
-    if path.is_dir():
-        listing, archive = ZipListing(dict(_files(path, "")), {}, {}), False
-    else:
-        listing, archive = list_zip(path), True
+    name = path.name.removesuffix(".zip")
+    archive = not path.is_dir()
+    listing = list_zip(path) if archive else _list_folder(path)
     folders = Counter(_folder(file) for file in (*listing.sizes, *listing.problems) if _is_picture(file))
     # The pictures are in one folder, the fullest one, at the top or deeper (Kaggle's zip nests the folder twice).
     below = max(sorted(folders), key=lambda folder: folders[folder]) if folders else ""
     place = CelebaPlace(name, path, below) if archive else CelebaPlace(name, path / below, None)
     images = CelebaImages(place, {}, {}, {f"{path.name}: {file}": why for file, why in listing.unsafe.items()})
     for file in (*listing.sizes, *listing.problems):
-        if not _is_picture(file):
+        inner, unread = file.removeprefix(below), not_read(file)
+        label = f"{name}/{inner}" if file.startswith(below) else f"{path.name}: {file}"
+        if unread:
+            images.strays[label] = unread
+        elif not _is_picture(file):
             continue
-        inner = file.removeprefix(below)
-        if _folder(file) != below:
-            label = f"{name}/{inner}" if file.startswith(below) else f"{path.name}: {file}"
+        elif _folder(file) != below:
             images.strays[label] = f"in another folder than the other pictures: they are in {below or name}"
         elif file in listing.sizes:
             images.sizes[inner] = listing.sizes[file]
@@ -84,11 +111,14 @@ def find_images(root: Path, name: str) -> CelebaImages:
 
 
 def find_place(root: Path, name: str) -> Path | None:
-    """The folder or else the zip archive called `name` below `root`, or None."""
-    paths = [root / folder / name for folder in FOLDERS]
-    archives = [path.with_name(f"{name}.zip") for path in paths]
-    found = [path for path in paths if path.is_dir()] or [path for path in archives if path.is_file()]
-    return found[0] if found else None
+    """The folder or else the zip archive called `name`, or else that of the PNG release, below `root`; or None."""
+    for release in (name, name + PNG):
+        paths = [root / folder / release for folder in FOLDERS]
+        archives = [path.with_name(f"{release}.zip") for path in paths]
+        found = [path for path in paths if path.is_dir()] or [path for path in archives if path.is_file()]
+        if found:
+            return found[0]
+    return None
 
 
 def _nowhere(root: Path, name: str) -> UserError:
@@ -96,9 +126,9 @@ def _nowhere(root: Path, name: str) -> UserError:
     if packed is not None:
         return UserError(
             f"source.root={root} holds {name} as 7z ({packed.relative_to(root)}), which is not read here: unpack it "
-            f"into {root / name} (7z x FIRST_PART -o{root})"
+            f"into {root / packed.name.partition('.7z')[0]} (7z x FIRST_PART -o{root})"
         )
-    if root.resolve().name == name:
+    if root.resolve().name in (name, name + PNG):
         return UserError(f"source.root={root} is the folder with the pictures: give the one above it, with the lists")
     kind = "the aligned pictures" if "align" in name else "the pictures in the wild (the others: source.images=aligned)"
     return UserError(
@@ -107,17 +137,25 @@ def _nowhere(root: Path, name: str) -> UserError:
     )
 
 
-def _files(folder: Path, below: str) -> Iterator[tuple[str, int]]:
-    """The files below a folder with their sizes, named as in a zip archive of that folder."""
-    try:
-        with os.scandir(folder) as entries:
-            for entry in sorted(entries, key=lambda entry: entry.name):
-                if entry.is_dir(follow_symlinks=False):
-                    yield from _files(folder / entry.name, f"{below}{entry.name}/")
-                elif entry.is_file():
-                    yield below + entry.name, entry.stat().st_size
-    except OSError as error:
-        raise UserError(f"{folder} cannot be read: {error.strerror or error}") from None
+def _list_folder(folder: Path) -> ZipListing:
+    """The files below a folder, named as in a zip archive of that folder."""
+    listing, inner = ZipListing({}, {}, {}), [""]
+    while inner:
+        below = inner.pop()
+        try:
+            with os.scandir(folder / below) as entries:
+                for entry in sorted(entries, key=lambda entry: entry.name):
+                    if is_companion(entry.name):
+                        continue
+                    if entry.is_dir(follow_symlinks=False):
+                        inner.append(f"{below}{entry.name}/")
+                    elif entry.is_file():
+                        listing.sizes[below + entry.name] = entry.stat().st_size
+                    elif entry.is_symlink() and not (folder / below / entry.name).exists():
+                        listing.problems[below + entry.name] = NOWHERE
+        except OSError as error:
+            raise UserError(f"{folder / below} cannot be read: {error.strerror or error}") from None
+    return listing
 
 
 def _folder(file: str) -> str:
@@ -125,6 +163,4 @@ def _folder(file: str) -> str:
 
 
 def _is_picture(file: str) -> bool:
-    """Whether a file has a picture's suffix and is not hidden: a Mac's zip has a hidden file beside each picture."""
-    name = file[file.rfind("/") + 1 :]
-    return not name.startswith(".") and name[name.rfind(".") :].lower() in SUFFIXES
+    return file[file.rfind(".") :].lower() in SUFFIXES

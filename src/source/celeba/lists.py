@@ -9,7 +9,7 @@ from typing import NoReturn, TextIO
 import numpy as np
 from numpy.typing import NDArray
 
-from src.image.decode import SUFFIXES
+from src.image.suffixes import SUFFIXES
 from src.system.errors import UserError
 
 PARTITION, IDENTITY, ATTRIBUTES = "list_eval_partition", "identity_CelebA", "list_attr_celeba"
@@ -69,13 +69,20 @@ def find_list(root: Path, name: str) -> Path | None:
     return next((path for path in paths if path.is_file()), None)
 
 
-def required_list(root: Path, name: str, why: str) -> Path:
-    """As `find_list`; a missing list raises a UserError that says what it is for and where to put it."""
+def required_list(root: Path, name: str, why: str, without: str = "") -> Path:
+    """As `find_list`; a missing list raises a UserError that says what it is for and where to put it.
+
+    Args:
+        root: the folder with the lists.
+        name: the list.
+        why: what it is for.
+        without: how to do without it, if one can.
+    """
     path = find_list(root, name)
     if path is None:
         raise UserError(
             f"source.root={root} has no {name}.txt ({why}): put it there or into its Anno/ or Eval/; it comes with "
-            f"CelebA, see python -m src.source.celeba.download {root}"
+            f"CelebA, see python -m src.source.celeba.download {root}{without and f'; or do without: {without}'}"
         )
     return path
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from src.face.points import POINTS
 from src.source.celeba.filters import dropped_rows, identities_asked
 from src.source.celeba.images import find_images
-from src.source.celeba.lists import IDENTITY, PARTITION, name_of, read_list, required_list
+from src.source.celeba.lists import IDENTITY, PARTITION, read_list, required_list
 from src.source.celeba.table import FOLDER, SPLITS, CelebaTable, celeba_table
 from src.source.config import CelebaSource
 from src.source.photograph import Annotation, PhotoJob
@@ -22,6 +22,12 @@ from src.store.card import Settings
 from src.system.errors import UserError
 
 IMAGES = 202_599
+NO_IDENTITIES = "none"  # as `source.identities`: do without the list
+_FOR_IDENTITY = (
+    "it keeps each person in one split",
+    "with source.identities=none the splits are still CelebA's own, but every image counts as a person of its own, so "
+    "nobody can be chosen, and nothing checks that no person is in two splits",
+)
 BLOCK = 256  # faces whose landmarks and boxes are computed together
 
 
@@ -56,11 +62,12 @@ class CelebaJobs(Sequence[PhotoJob]):
             file, problem = self.strays[at - len(self.rows)]
             return PhotoJob(self.table.place.picture("", 0), file, problem=problem)
         table, row = self.table, int(self.rows[at])
-        name = name_of(table.names[row])
+        name = table.file_of(row)
         picture, file = table.place.picture(name, int(table.sizes[row])), f"{table.place.name}/{name}"
         if row in table.problems:
             return PhotoJob(picture, file, problem=table.problems[row])
-        identity = f"celeba-{table.identities[row]}"
+        # Without the list of identities, every image is a person of its own.
+        identity = f"celeba-{table.identities[row] or 'image-' + name.rpartition('.')[0]}"
         number, inside = divmod(row, BLOCK)
         box = _boxes(table, number)[inside]
         annotation = Annotation(
@@ -101,8 +108,8 @@ def _boxes(table: CelebaTable, number: int) -> NDArray[np.float32]:
 def celeba_splits(source: CelebaSource, landmarks: str = "auto") -> list[Split]:
     """CelebA's splits, each in the order of list_eval_partition.txt.
 
-    An image is a reject if it is in two partitions, or has no file, no identity or, with `landmarks=annotations`, no
-    five points. Files without a row are rejects of the first split.
+    An image is a reject if it is in two partitions, or has no file, no identity (unless `source.identities` does
+    without) or, with `landmarks=annotations`, no five points. Files without a row are rejects of the first split.
 
     Args:
         source: where CelebA is, and which part of it to use.
@@ -117,18 +124,19 @@ def celeba_splits(source: CelebaSource, landmarks: str = "auto") -> list[Split]:
         what = "is not a folder" if root.exists() else "does not exist"
         raise UserError(f"source.root={root} {what}: give the folder with CelebA's pictures and lists")
     partition = read_list(required_list(root, PARTITION, "it says which image is in which split"))
-    identity = read_list(required_list(root, IDENTITY, "it keeps each person in one split"))
+    identity = None if source.identities == NO_IDENTITIES else read_list(required_list(root, IDENTITY, *_FOR_IDENTITY))
     images = find_images(root, FOLDER[source.images])
     asked = identities_asked(source, identity)
+    people = NO_IDENTITIES if identity is None else None if asked is None else _digest_of(asked)
     table = celeba_table(root, partition, identity, images, landmarks == "annotations")
     dropped, unjudged = dropped_rows(source, root, table, asked)
     for row, problem in unjudged.items():
         table.problems.setdefault(row, problem)
-    names = set(table.names.tolist())
+    names, used = set(table.names.tolist()), {table.file_of(row) for row in range(len(table.names))}
     strays = {
         f"{images.place.name}/{file}": f"no row in {partition.path.name}: its split is not known"
         for file in sorted({*images.sizes, *images.problems})
-        if file.encode("latin-1", "replace") not in names
+        if file not in used
     } | images.strays
     strays = {file if file.isprintable() else ascii(file): strays[file] for file in sorted(strays)}
     wanted = [name for name in SPLITS if name in source.splits]
@@ -148,7 +156,7 @@ def celeba_splits(source: CelebaSource, landmarks: str = "auto") -> list[Split]:
             "name": source.name,
             "kind": source.images,
             "images": len(good),
-            "people": len(np.unique(table.identities[good])),
+            "people": None if identity is None else len(np.unique(table.identities[good])),
             "dropped": int((members[name] & dropped).sum()),
         }
         if len(names) != IMAGES:
@@ -159,7 +167,7 @@ def celeba_splits(source: CelebaSource, landmarks: str = "auto") -> list[Split]:
             "source.images": source.images,
             "source.drop": ",".join(sorted(source.drop)),
             "source.keep": ",".join(sorted(source.keep)),
-            "source.identities": None if asked is None else _digest_of(asked),
+            "source.identities": people,
         }
         jobs = CelebaJobs(table, rows, tuple(strays.items()), range(len(rows) + len(strays)))
         splits.append(Split(name, jobs, settings, description, annotated=table.annotated))

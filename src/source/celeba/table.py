@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from src.source.celeba.images import CelebaImages, CelebaPlace
+from src.source.celeba.images import PNG, CelebaImages, CelebaPlace
 from src.source.celeba.lists import (
     BOXES,
     FIVE,
@@ -37,7 +37,7 @@ class CelebaTable:
         place: where the pictures are.
         names: (N,) bytes.
         sizes: (N,) bytes of the pictures.
-        identities: (N,), 0 where not known.
+        identities: (N,), 0 where not known; all 0 without the list of identities.
         five: (N, 5, 2) float32 the eyes, the nose and the corners of the mouth, image-left before image-right, in
             pixels of the picture, NaN where not known. Their pixel centres are at integers *from 0*, unlike those of
             .pts files: CelebA's own alignment (MATLAB's cp2tform to eyes at (70.745, 112) and (108.237, 112) and a
@@ -45,6 +45,7 @@ class CelebaTable:
             list_landmarks_align_celeba.txt plus (1, 1).
         boxes: (N, 4) float32 x0, y0, x1, y1 from list_bbox_celeba.txt, NaN where not known or nonsense.
         problems: why a row is a reject, by row number.
+        files: the picture's file, by row number, where it is not the name in the list.
         annotated: the jobs carry landmarks.
         block_boxes: a cache of the boxes made from `five` and `boxes`, by block.
     """
@@ -56,8 +57,13 @@ class CelebaTable:
     five: NDArray[np.float32]
     boxes: NDArray[np.float32]
     problems: dict[int, str]
+    files: dict[int, str]
     annotated: bool
     block_boxes: dict[int, NDArray[np.float32]] = field(default_factory=dict)
+
+    def file_of(self, row: int) -> str:
+        """The picture's file in its folder."""
+        return self.files.get(row) or name_of(self.names[row])
 
     def digest(self, rows: NDArray[np.intp], strays: dict[str, str]) -> str:
         """A hash of all that affects the faces of these rows; the same for a folder and for a zip archive of it."""
@@ -70,23 +76,26 @@ class CelebaTable:
 
 
 def celeba_table(
-    root: Path, partition: CelebaList, identity: CelebaList, images: CelebaImages, annotated: bool
+    root: Path, partition: CelebaList, identity: CelebaList | None, images: CelebaImages, annotated: bool
 ) -> CelebaTable:
     """The table of all rows of the partition list; with `annotated`, an image without five points is a reject.
+
+    Without `identity`, nobody's identity is known.
 
     Raises:
         UserError: a list is broken or missing, or none of the images exists.
     """
     names = partition.names
     texts = [name_of(name) for name in names.tolist()]
-    if not any(text in images.sizes for text in texts):
+    files, problems = images.files_of(texts)
+    if not files and not any(text in images.sizes for text in texts):
         there = f"its first is {min(images.sizes)}" if images.sizes else "it holds no picture"
         raise UserError(
             f"{images.place.path}: none of the {len(names):,} images of {partition.path.name} is in there "
             f"(the list begins with {texts[0]}; {there}): put CelebA's own pictures there"
         )
-    place = images.place.name
-    identities = identity.values_of(names)[:, 0]
+    place = images.place.name.removesuffix(PNG)
+    identities = np.zeros(len(names), np.float32) if identity is None else identity.values_of(names)[:, 0]
     five_list = FIVE_ALIGNED if place == FOLDER["aligned"] else FIVE
     if annotated:
         required_list(root, five_list, "landmarks=annotations needs it, landmarks=onnx does not")
@@ -96,14 +105,16 @@ def celeba_table(
     boxes[(boxes[:, 2:] < MIN_SPREAD).any(1)] = np.nan  # some rows are zeros
     boxes[:, :2] += boxes[:, 2:] * (1 - BOX_SHARE) / 2
     boxes[:, 2:] = boxes[:, :2] + boxes[:, 2:] * BOX_SHARE
-    problems = _in_two_partitions(partition)
-    problems |= {row: why for row, why in _people_in_two(partition, identities).items() if row not in problems}
+    problems = _in_two_partitions(partition) | problems
+    if identity is not None:
+        problems = _people_in_two(partition, identities) | problems
+    texts = [files.get(row, text) for row, text in enumerate(texts)] if files else texts
     for row, text in enumerate(texts):
         if text in images.problems:
             problem = images.problems[text]
         elif text not in images.sizes:
             problem = f"no such picture: {partition.path.name} names it"
-        elif np.isnan(identities[row]):
+        elif identity is not None and np.isnan(identities[row]):
             problem = f"no row in {identity.path.name}: whose face it is is not known"
         elif annotated and np.isnan(five[row, 0, 0]):
             problem = "no five points of it: use a network (landmarks=onnx)"
@@ -112,7 +123,7 @@ def celeba_table(
         problems.setdefault(row, problem)
     sizes = np.array([images.sizes.get(text, 0) for text in texts], np.int64)
     numbers = np.nan_to_num(identities).astype(np.int64)
-    return CelebaTable(images.place, names, sizes, numbers, five, boxes, problems, annotated)
+    return CelebaTable(images.place, names, sizes, numbers, five, boxes, problems, files, annotated)
 
 
 def _places(path: Path | None, names: NDArray[np.bytes_], columns: int) -> NDArray[np.float32]:

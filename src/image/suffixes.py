@@ -1,0 +1,44 @@
+"""Which files are pictures by their suffix: those that are read here, and those that look like pictures but are not."""
+
+from importlib.util import find_spec
+from typing import Final
+
+from PIL import features
+
+HEIF_PACKAGE: Final = "pillow-heif"
+"""The optional package that reads HEIC and HEIF, by the name under which pip installs it."""
+HAS_HEIF: Final = find_spec("pillow_heif") is not None
+"""Whether that package is installed."""
+
+_ALWAYS = ".apng .bmp .dib .gif .jfif .jif .jpe .jpeg .jpg .mpo .pbm .pgm .pjp .pjpeg .png .pnm .ppm .tif .tiff .webp"
+_JPEG2000 = ".j2c .j2k .jp2 .jpc .jpf .jpx"
+_AVIF = ".avif"
+_HEIF = ".heic .heif .hif"
+_CAMERAS = (  # raw files
+    ".3fr .ari .arw .bay .cap .cr2 .cr3 .crw .dcr .dng .erf .fff .gpr .iiq .k25 .kdc .mdc .mef .mos .mrw .nef .nrw "
+    ".orf .pef .ptx .raf .raw .rw2 .rwl .sr2 .srf .srw .x3f"
+)
+_EDITORS = ".ai .eps .kra .psb .psd .svg .svgz .xcf"
+_OTHERS = (
+    ".avifs .dcm .dds .exr .fits .hdr .heics .heifs .icns .ico .j2p .jls .jng .jp3 .jph .jpm .jxl .jxr .pam .pcx .pfm "
+    ".pict .qoi .ras .rgbe .sgi .tga .wdp .xbm .xpm"
+)
+
+
+def _split() -> tuple[frozenset[str], frozenset[str]]:
+    groups = ((_JPEG2000, features.check("jpg_2000")), (_AVIF, features.check("avif")), (_HEIF, HAS_HEIF))
+    read = [_ALWAYS, *(group for group, here in groups if here)]
+    unread = [_CAMERAS, _EDITORS, _OTHERS, *(group for group, here in groups if not here)]
+    return frozenset(" ".join(read).split()), frozenset(" ".join(unread).split())
+
+
+SUFFIXES, UNREAD = _split()
+"""The suffixes of pictures that are read here, and of what looks like a picture but is not: lower case, with the dot.
+
+Which of the two has AVIF, JPEG 2000 and HEIC depends on what is installed.
+"""
+
+
+def how_to_read(suffix: str) -> str:
+    """What makes files of an unread suffix readable, for a message; "" where only another format helps."""
+    return f"pip install {HEIF_PACKAGE}" if suffix.lower() in _HEIF.split() and not HAS_HEIF else ""
