@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from src.image.decode import SUFFIXES, read_image
+from src.image.decode import read_image
+from src.image.suffixes import SUFFIXES
 from src.metric.image import WINDOW
 from src.system.errors import UserError
 
