@@ -19,6 +19,7 @@ from src.data.batch import Pairs
 from src.evaluation.pictures import Matched, folder_sha256, match_folders
 from src.evaluation.run import Evaluation, device_words, scores_of, set_scores, spread
 from src.evaluation.show import show, tell_written
+from src.evaluation.shown_faces import show_pictures
 from src.evaluation.write import check_out, write_results
 from src.face.points import POINTS
 from src.face.pose import known_yaw
@@ -84,7 +85,7 @@ def compare(request: Request) -> None:
     for line in chosen.left_out:
         sys.stderr.write(f"warning: left out: {line}\n")
     evaluation = measure(request, matched, points, chosen, device, words)
-    written = write_results(request.out, evaluation)
+    written = write_results(request.out, evaluation, shown=show_pictures(matched, evaluation.rows))
     show(evaluation)
     tell_written(written)
 
