@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import Final
 
 WIDTH, HEIGHT = 460, 250
-LEFT, RIGHT, TOP, BOTTOM = 46, 10, 28, 40
+LEFT, RIGHT, TOP, BOTTOM = 46, 10, 28, 42
 _SAMPLE: Final = '<svg viewBox="0 0 22 10" aria-hidden="true"><path class="line" d="M0 5H22"/></svg>'
 COLOURS: Final = 8
 """Classes c0 to c7 of the style sheet; more lines take them again, dashed."""
+SLACK: Final = 1e-9  # for rounding
 FEW: Final = 30
 """A line of at most this many points has a dot at each."""
 
@@ -47,12 +48,13 @@ def chart(
         title: what the vertical axis shows.
         x_title: what the horizontal axis shows.
         lines: at least one, with at least one point each.
-        ticks: places and words on the horizontal axis; None: round numbers.
+        ticks: places and words on the horizontal axis, in one line or more; None: round numbers.
         logarithmic: the vertical axis; ignored if a value is not above 0.
     """
     ys = [y for line in lines for y in (*line.ys, *(end for ends in line.ends for end in ends))]
     logarithmic = logarithmic and min(ys) > 0
     up = math.log10 if logarithmic else float
+    bottom = HEIGHT - BOTTOM - 14 * max((words.count("\n") for _, words in ticks or ()), default=0)
     xs = [x for line in lines for x in line.xs] + [x for x, _ in ticks or ()]
     x0, x1 = _widened(xs, 0.06 if ticks else 0.02)
     y0, y1 = _widened([up(y) for y in ys], 0.06)
@@ -61,7 +63,7 @@ def chart(
         return LEFT + (x - x0) / (x1 - x0) * (WIDTH - LEFT - RIGHT)
 
     def down(y: float) -> float:
-        return TOP + (y1 - up(y)) / (y1 - y0) * (HEIGHT - TOP - BOTTOM)
+        return TOP + (y1 - up(y)) / (y1 - y0) * (bottom - TOP)
 
     parts = [f'<text class="title" x="{LEFT}" y="16">{html.escape(title)}</text>']
     for value in round_steps(y0, y1):
@@ -70,7 +72,9 @@ def chart(
         parts.append(f'<path class="rule" d="M{LEFT} {y:.1f}H{WIDTH - RIGHT}"/>')
         parts.append(f'<text class="end" x="{LEFT - 6}" y="{y + 4:.1f}">{words}</text>')
     for value, words in ticks or [(value, f"{value:,.6g}") for value in round_steps(x0, x1)]:
-        parts.append(f'<text class="mid" x="{across(value):.1f}" y="{HEIGHT - 23}">{html.escape(words)}</text>')
+        for row, part in enumerate(words.split("\n")):
+            y = bottom + 16 + 14 * row
+            parts.append(f'<text class="mid" x="{across(value):.1f}" y="{y}">{html.escape(part)}</text>')
     parts.append(
         f'<text class="mid" x="{(LEFT + WIDTH - RIGHT) / 2:.0f}" y="{HEIGHT - 6}">{html.escape(x_title)}</text>'
     )
@@ -100,12 +104,14 @@ def colour(number: int) -> str:
     return f"c{number % COLOURS}" + (" dashed" if number >= COLOURS else "")
 
 
-def round_steps(low: float, high: float, most: int = 6) -> list[float]:
+def round_steps(low: float, high: float, most: int = 7) -> list[float]:
     """Round numbers from `low` to `high`, at most about `most`: steps of 1, 2 or 5 times a power of ten."""
     rough = (high - low) / most
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough * 0.999)
-    return [round(number * step, 12) for number in range(math.ceil(low / step), math.floor(high / step) + 1)]
+    return [
+        round(number * step, 12) for number in range(math.ceil(low / step - SLACK), math.floor(high / step + SLACK) + 1)
+    ]
 
 
 def _widened(values: Iterable[float], share: float) -> tuple[float, float]:

@@ -20,6 +20,8 @@ SLIDER = """<div class="choices">
 <input id="cut" type="range" min="0" max="100" value="50" aria-label="share of the left picture">
 <p id="names"><span id="left-name"></span><span id="right-name"></span></p></div>
 <div class="maps">
+<figure id="lr"><img class="lr" id="lr-picture" alt="LR input"><figcaption>LR input</figcaption></figure>
+<figure><img id="hr-picture" alt="HR"><figcaption>HR</figcaption></figure>
 <figure><span class="error" id="left-error"></span><figcaption id="left-score"></figcaption></figure>
 <figure><span class="error" id="right-error"></span><figcaption id="right-score"></figcaption></figure>
 </div></div>"""
@@ -89,9 +91,9 @@ def _card(row: FaceScores, method: str, face: int, mine: FacePictures) -> str:
     )
     about = [_score(row, method), row.file, *([row.identity] if row.identity not in row.file else [])]
     if not math.isnan(row.angle_deg):
-        about.append(f"rotated {row.angle_deg:+.0f}°")
+        about.append(f"rotated {round(row.angle_deg):+d}°")
     if not math.isnan(row.yaw_deg):
-        about.append(f"yaw {row.yaw_deg:+.0f}°")
+        about.append(f"yaw {round(row.yaw_deg):+d}°")
     words = escaped(", ".join(about))
     return (
         f'<figure class="card"><div class="strip">{"".join(tiles)}</div><figcaption>{words} '

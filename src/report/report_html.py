@@ -43,12 +43,11 @@ def report_html(
         "scores": ("Scores", "".join(section_html(one) for one in measured_sections(rows, protocol, ablation))),
         "faces": ("Faces", faces_html(rows, protocol, shown)),
         "charts": ("By pose and angle", charts_html(score_charts(rows, protocol))),
+        "trainings": ("Trainings", charts_html(training_charts(protocol))),
         "methods": ("Methods", sentences_html(method_sentences(protocol))),
         "protocol": ("Protocol and data", sentences_html(protocol_sentences(rows, protocol))),
     }
-    trainings = training_charts(protocol)
-    if trainings.svgs or trainings.notes:
-        parts["trainings"] = ("Trainings", charts_html(trainings))
+    parts = {name: (words, inside) for name, (words, inside) in parts.items() if inside}
     title = f"Evaluation: {len(rows):,} faces, protocol {protocol.name}"
     links = "".join(f'<a href="#{name}">{escaped(words)}</a>' for name, (words, _) in parts.items())
     body = "".join(

@@ -59,7 +59,7 @@ def score_charts(rows: Sequence[FaceScores], protocol: Protocol) -> Charts:
         if len(bins) < 2:
             continue
         ticks = [
-            (float(at), f"{name.replace(' or more', '+')} ({len(mine)})")
+            (float(at), f"{name.replace(' or more', '+')}\n({len(mine)})")
             for at, (name, mine) in enumerate(bins.items())
         ]
         of_bins = [_line(number, name, protocol, list(bins.values())) for number, name in enumerate(protocol.methods)]

@@ -65,13 +65,18 @@ def protocol_sentences(rows: Sequence[FaceScores], protocol: Protocol, digits: i
     """How the numbers were measured, on what data; the data's hashes have so many digits."""
     return [
         *protocol_words(protocol, rows),
-        *(
-            f"Data: `{data['path']}`, {data['faces']:,} of its {data['faces_in_store']:,} faces, images SHA-256 "
-            f"{str(data['images_sha256'])[:digits]}."
-            for data in protocol.stores
-        ),
+        *(_data(data, digits) for data in protocol.stores),
         f"Computed on {protocol.device}.",
     ]
+
+
+def _data(data: Mapping[str, str | int], digits: int) -> str:
+    hashes = [
+        f"{what} SHA-256 {str(data[key])[:digits]}"
+        for what, key in (("images", "images_sha256"), ("landmarks", "landmarks_sha256"))
+        if key in data
+    ]
+    return f"Data: `{data['path']}`, {data['faces']:,} of its {data['faces_in_store']:,} faces, {', '.join(hashes)}."
 
 
 def _scores(rows: Sequence[FaceScores], protocol: Protocol, title: str) -> Section:

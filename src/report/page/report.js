@@ -52,6 +52,10 @@ if (block) {
     select.value = options.some(([value]) => value === wanted) ? wanted : options.at(-1)[0];
   };
   const draw = () => {
+    const hasLr = image(+face.value, "lr") !== undefined;
+    at("lr").hidden = !hasLr;
+    if (hasLr) show(at("lr-picture"), +face.value, "lr");
+    show(at("hr-picture"), +face.value, "hr");
     for (const [select, side, picture] of [[left, "left", at("over")], [right, "right", at("under")]]) {
       const [key, title, , score] = image(+face.value, select.value);
       show(picture, +face.value, key);
