@@ -64,13 +64,13 @@ def show_faces(
 
 
 def show_pictures(matched: Matched, rows: Sequence[FaceScores]) -> Shown:
-    """The same of folders of pictures, whose names are the identities of the rows."""
+    """The same of folders of pictures; the rows are in the order of the names."""
     stems = [matched.stems[place] for place in spread(len(matched.stems), SAMPLED)]
     side = max(max(_read(matched.hr[stem]).shape) for stem in stems)
     picks = pick_faces(rows, picture_budget(side))
     faces = {}
     for place, methods in picks.methods.items():
-        stem = rows[place].identity
+        stem = matched.stems[place]
         results = {method: _read(matched.results[method][stem]) for method in methods}
         faces[place] = FacePictures(_read(matched.hr[stem]), None, results)
     return Shown(picks.picks, faces)

@@ -6,6 +6,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 
+def printable(path: Path | str) -> str:
+    r"""A path as text that can be printed and written as UTF-8: bytes of it that are no text become \udcXX."""
+    return str(path).encode(errors="backslashreplace").decode()
+
+
 @contextmanager
 def replacing(*paths: Path, own_name: bool = False) -> Iterator[tuple[Path, ...]]:
     """Hidden paths beside `paths` to write to, renamed to `paths` when the block ends, deleted if it raises.
