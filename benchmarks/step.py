@@ -58,7 +58,7 @@ def bare_step(module: FaceSR, optimizers: list[torch.optim.Optimizer], pairs: Pa
     assert discriminator is not None
     pairs = laid_out(pairs, torch.channels_last)
     output = module.generator(pairs.lr)
-    loss, _ = discriminator_half(discriminator, pairs.hr, output.image.detach())
+    loss, _ = discriminator_half(discriminator, pairs, output.image.detach())
     optimizers[1].zero_grad()
     loss.backward()
     optimizers[1].step()

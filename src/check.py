@@ -4,14 +4,18 @@ import sys
 
 from omegaconf import OmegaConf
 
-from src.config.command import CONF, EXIT_USER_ERROR, options
+from src.config.command import EXIT_USER_ERROR
 from src.config.compose import compose
+from src.config.overrides import CONF, options
 from src.evaluation.config import EvaluateConfig
 from src.preparation.config import PrepareConfig
+from src.system.console import show_everything
 from src.system.errors import UserError
 from src.training.config import TrainConfig
 
 STORES = ["data.train=[train]", "data.val=[val]"]
+NEEDS = {"model=stn0": ["loss.alignment=1", "loss.adversarial.weight=0"]}
+"""The overrides without which a choice does not fit the defaults of the other groups."""
 
 
 def uncommented_keys() -> list[str]:
@@ -20,7 +24,7 @@ def uncommented_keys() -> list[str]:
     for path in sorted(CONF.rglob("*.yaml")):
         if path.relative_to(CONF).parts[0] in ("experiment", "debug"):
             continue  # overrides; the key's own file explains it
-        for number, line in enumerate(path.read_text().partition("\nhydra:")[0].splitlines(), 1):
+        for number, line in enumerate(path.read_text(encoding="utf-8").partition("\nhydra:")[0].splitlines(), 1):
             key, colon, value = line.partition(":")
             if colon and value.strip() and "#" not in value and not key.lstrip().startswith(("#", "-")):
                 found.append(f"{path.relative_to(CONF)}:{number}")
@@ -35,12 +39,14 @@ def required(group: str, option: str) -> list[str]:
 
 def main() -> None:
     """Print the first mistake and exit with 2, or print that every file is right."""
+    show_everything()
     try:
         for experiment in options("experiment"):
             compose("train", TrainConfig, [f"experiment={experiment}", *STORES])
         for group in ("data", "model", "loss", "optimizer", "trainer", "logger", "callbacks", "debug", "sweep"):
             for option in options(group):
-                compose("train", TrainConfig, [f"{group}={option}", *STORES])
+                choice = f"{group}={option}"
+                compose("train", TrainConfig, [choice, *NEEDS.get(choice, []), *STORES])
         for source in options("source"):
             compose("prepare", PrepareConfig, [f"source={source}", *required("source", source)])
         for group in ("landmarks", "crop"):

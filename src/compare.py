@@ -5,6 +5,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from src.system.console import show_everything
 from src.system.errors import UserError
 from src.system.extras import extras_named
 
@@ -44,6 +45,7 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; the exit code is 2 for a mistake."""
+    show_everything()
     values = vars(parser().parse_args(arguments))
     try:
         with extras_named():

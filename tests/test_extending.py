@@ -16,7 +16,7 @@ PAGE = (ROOT / "docs/extending.md").read_text()
 PYTEST = ".venv/bin/python -m pytest "
 LEFT = {
     "outputs/espcn/metrics.csv": "val/mae",
-    "outputs/espcn/report/report.md": "| ESPCN, espcn |",
+    "outputs/espcn/report/report.md": "| ESPCN |",
     "outputs/espcn/faces/b.png": "",
     "outputs/metric/report.md": "| MAE (levels) |",
     "outputs/metric/metrics.csv": "bicubic_mae",

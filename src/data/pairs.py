@@ -44,6 +44,11 @@ class MisalignmentConfig:
         angle = math.radians(min(self.rotation, 45.0))
         return SIDE / 2 * ((math.cos(angle) + math.sin(angle)) * (1 + 2 * self.shift) / self.scale_min - 1)
 
+    @property
+    def upright(self) -> bool:
+        """Whether it leaves every face where it is."""
+        return not (self.rotation or self.shift) and self.scale_min == self.scale_max == 1
+
     def __post_init__(self) -> None:
         if not 0 < self.scale_min <= self.scale_max < math.inf:
             raise ValueError("scale_min must be above 0 and at most scale_max")

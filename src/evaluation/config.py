@@ -8,6 +8,7 @@ from pydantic import BeforeValidator
 from src.data.camera import CameraConfig, Degradation
 from src.data.config import Stores, as_list
 from src.data.pairs import VALIDATION_SEED, MisalignmentConfig
+from src.method.aligned import Align
 from src.metric.config import MetricsConfig
 from src.model.checkpoint import Weights
 
@@ -53,7 +54,11 @@ class EvaluateConfig:
     checkpoint: str | None = None
     """A checkpoint that src.train wrote: short for method=[bicubic,bicubic_aligned,FILE]."""
     method: Methods = ()
-    """Methods to compare on the same inputs."""
+    """Methods to compare on the same inputs; one that ends in @none, @stn0 or @known says what aligns its inputs."""
+    align: Align = "none"
+    """What aligns the inputs of all other methods: nothing, the network STN0, or the known transform."""
+    aligner: str | None = None
+    """Checkpoint of experiment=stn0, for `stn0`."""
     protocol: ProtocolConfig = field(default_factory=ProtocolConfig)
     out: str | None = None
     """Folder of the report; null: NAME_evaluation beside checkpoint=NAME.ckpt, or RUN/evaluation."""

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from src.image.decode import read_image
 from src.image.suffixes import SUFFIXES
 from src.metric.image import WINDOW
+from src.system.companions import is_companion
 from src.system.errors import UserError
 from src.system.files import printable
 
@@ -90,7 +91,7 @@ def _pictures(folder: Path) -> dict[str, Path]:
         raise UserError(f"{folder} {what}: give a folder of pictures")
     found: dict[str, Path] = {}
     for path in sorted(folder.iterdir()):
-        if path.suffix.lower() not in SUFFIXES or not path.is_file() or path.name.startswith("."):
+        if path.suffix.lower() not in SUFFIXES or not path.is_file() or is_companion(path.name):
             continue
         if path.stem in found:
             raise UserError(f"{folder} has {found[path.stem].name} and {path.name}: one picture a name; remove one")

@@ -1,5 +1,6 @@
 """Measures methods on stores of faces, all on the same inputs, and collects the rows of the report."""
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
@@ -28,6 +29,8 @@ from src.report.protocol import MethodCard, Protocol
 from src.report.scores import FaceScores, MethodScores
 from src.store.read import FaceStores
 from src.system.progress import FaceProgress
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,6 +73,7 @@ def evaluate(
         chosen: what to measure in place of `metrics`, with what is left out.
     """
     chosen = chosen or Chosen(all_metrics() if metrics is None else tuple(metrics))
+    _warn_of_unaligned(methods, protocol)
     kernel_std = {method.name: method.facts.heatmap_std for method in methods}  # a damaged checkpoint ends here
     camera = ranges_of(protocol.degradation, protocol.camera)
     warn_of_small_margin(protocol, stores.margin)
@@ -99,6 +103,18 @@ def evaluate(
             progress.advance(len(taken))
     grid = _grid(pictures) if pictures else None
     return Evaluation(rows, _protocol(methods, stores, rows, protocol, chosen, device), grid)
+
+
+def _warn_of_unaligned(methods: Sequence[Method], protocol: ProtocolConfig) -> None:
+    """Name the methods that restore aligned inputs only and get others; they run all the same."""
+    titles = [method.title for method in methods if method.facts.needs_aligner]
+    if titles and not protocol.upright:
+        log.warning(
+            "%s was made for aligned inputs, and protocol %s misaligns them; it runs all the same. To align them "
+            "first, add align=stn0 aligner=FILE, or align=known",
+            " and ".join(titles),
+            protocol.name,
+        )
 
 
 def spread(total: int, count: int | None) -> NDArray[np.int64]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from src.evaluation.run import Evaluation
 from src.report.faces_file import NO_PARQUET
@@ -27,11 +28,12 @@ def show(evaluation: Evaluation) -> None:
 
 def print_table(lines: Sequence[Sequence[str]], title: str, left: int = 1) -> None:
     """Print one table, header first; its first `left` columns are words."""
-    drawn = Table(title=title or None)
+    # `Text`: a name with brackets is no markup.
+    drawn = Table(title=Text(title) if title else None)
     for place, words in enumerate(lines[0]):
-        drawn.add_column(words.replace("[", "\\["), justify="left" if place < left else "right", overflow="fold")
+        drawn.add_column(Text(words), justify="left" if place < left else "right", overflow="fold")
     for line in lines[1:]:
-        drawn.add_row(*(words.replace("[", "\\[") for words in line))
+        drawn.add_row(*map(Text, line))
     _console().print(drawn)
 
 

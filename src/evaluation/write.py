@@ -14,7 +14,7 @@ from src.report.report_html import report_html
 from src.report.report_md import FILES, report_md
 from src.report.shown import NOTHING, Shown
 from src.system.errors import UserError
-from src.system.files import replacing
+from src.system.files import replacing, utf8
 
 
 def write_results(
@@ -36,9 +36,9 @@ def write_results(
     beside = [words for words in FILES if evaluation.grid is not None or "grid" not in words]
     beside.append("`metrics.parquet` the rows with their types" if parquet else NO_PARQUET)
     files = {
-        "metrics.csv": faces_csv(rows).encode(),
-        "metrics.json": metrics_json(rows, protocol, ablation).encode(),
-        "report.md": report_md(rows, protocol, ablation, beside).encode(),
+        "metrics.csv": utf8(faces_csv(rows)),
+        "metrics.json": utf8(metrics_json(rows, protocol, ablation)),
+        "report.md": utf8(report_md(rows, protocol, ablation, beside)),
         "report.html": report_html(rows, protocol, ablation, shown),
     }
     if parquet:

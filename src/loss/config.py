@@ -66,8 +66,8 @@ class LossConfig:
     """matrix: mean squared error of its entries; corners: mean distance of the frame's four corners, as a share of half
     a side, which is what the image feels."""
     alignment_first: float = 0.0
-    """Share of the run at its start in which the STN alone learns, at least 0 and below 1; above 0 it needs
-    `localisation=aligner`. Without the alignment term there is no such part."""
+    """Share of the run at its start in which the STN alone learns, 0-1; above 0 it needs `localisation=aligner`, and
+    1 a generator that is nothing but an STN. Without the alignment term there is no such part."""
     frame: Frame = "true"
     """Where the image and heatmap terms take their targets: in the true frame, or in that of the estimated transform
     (own). Without an STN or without `fill=context` there is only the true one."""
@@ -83,7 +83,7 @@ class LossConfig:
         for name, weight in weights.items():
             if weight < 0:
                 raise ValueError(f"{name} must be 0 or more, not {weight:g}")
-        if not 0 <= self.alignment_first < 1:
-            raise ValueError(f"alignment_first must be a share of the run, 0 to below 1, not {self.alignment_first:g}")
+        if not 0 <= self.alignment_first <= 1:
+            raise ValueError(f"alignment_first must be a share of the run, 0-1, not {self.alignment_first:g}")
         if not 0 < self.adversarial.decay <= 1:
             raise ValueError(f"adversarial.decay must be in (0, 1], not {self.adversarial.decay:g}")

@@ -4,6 +4,8 @@ Squared Euclidean norms are averaged over all elements of a batch (our choice, a
 0.01 of Eq. 7.6 only make sense with a mean). Every term is computed in float32.
 """
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -35,6 +37,28 @@ def feature_loss(sr_features: Tensor, hr_features: Tensor, relative: bool = Fals
 def discriminator_loss(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
     """Eq. 7.3 with its sign turned, to be minimised: -LD = -E[log D(h)] - E[log(1 - D(U(l)))]. Logits (B,)."""
     return F.softplus(-real_logits.float()).mean() + F.softplus(fake_logits.float()).mean()
+
+
+def multi_class_loss(of_class: Sequence[Tensor]) -> Tensor:
+    """The discriminator's loss with more classes than real and generated (Xu et al. 2017): cross-entropies, summed.
+
+    Args:
+        of_class: the class logits (B, K) of the images of each of the K classes, in the order of the logits.
+
+    Returns:
+        A scalar: the mean over the images of each class, summed over the classes. With two classes it is Eq. 7.3.
+    """
+    entropies = [-logits.float().log_softmax(1)[:, number].mean() for number, logits in enumerate(of_class)]
+    return torch.stack(entropies).sum()
+
+
+def real_logits(logits: Tensor) -> Tensor:
+    """The log-odds of being real: (B,) as it is, or class logits (B, K), the first of which is real, as (B,)."""
+    if logits.dim() == 1:
+        return logits
+    logits = logits.float()
+    odds: Tensor = logits[:, 0] - logits[:, 1:].logsumexp(1)
+    return odds
 
 
 def adversarial_loss(fake_logits: Tensor) -> Tensor:

@@ -5,14 +5,14 @@ from torch import Tensor
 from src.image.pixels import upsample_bicubic
 from src.image.sides import SIDE
 from src.image.warp import align
-from src.method.method import Facts
+from src.method.method import OF_UNALIGNED, Facts
 from src.model.output import Upscaled
 
 
 class Bicubic:
     """Bicubic enlargement of the unaligned input."""
 
-    name, title = "bicubic", "bicubic of the unaligned input"
+    name, title = "bicubic", f"bicubic{OF_UNALIGNED}"
     facts = Facts()
 
     def __call__(self, lr: Tensor) -> Upscaled:

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import torch
 
+from src.method.aligned import ALIGN, Align, BehindAligner, BehindKnown, LoadedAligner
 from src.method.bicubic import Bicubic, BicubicAligned
-from src.method.method import Method
+from src.method.method import Method, ToldTransform
 from src.method.trained import load_trained
 from src.model.checkpoint import Weights
 from src.system.errors import UserError
@@ -38,20 +39,77 @@ def load_method(named: str, device: torch.device, weights: Weights = "auto") -> 
 
 
 def load_methods(
-    named: Sequence[str], device: torch.device, weights: Weights = "auto", checkpoint: str | None = None
+    named: Sequence[str],
+    device: torch.device,
+    weights: Weights = "auto",
+    checkpoint: str | None = None,
+    align: Align = "none",
+    aligner: str | None = None,
 ) -> list[Method]:
     """Several methods, with names and titles that distinguish them.
 
     Args:
-        named: words of `WORDS`, or checkpoint files.
+        named: words of `WORDS`, or checkpoint files; each may end in `@none`, `@stn0` or `@known`, which goes before
+            `align`.
         device: where a network computes.
         weights: which of a checkpoint's weights.
         checkpoint: one more, which must be a checkpoint file.
+        align: what aligns the inputs of the methods whose names do not say; a `ToldTransform` stays as it is.
+        aligner: the checkpoint of STN0, for `stn0`.
+
+    Raises:
+        UserError: a method or the aligner cannot be loaded, or no aligner was given.
     """
-    methods = [load_method(name, device, weights) for name in named]
+    words = [split_align(word) for word in named]
+    kinds = [kind or align for _, kind in words] + ([] if checkpoint is None else [align])
+    stn0 = _aligner(aligner, device, weights) if "stn0" in kinds else None
+    methods = [load_method(name, device, weights) for name, _ in words]
+    for word, (_, kind), method in zip(named, words, methods, strict=True):
+        if kind in ("stn0", "known") and isinstance(method, ToldTransform):
+            raise UserError(f"{word}: {method.name} is given the known transform already; leave out @{kind}")
     if checkpoint is not None:
         methods.append(load_trained(Path(checkpoint), device, weights))
-    words = [*named, *([] if checkpoint is None else [checkpoint])]
+    methods = [_behind(method, kind, stn0) for method, kind in zip(methods, kinds, strict=True)]
+    _distinguish(methods, [*named, *([] if checkpoint is None else [checkpoint])])
+    return methods
+
+
+def split_align(word: str) -> tuple[str, Align | None]:
+    """`NAME@stn0` as NAME and stn0; None where a name does not say, or is the name of a file as it stands.
+
+    Raises:
+        UserError: what follows the @ is not one of `ALIGN`, though what stands before it is a method.
+    """
+    name, at, last = word.rpartition("@")
+    if not at or Path(word).exists():
+        return word, None
+    for kind in ALIGN:
+        if last == kind:
+            return name, kind
+    if name in WORDS or Path(name).exists():
+        raise UserError(f"{word}: nothing that aligns is called '{last}'; there are {', '.join(ALIGN)}")
+    return word, None
+
+
+def _aligner(path: str | None, device: torch.device, weights: Weights) -> LoadedAligner:
+    if path is None:
+        raise UserError(
+            "align=stn0 needs a trained STN0: train one with experiment=stn0, and add aligner=RUN/checkpoints/last.ckpt"
+        )
+    return LoadedAligner(Path(path), device, weights)
+
+
+def _behind(method: Method, kind: Align, stn0: LoadedAligner | None) -> Method:
+    if kind == "none" or isinstance(method, ToldTransform):
+        return method
+    if kind == "known":
+        return BehindKnown(method)
+    assert stn0 is not None
+    return BehindAligner(method, stn0)
+
+
+def _distinguish(methods: Sequence[Method], words: Sequence[str]) -> None:
+    """Give each method a name of its own, and tell those apart by their words that have the same title."""
     titles = Counter(method.title for method in methods)
     taken: set[str] = set()
     for word, method in zip(words, methods, strict=True):
@@ -62,4 +120,3 @@ def load_methods(
         taken.add(method.name)
         if titles[method.title] > 1:
             method.title = f"{method.title} ({word})"
-    return methods

@@ -1,12 +1,15 @@
 """The interface of methods: small unaligned faces in, upright faces out."""
 
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Final, Protocol, runtime_checkable
 
 from torch import Tensor
 
 from src.data.pairs import MisalignmentConfig
 from src.model.output import Upscaled
+
+OF_UNALIGNED: Final = " of the unaligned input"
+"""The end of the title of a method that is nothing without alignment; a title behind an aligner leaves it out."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,10 @@ class Facts:
         heatmap_std: standard deviation of the kernels that they estimate, in pixels of the HR image.
         trained_on: the misalignment that it was trained with.
         degradation: how its training faces got small, bicubic or camera.
+        needs_aligned: whether it restores aligned inputs only; see `needs_aligner`.
+        align: what stands in front of it and aligns its inputs, stn0 or known.
+        aligner: the checkpoint of `align=stn0`.
+        aligner_sha256: hash of that file.
     """
 
     checkpoint: str | None = None
@@ -40,6 +47,15 @@ class Facts:
     heatmap_std: float = 3.0
     trained_on: MisalignmentConfig | None = None
     degradation: str | None = None
+    needs_aligned: bool | None = None
+    align: str | None = None
+    aligner: str | None = None
+    aligner_sha256: str | None = None
+
+    @property
+    def needs_aligner(self) -> bool:
+        """Whether it needs aligned inputs and nothing aligns them."""
+        return bool(self.needs_aligned) and self.align is None
 
 
 class Method(Protocol):

@@ -16,6 +16,7 @@ from src.method.method import Facts
 from src.model.checkpoint import Checkpoint, Weights, load_checkpoint
 from src.model.output import Upscaled
 from src.model.parameters import parameter_count
+from src.model.stn0 import STN0Config
 from src.system.errors import UserError
 from src.system.plain import from_plain
 
@@ -34,7 +35,8 @@ class Trained:
         experiment = _experiment(checkpoint)
         self.name = re.sub(r"\W+", "_", experiment or "").strip("_") or checkpoint.path.stem
         network = checkpoint.config.title
-        self.title = f"{network}, {experiment}" if experiment else network
+        # An experiment that is called as its network says nothing new.
+        self.title = network if experiment in (None, checkpoint.config.name) else f"{network}, {experiment}"
 
     @functools.cached_property
     def facts(self) -> Facts:
@@ -52,8 +54,15 @@ class Trained:
 
 
 def load_trained(path: Path, device: torch.device, weights: Weights = "auto") -> Trained:
-    """The method of a checkpoint file; see `load_checkpoint` for the files that it refuses."""
-    return Trained(load_checkpoint(path, weights), device)
+    """The method of a checkpoint file.
+
+    Raises:
+        UserError: `load_checkpoint` refuses the file, or it holds an aligner.
+    """
+    checkpoint = load_checkpoint(path, weights)
+    if isinstance(checkpoint.config, STN0Config):
+        raise UserError(f"{path} is an aligner ({checkpoint.config.title}), not a generator: use it as aligner={path}")
+    return Trained(checkpoint, device)
 
 
 def _experiment(checkpoint: Checkpoint) -> str | None:
@@ -79,6 +88,7 @@ def _facts(checkpoint: Checkpoint) -> Facts:
         heatmap_std=heatmaps.std,
         trained_on=misalignment,
         degradation=_degradation(checkpoint),
+        needs_aligned=misalignment.upright or None,
     )
 
 

@@ -1,4 +1,4 @@
-"""The configurations of all generators, and the protocol that each of them follows."""
+"""The configurations of all generators and discriminators, and the protocol that each generator's follows."""
 
 import typing
 from collections.abc import Mapping
@@ -6,13 +6,21 @@ from typing import Any, Protocol
 
 from torch import nn
 
+from src.model.discriminator import DiscriminatorConfig
 from src.model.light import LightConfig
 from src.model.mtun import MTUNConfig
+from src.model.srresnet import SRGANDiscriminatorConfig, SRResNetConfig
+from src.model.stn0 import STN0Config
+from src.model.urdgn import URDGNConfig
+from src.model.xu2017 import Xu2017Config
 from src.system.errors import UserError
 from src.system.plain import from_plain, variant_for, variants
 
-GeneratorConfig = MTUNConfig | LightConfig
+GeneratorConfig = MTUNConfig | LightConfig | STN0Config | URDGNConfig | SRResNetConfig | Xu2017Config
 """Every generator's configuration. This is their only list: the command line and checkpoints are parsed with it."""
+
+AnyDiscriminatorConfig = DiscriminatorConfig | SRGANDiscriminatorConfig
+"""Every discriminator's configuration, likewise."""
 
 
 class AnyGeneratorConfig(Protocol):

@@ -69,8 +69,8 @@ class LightConfig(Branches):
 
     @property
     def title(self) -> str:
-        """Its name in tables."""
-        return "MTUN-light"
+        """Its name in tables; without STN and heatmaps it is no MTUN."""
+        return "MTUN-light" if self.aligns or self.heb.enabled else "light trunk"
 
     @property
     def aligns_alone(self) -> bool:

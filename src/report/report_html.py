@@ -14,6 +14,7 @@ from src.report.score_charts import score_charts, training_charts
 from src.report.scores import FaceScores
 from src.report.sections import measured_sections, method_sentences, protocol_sentences
 from src.report.shown import NOTHING, Shown
+from src.system.files import utf8
 
 PAGE: Final = Path(__file__).with_name("page")
 """The style sheet, the script and the colours of the error maps, which are written into each report."""
@@ -63,7 +64,7 @@ def report_html(
         "<noscript><p>Pictures and sorting need JavaScript.</p></noscript>\n"
         f"<script>{script}</script>\n</body>\n</html>\n"
     )
-    return page.encode(errors="replace")  # names of files may hold bytes that are no text
+    return utf8(page)
 
 
 def _sha256(text: str) -> str:

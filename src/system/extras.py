@@ -15,6 +15,7 @@ IMPORTS: Final = {
     "matplotlib": ("matplotlib", "log"),
     "tensorboard": ("tensorboard", "log"),
     "wandb": ("wandb", "log"),
+    "pyarrow": ("pyarrow", "report"),
 }
 """Import name -> the package that has it, and its extra."""
 PLUGINS: Final = {

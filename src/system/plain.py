@@ -51,7 +51,8 @@ def variant_for(annotation: Any, value: Mapping[str, Any]) -> type | None:
 def from_plain(schema: type[Dataclass], values: Mapping[str, Any]) -> Dataclass:
     """A dataclass from nested dicts and lists (lists become tuples).
 
-    If a field's type is a union of dataclasses, the `name` among its values selects one of them.
+    If a field's type is a union of dataclasses, the `name` among its values selects one of them. Values without one
+    are older than the choice: they belong to the first.
 
     Raises:
         UserError: the dataclass has no such key, or no member of the union has that `name`.
@@ -62,7 +63,8 @@ def from_plain(schema: type[Dataclass], values: Mapping[str, Any]) -> Dataclass:
         if key not in hints:
             raise UserError(f"{schema.__name__} has no key '{key}': written by another version of this project")
         if isinstance(value, Mapping) and variants(hints[key]):
-            chosen = variant_for(hints[key], value)
+            choices = variants(hints[key])
+            chosen = variant_for(hints[key], value) if "name" in value else choices[0]
             if chosen is None:
                 raise UserError(f"{schema.__name__}.{key} has no choice {value.get('name')!r} in this version")
             value = from_plain(chosen, value)

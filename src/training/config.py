@@ -4,13 +4,14 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from pydantic import Discriminator
+from torch import nn
 
 from src.callbacks.config import CallbacksConfig
 from src.data.config import DataConfig
 from src.logger.config import LoggerConfig
 from src.loss.config import LossConfig
-from src.model.config import GeneratorConfig
-from src.model.discriminator import DiscriminatorConfig
+from src.model.config import AnyDiscriminatorConfig, GeneratorConfig
+from src.model.stn0 import STN0Config
 from src.optimizer import AdamConfig, RMSpropConfig
 from src.trainer import TrainerConfig
 from src.training.guard import GuardConfig
@@ -21,7 +22,8 @@ class ModelConfig:
     """The two networks."""
 
     generator: Annotated[GeneratorConfig, Discriminator("name")]
-    discriminator: DiscriminatorConfig
+    discriminator: Annotated[AnyDiscriminatorConfig, Discriminator("name")] | None
+    """null: none, for a generator that never learns from one."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,12 @@ class TrainConfig:
             return "val_ema/psnr_rgb" if self.ema.enabled else "val/psnr_rgb"
         return self.callbacks.monitor
 
+    def build_discriminator(self) -> nn.Module | None:
+        """D, or None without the adversarial term."""
+        if self.loss.adversarial.weight == 0 or self.model.discriminator is None:
+            return None
+        return self.model.discriminator.build()
+
     def __post_init__(self) -> None:
         if not 0 <= self.seed < 2**32:
             raise ValueError(f"seed must be 0 or more and below 2^32, not {self.seed}")
@@ -84,9 +92,18 @@ class TrainConfig:
             )
         if generator.aligns_alone and self.loss.alignment == 0:
             raise ValueError(
-                "model.generator.localisation=aligner learns from the alignment loss alone: set loss.alignment above 0"
+                f"the aligner of {generator.title} learns from the alignment loss alone: set loss.alignment above 0"
             )
         if self.loss.alignment_first and self.loss.alignment and not generator.aligns_alone:
             raise ValueError(
                 "loss.alignment_first needs model.generator.localisation=aligner: set loss.alignment_first=0"
+            )
+        if self.loss.alignment_first == 1 and not isinstance(generator, STN0Config):
+            raise ValueError(
+                f"loss.alignment_first must be a share of the run below 1: {generator.title} is more than an aligner"
+            )
+        if self.loss.adversarial.weight > 0 and self.model.discriminator is None:
+            raise ValueError(
+                f"loss.adversarial.weight={self.loss.adversarial.weight:g} needs a discriminator, and this model has "
+                "none: set loss.adversarial.weight=0"
             )

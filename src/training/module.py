@@ -20,6 +20,7 @@ from src.training.config import TrainConfig
 from src.training.guard import TOTAL, Guard, gradient_name, not_finite
 from src.training.steps import (
     Statistics,
+    alignment_half,
     discriminator_half,
     generator_half,
     gradient_norm,
@@ -45,8 +46,7 @@ class FaceSR(LightningModule):
         self.automatic_optimization = False
         self.config = config
         self.generator = config.model.generator.build()
-        adversarial = config.loss.adversarial.weight > 0
-        self.discriminator = config.model.discriminator.build() if adversarial else None
+        self.discriminator = config.build_discriminator()
         # In a list it is no submodule, so it is neither in the state dict nor in DDP's buckets.
         self._objective = [Objective(config.loss)]
         self.guard = Guard(config.guard)
@@ -142,17 +142,16 @@ class FaceSR(LightningModule):
             )
 
     def _stn_learns_alone(self) -> bool:
-        """Whether the run is still in its first part; a run that has left it never returns, however long it becomes."""
+        """Whether the run is in its first part; a run that has left it never returns, however long it becomes."""
         loss = self.config.loss
         first = loss.alignment_first if loss.alignment > 0 else 0.0
-        return first > 0 and not self._together and progress(self.trainer) < first
+        return first > 0 and not self._together and (first == 1 or progress(self.trainer) < first)
 
     def _align(self, pairs: Pairs, last: bool) -> None:
-        """Gradients of the alignment term for the STN alone, which looks at the LR faces; D and the rest of U wait."""
+        """Gradients of the alignment term for the STN alone."""
         assert isinstance(self.generator.stn, torch.nn.Module)
-        loss = self.objective.alignment(self.generator.stn(pairs.lr), pairs)
-        total = self.config.loss.alignment * loss
-        self._add("generator", {"loss/alignment": loss, TOTAL: total})
+        total, terms = alignment_half(self.objective, self.generator.stn, pairs)
+        self._add("generator", {**_named(terms), TOTAL: total})
         self._backward(total, last)
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
@@ -205,7 +204,7 @@ class FaceSR(LightningModule):
     def _discriminator_backward(self, pairs: Pairs, fakes: Tensor, sync: bool) -> None:
         """Gradients of -LD, Eq. 7.3, on a batch's reals and fakes."""
         assert self.discriminator is not None
-        loss, accuracies = discriminator_half(self.discriminator, pairs.hr, fakes)
+        loss, accuracies = discriminator_half(self.discriminator, pairs, fakes)
         self._add("discriminator", {"gan/loss_discriminator": loss, **accuracies})
         self._backward(loss, sync)
 
@@ -214,7 +213,7 @@ class FaceSR(LightningModule):
         total, terms = generator_half(
             self.objective, self.discriminator, output, pairs, self.current_epoch, self.config.data.heatmaps.std
         )
-        self._add("generator", {**{f"loss/{name}": term for name, term in terms.items()}, TOTAL: total})
+        self._add("generator", {**_named(terms), TOTAL: total})
         self._backward(total, sync)
 
     def _add(self, network: str, values: dict[str, Tensor]) -> None:
@@ -291,3 +290,8 @@ class FaceSR(LightningModule):
         for name, rate in rates.items():
             set_rate(self._optimizer(name), rate, config.localisation)
         return rates
+
+
+def _named(terms: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The terms by their names in the log."""
+    return {f"loss/{name}": term for name, term in terms.items()}

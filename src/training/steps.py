@@ -2,11 +2,13 @@
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from src.data.batch import Pairs
+from src.data.not_faces import not_faces
 from src.data.own_frame import in_own_frame
 from src.loss.objective import Objective
-from src.loss.terms import discriminator_loss
+from src.loss.terms import discriminator_loss, multi_class_loss, real_logits
 from src.model.output import Upscaled
 
 
@@ -15,24 +17,31 @@ def laid_out(pairs: Pairs, layout: torch.memory_format) -> Pairs:
     return pairs._replace(lr=pairs.lr.contiguous(memory_format=layout), hr=pairs.hr.contiguous(memory_format=layout))
 
 
-def discriminator_half(discriminator: nn.Module, hr: Tensor, fakes: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+def discriminator_half(discriminator: nn.Module, pairs: Pairs, fakes: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
     """D's half of a step: -LD of Eq. 7.3, to be minimised, and its accuracies.
 
     Args:
-        discriminator: D.
-        hr: (B, 3, 128, 128) in [-1, 1], the reals.
+        discriminator: D; one with the class `not_a_face` also learns from crops of the same pictures.
+        pairs: the batch, whose `hr` (B, 3, 128, 128) are the reals.
         fakes: (B, 3, 128, 128), the generator's images, detached from it, in any precision.
 
     Returns:
         The loss, a scalar; and the shares of reals and of fakes that D classifies correctly, by their names in the log.
     """
-    # One pass over reals and fakes: without batch normalisation it equals two.
-    real, fake = discriminator(torch.cat([hr, fakes.to(hr.dtype)])).chunk(2)
+    images = [pairs.hr, fakes.to(pairs.hr.dtype)]
+    if getattr(discriminator, "not_a_face", False):
+        images.append(not_faces(pairs))
+    if any(isinstance(module, _BatchNorm) for module in discriminator.modules()):
+        of_class = [discriminator(some) for some in images]  # each normalised by itself, as fakes are in U's half
+    else:
+        # One pass over reals and fakes: without batch normalisation it equals two.
+        of_class = list(discriminator(torch.cat(images)).chunk(len(images)))
+    real, fake = (real_logits(logits) for logits in of_class[:2])
     accuracies = {
         "gan/accuracy_real": (real > 0).float().mean(),
         "gan/accuracy_fake": (fake < 0).float().mean(),
     }
-    return discriminator_loss(real, fake), accuracies
+    return multi_class_loss(of_class) if len(of_class) > 2 else discriminator_loss(real, fake), accuracies
 
 
 def generator_half(
@@ -58,9 +67,19 @@ def generator_half(
     """
     if objective.config.frame == "own" and output.matrix is not None and pairs.surroundings is not None:
         pairs = in_own_frame(pairs, output.matrix, kernel_std)
-    fake_logits = None if discriminator is None else discriminator(output.image)
+    fake_logits = None if discriminator is None else real_logits(discriminator(output.image))
     total, terms = objective(output, pairs, fake_logits, epoch)
     return total, terms
+
+
+def alignment_half(objective: Objective, stn: nn.Module, pairs: Pairs) -> tuple[Tensor, dict[str, Tensor]]:
+    """The whole step while the STN learns alone, which looks at the LR faces; D and the rest of U wait.
+
+    Returns:
+        The weighted alignment term, a scalar, and the term before its weight by its name.
+    """
+    loss = objective.alignment(stn(pairs.lr), pairs)
+    return objective.config.alignment * loss, {"alignment": loss}
 
 
 def gradient_norm(network: nn.Module) -> Tensor:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from src.data.batch import Pairs
 from src.face.points import POINTS
@@ -19,7 +20,7 @@ from src.optimizer import build_optimizer
 from src.system.errors import UserError
 from src.trainer import Machine, Precision
 from src.training.config import TrainConfig
-from src.training.steps import discriminator_half, generator_half, laid_out
+from src.training.steps import alignment_half, discriminator_half, generator_half, laid_out
 
 ROUNDS = 3
 MADE_UP_MARGIN = 48  # of made-up faces, as of prepared ones
@@ -101,10 +102,10 @@ class FullStep:
         checkpoint_activations(self.objective, config.trainer.checkpoint_activations)
         groups = config.model.generator.parameter_groups(self.generator)
         self.optimizer = build_optimizer(config.optimizer, groups)
-        self.discriminator = None
-        if config.loss.adversarial.weight > 0:
-            self.discriminator = config.model.discriminator.build().to(device)
-            self.discriminator.to(memory_format=layout)
+        self.discriminator = config.build_discriminator()
+        self.alone = config.loss.alignment_first == 1
+        if self.discriminator is not None:
+            self.discriminator.to(device).to(memory_format=layout)
             self.d_optimizer = build_optimizer(config.optimizer, [list(self.discriminator.parameters())], True)
         if setting.compile:
             self.generator.compile()
@@ -118,10 +119,16 @@ class FullStep:
         precision = torch.float16 if self.setting.precision == "16-mixed" else torch.bfloat16
         mixed = self.setting.precision != "32-true"
         discriminator = self.discriminator
+        if self.alone:
+            assert isinstance(self.generator.stn, torch.nn.Module)
+            with torch.autocast(self.device.type, precision, enabled=mixed):
+                total, _ = alignment_half(self.objective, self.generator.stn, self.pairs)
+            self._update(total)
+            return
         with torch.autocast(self.device.type, precision, enabled=mixed):
             output = self.generator(self.pairs.lr)
             if discriminator is not None:
-                loss, _ = discriminator_half(discriminator, self.pairs.hr, output.image.detach())
+                loss, _ = discriminator_half(discriminator, self.pairs, output.image.detach())
         if discriminator is not None:
             self.d_optimizer.zero_grad()
             loss.backward()
@@ -129,11 +136,14 @@ class FullStep:
             discriminator.requires_grad_(False)
         with torch.autocast(self.device.type, precision, enabled=mixed):
             total, _ = generator_half(self.objective, discriminator, output, self.pairs, epoch=0)
+        self._update(total)
+        if discriminator is not None:
+            discriminator.requires_grad_(True)
+
+    def _update(self, total: Tensor) -> None:
         self.optimizer.zero_grad()
         total.backward()
         self.optimizer.step()
-        if discriminator is not None:
-            discriminator.requires_grad_(True)
 
 
 def fastest_seconds(steps: Sequence[Callable[[], object]], rounds: int, device: torch.device) -> list[float]:

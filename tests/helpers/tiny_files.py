@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from src.model.config import GeneratorConfig
 from src.model.hourglass import HEBConfig
 from src.model.light import LightConfig
 from src.store.face import Face, FaceRow
@@ -17,7 +18,7 @@ TINY = LightConfig(
 )
 
 
-def checkpoint_content(config: LightConfig = TINY) -> dict[str, Any]:
+def checkpoint_content(config: GeneratorConfig = TINY) -> dict[str, Any]:
     """What training writes, as far as readers look at it."""
     torch.manual_seed(0)
     generator = config.build()

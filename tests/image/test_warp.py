@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from src.image.warp import angle_of, invert, similarity_matrix, warp
+from src.image.warp import align_small, angle_of, invert, similarity_matrix, warp
 
 
 def matrix(angle: float = 0.0, scale: float = 1.0, x: float = 0.0, y: float = 0.0) -> torch.Tensor:
@@ -45,3 +45,11 @@ def test_sampling_is_float32_under_autocast() -> None:
     with torch.autocast("cpu", torch.bfloat16):
         shifted = warp(image, matrix(x=2 / 128))
     assert torch.allclose(shifted[..., :-1], image[..., 1:], atol=1e-3)
+
+
+def test_a_small_face_is_aligned_by_bicubic_samples_with_its_border_beyond_it() -> None:
+    grey, dot = torch.full((1, 3, 16, 16), 0.5), torch.zeros(1, 3, 16, 16)
+    assert torch.allclose(align_small(grey, matrix(0.5, 1.3)), grey), "no black corner"
+    dot[:, :, 8, 8] = 1.0
+    moved = align_small(dot, matrix(x=1 / 16))[0, 0, 8, 6:10]  # by half a pixel
+    assert moved.tolist() == pytest.approx([-0.09375, 0.59375, 0.59375, -0.09375], abs=1e-4)

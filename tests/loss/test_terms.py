@@ -8,7 +8,9 @@ from src.loss.terms import (
     alignment_loss,
     discriminator_loss,
     feature_loss,
+    multi_class_loss,
     pixel_loss,
+    real_logits,
     structure_loss,
     structure_loss_mean,
 )
@@ -69,3 +71,14 @@ def test_alignment_loss_is_the_matrices_mean_square() -> None:
 def test_terms_are_float32_for_half_precision_outputs() -> None:
     # 1 + 1/512 is not a bfloat16 number: squares summed in bfloat16 would lose it.
     assert pixel_loss(torch.ones(1, 3, 8, 8, dtype=torch.bfloat16), torch.zeros(1, 3, 8, 8)).dtype == torch.float32
+
+
+def test_two_classes_are_the_binary_loss_and_real_is_the_first() -> None:
+    torch.manual_seed(0)
+    real, fake = torch.randn(5, 2), torch.randn(5, 2)
+    binary = discriminator_loss(real_logits(real), real_logits(fake))
+    assert multi_class_loss([real, fake]) == pytest.approx(float(binary), abs=1e-6)
+    assert real_logits(torch.tensor([1.0, -2.0])).tolist() == [1.0, -2.0]
+    three = torch.randn(4, 3)
+    assert torch.allclose(torch.sigmoid(real_logits(three)), three.softmax(1)[:, 0])
+    assert torch.allclose(adversarial_loss(real_logits(three)), -three.log_softmax(1)[:, 0].mean())

@@ -5,15 +5,16 @@ from itertools import chain
 import pytest
 import torch
 
-from src.config.command import options
+from src.check import NEEDS
 from src.config.compose import compose
+from src.config.overrides import options
 from src.model.config import GeneratorConfig, generator_config
 from src.system.plain import to_plain
 from src.training.config import TrainConfig
 
 
 def of_file(name: str, *overrides: str) -> GeneratorConfig:
-    words = [f"model={name}", "data.train=[a]", "data.val=[a]", *overrides]
+    words = [f"model={name}", *NEEDS.get(f"model={name}", []), "data.train=[a]", "data.val=[a]", *overrides]
     return compose("train", TrainConfig, words).model.generator
 
 
