@@ -8,9 +8,9 @@ from typing import Final, NamedTuple
 
 from src.report.bins import Binning
 from src.report.chart import Line, chart, legend
-from src.report.curves import Curve, read_curves, thinned
 from src.report.picks import RANKED_BY
 from src.report.protocol import Protocol
+from src.report.read_curves import Curve, read_curves, thinned
 from src.report.scores import FaceScores, mean_of
 
 YAW: Final = Binning("yaw", "PSNR RGB (dB) by pose", "yaw to either side, degrees", (0, 10, 20, 30, 45, 60, 90),

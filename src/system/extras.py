@@ -15,7 +15,6 @@ IMPORTS: Final = {
     "matplotlib": ("matplotlib", "log"),
     "tensorboard": ("tensorboard", "log"),
     "wandb": ("wandb", "log"),
-    "pyarrow": ("pyarrow", "report"),
 }
 """Import name -> the package that has it, and its extra."""
 PLUGINS: Final = {
