@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 WIDTH, HEIGHT = 460, 250
-LEFT, RIGHT, TOP, BOTTOM = 46, 10, 28, 42
+LEFT, RIGHT, TOP, BOTTOM = 46, 22, 28, 42
 _SAMPLE: Final = '<svg viewBox="0 0 22 10" aria-hidden="true"><path class="line" d="M0 5H22"/></svg>'
 COLOURS: Final = 8
 """Classes c0 to c7 of the style sheet; more lines take them again, dashed."""
