@@ -1,15 +1,18 @@
 """`python -m src.evaluate checkpoint=FILE data.test='[DIR]' out=DIR`: measure methods, write the report."""
 
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 from src.config.command import command
 from src.evaluation.config import EvaluateConfig
 from src.evaluation.run import evaluate
 from src.evaluation.show import print_table, show, tell_written
-from src.evaluation.sweep_jobs import evaluate_jobs, sweep_jobs
+from src.evaluation.shown_faces import show_faces
+from src.evaluation.sweep_jobs import evaluate_jobs, job_methods, sweep_jobs
 from src.evaluation.write import check_out, write_results
 from src.method.load import load_methods
+from src.method.method import Method
 from src.metric.choose import choose_metrics
 from src.report.ablation import ablate, ablation_table
 from src.store.read import FaceStores
@@ -47,12 +50,15 @@ def main(config: EvaluateConfig) -> None:
     if jobs is not None:
         evaluation = evaluate_jobs(jobs, stores, config, device, chosen)
         ablation = ablate(evaluation.rows, jobs.experiments, jobs.reference)
+        methods: Iterable[Method] = job_methods(jobs, device, config.weights)
     else:
-        methods = load_methods(config.named, device, config.weights, config.checkpoint, config.align, config.aligner)
+        loaded = load_methods(config.named, device, config.weights, config.checkpoint, config.align, config.aligner)
+        methods = loaded
         evaluation = evaluate(
-            methods, stores, config.protocol, device, config.batch_size, config.faces, config.grid_faces, chosen=chosen
+            loaded, stores, config.protocol, device, config.batch_size, config.faces, config.grid_faces, chosen=chosen
         )  # fmt: skip
-    written = write_results(out, evaluation, ablation)
+    shown = show_faces(methods, stores, config, device, evaluation.rows)
+    written = write_results(out, evaluation, ablation, shown)
     show(evaluation)
     if ablation is not None:
         print_table(ablation_table(ablation, evaluation.protocol), f"differences to {ablation.reference}")

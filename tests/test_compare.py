@@ -1,5 +1,6 @@
 import csv
 import json
+import os
 import re
 import shutil
 from collections.abc import Mapping
@@ -67,6 +68,7 @@ def test_folders_are_measured_as_faces_are(
     text = (tmp_path / "report" / "report.md").read_text()
     assert "Pictures of equal names are compared with those of" in text
     assert "rotated" not in text
+    assert (tmp_path / "report" / "report.html").read_text().count("data:image/png;base64,") == 3 * 3
     assert "1 images are identical to HR" in capsys.readouterr().out
     assert written.values["bins"] == {"yaw": {}, "misalignment": {}}
     assert not (tmp_path / "report" / "grid.png").exists()  # of several sizes
@@ -145,6 +147,17 @@ def test_mistakes_are_a_line_and_nothing_is_written(
     assert all(line.startswith("error: ") for line in error.splitlines())
     assert re.search(words.removesuffix("$"), error)
     assert not (tmp_path / "report").exists()
+
+
+def test_names_that_are_no_text_are_written_in_words(pictures: dict[str, NDArray[np.uint8]], tmp_path: Path) -> None:
+    odd = os.fsdecode(b"\xff<i>")
+    named = {odd: pictures["a"], "b": pictures["b"]}
+    hr, sr = save(tmp_path / f"hr{odd}", named), save(tmp_path / f"sr{odd}", noisy(named, 5))
+    assert main([str(sr), "--hr", str(hr), "--out", str(tmp_path / "report")]) == 0
+    written = read_results(tmp_path / "report")
+    assert sorted(row.file for row in written.rows) == ["\\udcff<i>.png", "b.png"]
+    assert list(written.protocol.methods) == ["sr\\udcff<i>"]
+    assert "\\udcff&lt;i&gt;.png" in (tmp_path / "report" / "report.html").read_text()
 
 
 def test_one_picture_has_no_interval(pictures: dict[str, NDArray[np.uint8]], tmp_path: Path) -> None:

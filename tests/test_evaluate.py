@@ -44,6 +44,7 @@ def test_the_command_writes_the_report_and_nothing_else(
         "grid.png",
         "metrics.csv",
         "metrics.json",
+        "report.html",
         "report.md",
     ]
     with (tmp_path / "report" / "metrics.csv").open() as file:
@@ -54,6 +55,8 @@ def test_the_command_writes_the_report_and_nothing_else(
     assert values["methods"]["tiny"]["psnr_rgb"]["mean"] == pytest.approx(mean, abs=1e-3)
     assert f"{mean:.2f}" in done.stdout
     assert "report/report.md" in done.stdout
+    page = (tmp_path / "report" / "report.html").read_text()
+    assert page.count("data:image/png;base64,") == 8 * 5  # each face: LR, three methods, HR
     assert "Traceback" not in done.stderr
     with Image.open(tmp_path / "report" / "grid.png") as grid:
         assert grid.size == (4 + 6 * 132, 22 + 8 * 132 + 22)

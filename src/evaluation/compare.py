@@ -19,6 +19,7 @@ from src.data.batch import Pairs
 from src.evaluation.pictures import Matched, folder_sha256, match_folders
 from src.evaluation.run import Evaluation, device_words, scores_of, set_scores, spread
 from src.evaluation.show import show, tell_written
+from src.evaluation.shown_faces import show_pictures
 from src.evaluation.write import check_out, write_results
 from src.face.points import POINTS
 from src.face.pose import known_yaw
@@ -35,6 +36,7 @@ from src.report.scores import FaceScores, MethodScores
 from src.source.landmarks_file import read_table
 from src.system.devices import pick_device
 from src.system.errors import UserError
+from src.system.files import printable
 from src.system.progress import FaceProgress
 
 BATCH, GRID = 16, 8
@@ -75,16 +77,18 @@ def compare(request: Request) -> None:
     matched = match_folders(request.folders, request.hr)
     points: Points = {} if request.landmarks is None else named_points(request.landmarks, matched)
     chosen = choose_metrics(config, device)
-    words = [f"Pictures of equal names are compared with those of `{request.hr}`, as they are in their files."]
+    words = [
+        f"Pictures of equal names are compared with those of `{printable(request.hr)}`, as they are in their files."
+    ]
     if request.landmarks is not None:
-        words.append(f"True landmarks: `{request.landmarks}`.")
+        words.append(f"True landmarks: `{printable(request.landmarks)}`.")
     elif any(metric.key == "nme_percent" for metric in chosen.metrics):
         points, chosen = _own_points(config, matched, chosen)
         words.append("True landmarks: those that the backend itself finds on the HR pictures.")
     for line in chosen.left_out:
         sys.stderr.write(f"warning: left out: {line}\n")
     evaluation = measure(request, matched, points, chosen, device, words)
-    written = write_results(request.out, evaluation)
+    written = write_results(request.out, evaluation, shown=show_pictures(matched, evaluation.rows))
     show(evaluation)
     tell_written(written)
 
@@ -192,10 +196,10 @@ def _rows(
     yaw = known_yaw(pairs.landmarks.numpy(), pairs.visible.numpy())
     return [
         FaceScores(
-            store=str(hr),
+            store=printable(hr),
             row=first + place,
-            file=matched.hr[stem].name,
-            identity=stem,
+            file=printable(matched.hr[stem].name),
+            identity=printable(stem),
             angle_deg=math.nan,
             scale=math.nan,
             shift_x_px=math.nan,
@@ -211,12 +215,12 @@ def _protocol(
     request: Request, matched: Matched, chosen: Chosen, device: torch.device, words: Sequence[str]
 ) -> Protocol:
     faces = len(matched.stems)
-    store: dict[str, str | int] = {"path": str(request.hr), "faces": faces, "faces_in_store": faces}
+    store: dict[str, str | int] = {"path": printable(request.hr), "faces": faces, "faces_in_store": faces}
     store["images_sha256"] = folder_sha256(matched.hr)
     if request.landmarks is not None:
         store["landmarks_sha256"] = hashlib.sha256(request.landmarks.read_bytes()).hexdigest()
     cards = {
-        name: MethodCard(str(folder), {"pictures_sha256": folder_sha256(files)}, trained=False)
+        name: MethodCard(printable(folder), {"pictures_sha256": folder_sha256(files)}, trained=False)
         for folder, (name, files) in zip(request.folders, matched.results.items(), strict=True)
     }
     sets, set_words = set_scores(chosen)

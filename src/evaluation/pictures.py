@@ -14,6 +14,7 @@ from src.image.suffixes import SUFFIXES
 from src.metric.image import WINDOW
 from src.system.companions import is_companion
 from src.system.errors import UserError
+from src.system.files import printable
 
 NAMED = 5  # names in a message
 Pictures = NDArray[np.uint8]
@@ -56,7 +57,7 @@ def match_folders(folders: Sequence[Path], hr: Path) -> Matched:
     true = _pictures(hr)
     results: dict[str, dict[str, Path]] = {}
     for folder in folders:
-        first = name = folder.resolve().name
+        first = name = printable(folder.resolve().name)
         number = 1
         while name in results:
             number += 1

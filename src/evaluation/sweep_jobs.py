@@ -2,7 +2,7 @@
 
 import dataclasses
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,9 +10,10 @@ import torch
 
 from src.evaluation.config import EvaluateConfig
 from src.evaluation.run import Evaluation, evaluate
+from src.method.method import Method
 from src.method.trained import load_trained
 from src.metric.choose import Chosen
-from src.model.checkpoint import read_content
+from src.model.checkpoint import Weights, read_content
 from src.store.read import FaceStores
 from src.sweep.table import Row, read_jobs
 from src.system.errors import UserError
@@ -92,9 +93,7 @@ def evaluate_jobs(
 ) -> Evaluation:
     """Evaluate every job's checkpoint on the same inputs, one network in memory at a time."""
     whole: Evaluation | None = None
-    for name, path in jobs.files.items():
-        method = load_trained(path, device, config.weights)
-        method.name, method.title = name, _title(jobs, name)
+    for method in job_methods(jobs, device, config.weights):
         one = evaluate(
             [method], stores, config.protocol, device, config.batch_size, config.faces, grid_faces=0, chosen=chosen
         )
@@ -102,6 +101,14 @@ def evaluate_jobs(
     assert whole is not None
     left_out = (*whole.protocol.left_out, *jobs.unfinished)
     return dataclasses.replace(whole, protocol=dataclasses.replace(whole.protocol, left_out=left_out))
+
+
+def job_methods(jobs: SweepJobs, device: torch.device, weights: Weights) -> Iterator[Method]:
+    """The network of each job's checkpoint, loaded when its turn comes."""
+    for name, path in jobs.files.items():
+        method = load_trained(path, device, weights)
+        method.name, method.title = name, _title(jobs, name)
+        yield method
 
 
 def _title(jobs: SweepJobs, method: str) -> str:

@@ -10,13 +10,23 @@ from src.image.encode import png_bytes
 from src.report.ablation import Ablation
 from src.report.faces_file import NO_PARQUET, faces_csv, faces_parquet
 from src.report.metrics_json import metrics_json
+from src.report.report_html import report_html
 from src.report.report_md import FILES, report_md
+from src.report.shown import NOTHING, Shown
 from src.system.errors import UserError
 from src.system.files import replacing, utf8
 
 
-def write_results(out: Path, evaluation: Evaluation, ablation: Ablation | None = None) -> list[Path]:
+def write_results(
+    out: Path, evaluation: Evaluation, ablation: Ablation | None = None, shown: Shown = NOTHING
+) -> list[Path]:
     """Write the files of the report; none of them changes if one cannot be written.
+
+    Args:
+        out: the folder.
+        evaluation: what was measured.
+        ablation: the differences of a sweep's experiments to the full model, if it is one.
+        shown: the faces whose pictures report.html holds.
 
     Raises:
         UserError: the folder cannot be written, or the disk is full.
@@ -29,6 +39,7 @@ def write_results(out: Path, evaluation: Evaluation, ablation: Ablation | None =
         "metrics.csv": utf8(faces_csv(rows)),
         "metrics.json": utf8(metrics_json(rows, protocol, ablation)),
         "report.md": utf8(report_md(rows, protocol, ablation, beside)),
+        "report.html": report_html(rows, protocol, ablation, shown),
     }
     if parquet:
         files["metrics.parquet"] = parquet

@@ -1,19 +1,13 @@
 """Draws the curves of a run as one picture, from its `metrics.csv`."""
 
-import csv
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
+from src.report.read_curves import Curve, read_curves, thinned
 from src.system.files import replacing
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-CURVE_POINTS: Final = 400
-"""A longer curve is drawn as the means of this many stretches."""
 
 
 class Group(NamedTuple):
@@ -39,40 +33,6 @@ GROUPS: Final = (
     Group("peak memory, GiB", ("perf/memory",)),
 )
 """A metric belongs to the first group that fits."""
-
-Curve = tuple[NDArray[np.float64], NDArray[np.float64]]
-"""Iterations and values."""
-
-
-def read_curves(path: Path) -> dict[str, Curve]:
-    """The curves in a metrics file: name -> iterations and values; columns without a number are left out."""
-    values: dict[str, tuple[list[float], list[float]]] = {}
-    with path.open(newline="", encoding="utf-8") as file:
-        rows = csv.reader(file)
-        header = next(rows, [])
-        if "iterations" not in header:
-            return {}
-        index = header.index("iterations")
-        columns = [(place, values.setdefault(name, ([], []))) for place, name in enumerate(header) if "/" in name]
-        for row in rows:
-            if len(row) < len(header):
-                continue  # cut short by a kill
-            iterations = float(row[index])
-            for place, (xs, ys) in columns:
-                if row[place]:
-                    xs.append(iterations)
-                    ys.append(float(row[place]))
-    return {name: (np.array(xs), np.array(ys)) for name, (xs, ys) in values.items() if xs}
-
-
-def thinned(curve: Curve, points: int = CURVE_POINTS) -> Curve:
-    """The means of this many stretches of a curve; the curve itself if it has no more points."""
-    xs, ys = curve
-    if len(xs) <= points:
-        return curve
-    starts = np.linspace(0, len(xs), points, endpoint=False).astype(int)
-    lengths = np.diff([*starts, len(xs)])
-    return np.add.reduceat(xs, starts) / lengths, np.add.reduceat(ys, starts) / lengths
 
 
 def grouped(curves: dict[str, Curve]) -> dict[Group, dict[str, Curve]]:

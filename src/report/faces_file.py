@@ -8,13 +8,15 @@ from io import BytesIO, StringIO
 from typing import Final
 
 from src.report.scores import FaceScores, score_keys, score_of
+from src.system.extras import not_installed
+from src.system.files import printable
 
 WORDS: Final = ("store", "file", "identity")
 FACE_COLUMNS: Final = (
     "store", "row", "file", "identity", "angle_deg", "scale", "shift_x_px", "shift_y_px", "misalignment_px", "yaw_deg",
 )  # fmt: skip
 """The columns before the scores; the attributes of `FaceScores`."""
-NO_PARQUET: Final = "metrics.parquet is not written: pyarrow is not installed (pip install pyarrow)"
+NO_PARQUET: Final = f"metrics.parquet is not written: {not_installed('pyarrow', 'report')}"
 
 
 def score_column(method: str, metric: str, component: str | None = None) -> str:
@@ -38,7 +40,7 @@ def faces_csv(rows: Sequence[FaceScores]) -> str:
 def faces_parquet(rows: Sequence[FaceScores]) -> bytes | None:
     """`metrics.parquet`: the columns of `metrics.csv` with their types; None if pyarrow is not installed."""
     try:
-        # It is in no extra and not in the lock, so it is imported by name.
+        # Imported by name: it has no types that mypy could read.
         pyarrow, parquet = importlib.import_module("pyarrow"), importlib.import_module("pyarrow.parquet")
     except ModuleNotFoundError:
         return None
@@ -50,7 +52,10 @@ def faces_parquet(rows: Sequence[FaceScores]) -> bytes | None:
 def _columns(rows: Sequence[FaceScores]) -> Iterator[tuple[str, list[str] | list[int] | list[float | None]]]:
     for name in FACE_COLUMNS:
         values = [getattr(row, name) for row in rows]
-        yield name, values if name in WORDS or name == "row" else list(map(_known, values))
+        yield (
+            name,
+            list(map(printable, values)) if name in WORDS else values if name == "row" else list(map(_known, values)),
+        )
     for key in score_keys(rows):
         yield score_column(*key), [_known(score_of(row, *key)) for row in rows]
 

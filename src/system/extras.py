@@ -11,6 +11,7 @@ IMPORTS: Final = {
     "gdown": ("gdown", "prepare"),
     "numba": ("numba", "prepare"),
     "onnxruntime": ("onnxruntime", "prepare"),
+    "pillow_heif": ("pillow-heif", "prepare"),
     "optuna": ("optuna", "sweep"),
     "matplotlib": ("matplotlib", "log"),
     "tensorboard": ("tensorboard", "log"),

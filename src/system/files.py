@@ -19,6 +19,11 @@ def listable(name: str) -> bool:
     return not any(unicodedata.category(letter) in ("Cc", "Cs", "Zl", "Zp") for letter in name)
 
 
+def printable(path: Path | str) -> str:
+    r"""A path as text that can be printed and written as UTF-8: bytes of it that are no text become \udcXX."""
+    return utf8(str(path)).decode()
+
+
 @contextmanager
 def replacing(*paths: Path, own_name: bool = False) -> Iterator[tuple[Path, ...]]:
     """Hidden paths beside `paths` to write to, renamed to `paths` when the block ends, deleted if it raises.

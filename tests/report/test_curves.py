@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from src.report.curves import draw_curves, grouped, read_curves, thinned
+from src.report.curves import draw_curves, grouped
+from src.report.read_curves import read_curves, thinned
 
 
 def write(path: Path, *lines: str) -> Path:

@@ -1,0 +1,106 @@
+"""The content of a report, section by section, for `report.md` and `report.html`; `code` is marked as in Markdown."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from src.report.ablation import ABLATION_WORDS, Ablation, ablation_table
+from src.report.bins import BINNINGS
+from src.report.paired import differences
+from src.report.protocol import MethodCard, Protocol, inputs_words, protocol_words
+from src.report.scores import FaceScores, summarise
+from src.report.table import bin_table, by_store, component_table, difference_table, gains, identical, table
+
+BINNED: Final = ("psnr_rgb", "nme_percent")
+"""The metrics that a report shows bin by bin; `metrics.json` has all."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of words, header first; its first `left` columns are words, the others numbers."""
+
+    lines: Sequence[Sequence[str]]
+    left: int
+
+
+@dataclass(frozen=True)
+class Section:
+    """A heading with what stands below it, tables and sentences."""
+
+    title: str
+    blocks: Sequence[Table | str]
+
+
+def measured_sections(rows: Sequence[FaceScores], protocol: Protocol, ablation: Ablation | None) -> list[Section]:
+    """The scores of all faces and of each store, differences, and bins.
+
+    Args:
+        rows: the faces.
+        protocol: all that the scores depend on.
+        ablation: the differences of a sweep's experiments to the full model, if it is one.
+    """
+    stores = by_store(rows)
+    found = [_scores(rows, protocol, f"All {len(rows):,} faces" if len(stores) > 1 else f"{len(rows):,} faces")]
+    if len(stores) > 1:
+        found += [_scores(mine, protocol, f"`{store}`: {len(mine):,} faces") for store, mine in stores.items()]
+    if ablation is not None:
+        title = f"Ablation: differences to {ablation.reference}"
+        found.append(Section(title, [Table(ablation_table(ablation, protocol), 1), ABLATION_WORDS]))
+    found += _comparison(rows, protocol)
+    for binning in BINNINGS:
+        for key in BINNED:
+            lines = bin_table(rows, protocol, binning, key)
+            if lines:
+                title = next(metric.title for metric in protocol.metrics if metric.key == key)
+                found.append(Section(f"{binning.title}: {title}", [f"Bins: {binning.unit}.", Table(lines, 2)]))
+    return found
+
+
+def method_sentences(protocol: Protocol) -> list[str]:
+    """What is known of each method."""
+    return [f"{card.title}: {_facts(card)}." for card in protocol.methods.values()]
+
+
+def protocol_sentences(rows: Sequence[FaceScores], protocol: Protocol, digits: int = 64) -> list[str]:
+    """How the numbers were measured, on what data; the data's hashes have so many digits."""
+    return [
+        *protocol_words(protocol, rows),
+        *(_data(data, digits) for data in protocol.stores),
+        f"Computed on {protocol.device}.",
+    ]
+
+
+def _data(data: Mapping[str, str | int], digits: int) -> str:
+    hashes = [
+        f"{what} SHA-256 {str(data[key])[:digits]}"
+        for what, key in (("images", "images_sha256"), ("landmarks", "landmarks_sha256"))
+        if key in data
+    ]
+    return f"Data: `{data['path']}`, {data['faces']:,} of its {data['faces_in_store']:,} faces, {', '.join(hashes)}."
+
+
+def _scores(rows: Sequence[FaceScores], protocol: Protocol, title: str) -> Section:
+    blocks: list[Table | str] = [Table(table(rows, protocol, intervals=True), 1)]
+    blocks += [*gains(rows, protocol), *identical(rows, protocol)]
+    for lines, left in ((component_table(rows, protocol), 2), (table(rows, protocol, True, aside=True), 1)):
+        if lines:
+            blocks.append(Table(lines, left))
+    return Section(title, blocks)
+
+
+def _comparison(rows: Sequence[FaceScores], protocol: Protocol) -> list[Section]:
+    """The differences of every method to the best one."""
+    base = summarise(rows).best(protocol.methods)
+    if base is None or len(protocol.methods) < 2:
+        return []
+    found = differences(rows, [(name, base) for name in protocol.methods if name != base])
+    title = f"Differences to {protocol.methods[base].title}, the method of the highest mean PSNR"
+    return [Section(title, [Table(difference_table(found, protocol), 1)])]
+
+
+def _facts(card: MethodCard) -> str:
+    words = {what.replace("_", " "): value for what, value in card.facts.items() if value is not None}
+    words = {
+        what: f"inputs {inputs_words(value)}" if isinstance(value, Mapping) else value for what, value in words.items()
+    }
+    return ", ".join(f"{what} {value}" for what, value in words.items()) or "no training"
