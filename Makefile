@@ -21,6 +21,10 @@ TRAIN ?= data/celeba/train
 VAL ?= data/celeba/val
 # make sweep SWEEP=seeds EXPERIMENT=demo TRAIN=data/synthetic/train VAL=data/synthetic/val
 SWEEP ?= optuna
+# Recipes read these from the environment ("$$ROOT"), so that a path may hold quotes, blanks, $ and #.
+PATHS := ROOT OUT TRAIN VAL DEMO
+$(foreach name,$(PATHS),$(eval override $(name) := $$(value $(name))))
+export $(PATHS)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup doctor demo test check format lock bench clean data-celeba data-synthetic data-folder
@@ -54,30 +58,30 @@ doctor: $(READY) ## report what is installed, found and missing here, each probl
 	$(RUN) -m src.doctor
 
 demo: $(READY) ## draw synthetic faces, train on the CPU, evaluate; writes a table and a picture to outputs/demo; ARGS=
-	$(RUN) -m src.train experiment=demo trainer=cpu run_dir=$(DEMO) $(ARGS)
-	$(RUN) -m src.evaluate checkpoint=$(DEMO)/checkpoints/last.ckpt data.test='[data/synthetic/val]' protocol=published out=$(DEMO)/evaluation_published
-	$(RUN) -m src.evaluate checkpoint=$(DEMO)/checkpoints/last.ckpt data.test='[data/synthetic/val]' protocol=context out=$(DEMO)/evaluation
+	$(RUN) -m src.train experiment=demo trainer=cpu run_dir="$$DEMO" $(ARGS)
+	$(RUN) -m src.evaluate checkpoint="$$DEMO/checkpoints/last.ckpt" data.test='[data/synthetic/val]' protocol=published out="$$DEMO/evaluation_published"
+	$(RUN) -m src.evaluate checkpoint="$$DEMO/checkpoints/last.ckpt" data.test='[data/synthetic/val]' protocol=context out="$$DEMO/evaluation"
 
 data-celeba: $(READY) ## download CelebA to ROOT (data/raw), prepare it in OUT (data/celeba); LANDMARKS=, ARGS=
-	$(RUN) -m src.source.celeba.download '$(or $(ROOT),data/raw)'
-	$(RUN) -m src.prepare source=celeba source.root='$(or $(ROOT),data/raw)' landmarks=$(LANDMARKS) out='$(or $(OUT),data/celeba)' $(ARGS)
+	$(RUN) -m src.source.celeba.download "$${ROOT:-data/raw}"
+	$(RUN) -m src.prepare source=celeba source.root="$${ROOT:-data/raw}" landmarks=$(LANDMARKS) out="$${OUT:-data/celeba}" $(ARGS)
 
 data-synthetic: $(READY) ## draw 1,600 training and 160 validation faces in OUT (data/synthetic); ARGS=
-	$(RUN) -m src.prepare source=synthetic source.train=1600 source.val=160 out='$(or $(OUT),data/synthetic)' $(ARGS)
+	$(RUN) -m src.prepare source=synthetic source.train=1600 source.val=160 out="$${OUT:-data/synthetic}" $(ARGS)
 
 data-folder: $(READY) ## find the faces in the pictures of ROOT=, prepare them in OUT=; LANDMARKS=, ARGS=
-	@test -n '$(ROOT)' -a -n '$(OUT)' || { echo 'error: make data-folder ROOT=PICTURES OUT=data/NAME (LANDMARKS=onnx ARGS=landmarks.weights=DIR)' >&2; exit 2; }
-	$(RUN) -m src.prepare source=folder source.root='$(ROOT)' landmarks=$(LANDMARKS) out='$(OUT)' $(ARGS)
+	@test -n "$$ROOT" && test -n "$$OUT" || { echo 'error: make data-folder ROOT=PICTURES OUT=data/NAME (LANDMARKS=onnx ARGS=landmarks.weights=DIR)' >&2; exit 2; }
+	$(RUN) -m src.prepare source=folder source.root="$$ROOT" landmarks=$(LANDMARKS) out="$$OUT" $(ARGS)
 
 train-celeba: $(READY) ## train EXPERIMENT (celeba16x) on the stores TRAIN, VAL (data/celeba/...); ARGS=
-	$(RUN) -m src.train experiment=$(EXPERIMENT) data.train='[$(TRAIN)]' data.val='[$(VAL)]' $(ARGS)
+	$(RUN) -m src.train experiment=$(EXPERIMENT) data.train="[$$TRAIN]" data.val="[$$VAL]" $(ARGS)
 
 sweep: $(READY) ## train EXPERIMENT many times and write a table: SWEEP=optuna, seeds, or none with ARGS='seed=1,2 optimizer.lr=1e-3,5e-4'
 	$(RUN) -m src.train -m $(if $(filter-out none,$(SWEEP)),sweep=$(SWEEP)) experiment=$(EXPERIMENT) \
-		data.train='[$(TRAIN)]' data.val='[$(VAL)]' $(ARGS)
+		data.train="[$$TRAIN]" data.val="[$$VAL]" $(ARGS)
 
 ablations: $(READY) ## train every ablation of celeba16x on the stores TRAIN, VAL and write a table; ARGS=
-	$(RUN) -m src.train -m 'experiment=glob(ablation/*)' data.train='[$(TRAIN)]' data.val='[$(VAL)]' $(ARGS)
+	$(RUN) -m src.train -m 'experiment=glob(ablation/*)' data.train="[$$TRAIN]" data.val="[$$VAL]" $(ARGS)
 
 test: $(ALL) ## run the tests, two at a time
 	OMP_NUM_THREADS=1 $(RUN) -m pytest -q -n 2 --dist worksteal

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.report import Figure, machine
+from src.system.console import show_everything
 
 # The longest comes last.
 NAMES = ("throughput", "memory", "step", "pairs", "prepare", "landmarks", "visibility", "store", "fill", "demo")
@@ -17,6 +18,7 @@ NAMES = ("throughput", "memory", "step", "pairs", "prepare", "landmarks", "visib
 
 def main() -> None:
     """Run the benchmarks and print the table."""
+    show_everything()
     chosen = sys.argv[1:] or list(NAMES)
     unknown = [name for name in chosen if name not in NAMES]
     if unknown:

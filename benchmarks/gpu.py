@@ -19,6 +19,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.report import machine
 from src.config.compose import compose
+from src.system.console import show_everything
 from src.training.config import TrainConfig
 from src.training.tuning import FullStep, Setting, fastest_seconds
 
@@ -79,6 +80,7 @@ def counted(config: TrainConfig, setting: Setting, device: torch.device, faces: 
 
 def main(experiment: str = "celeba16x") -> None:
     """Measure and print."""
+    show_everything()
     console = Console(width=None if sys.stdout.isatty() else 120)
     console.print(machine(), highlight=False)
     if not torch.cuda.is_available():

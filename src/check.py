@@ -4,10 +4,12 @@ import sys
 
 from omegaconf import OmegaConf
 
-from src.config.command import CONF, EXIT_USER_ERROR, options
+from src.config.command import EXIT_USER_ERROR
 from src.config.compose import compose
+from src.config.overrides import CONF, options
 from src.evaluation.config import EvaluateConfig
 from src.preparation.config import PrepareConfig
+from src.system.console import show_everything
 from src.system.errors import UserError
 from src.training.config import TrainConfig
 
@@ -20,7 +22,7 @@ def uncommented_keys() -> list[str]:
     for path in sorted(CONF.rglob("*.yaml")):
         if path.relative_to(CONF).parts[0] in ("experiment", "debug"):
             continue  # overrides; the key's own file explains it
-        for number, line in enumerate(path.read_text().partition("\nhydra:")[0].splitlines(), 1):
+        for number, line in enumerate(path.read_text(encoding="utf-8").partition("\nhydra:")[0].splitlines(), 1):
             key, colon, value = line.partition(":")
             if colon and value.strip() and "#" not in value and not key.lstrip().startswith(("#", "-")):
                 found.append(f"{path.relative_to(CONF)}:{number}")
@@ -35,6 +37,7 @@ def required(group: str, option: str) -> list[str]:
 
 def main() -> None:
     """Print the first mistake and exit with 2, or print that every file is right."""
+    show_everything()
     try:
         for experiment in options("experiment"):
             compose("train", TrainConfig, [f"experiment={experiment}", *STORES])

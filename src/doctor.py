@@ -15,7 +15,10 @@ from importlib import import_module, metadata
 from pathlib import Path
 from typing import Final, Literal
 
+from src.system.console import show_everything
+from src.system.errors import UserError
 from src.system.extras import install, missing_package
+from src.system.posix import require_posix
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 SETUP: Final = "rm -r .venv && make setup"
@@ -87,6 +90,14 @@ def python() -> Iterator[Finding]:
     yield (
         Finding("error", text, "3.11 or newer is needed: make PYTHON=python3.11 setup") if old else Finding("ok", text)
     )
+
+
+def system() -> Iterator[Finding]:
+    """Whether MTUN runs on this system."""
+    try:
+        require_posix()
+    except UserError as error:
+        yield Finding("error", str(error), "install WSL, and run the commands there")
 
 
 def requirements(project: Path = ROOT / "pyproject.toml") -> dict[str, list[str]]:
@@ -223,7 +234,6 @@ def weights(cache: Path) -> Iterator[Finding]:
 def stores(data: Path) -> Iterator[Finding]:
     """Whether the stores of faces below a folder are whole and of this version's layout."""
     from src.store.read import FaceStore
-    from src.system.errors import UserError
 
     folders = sorted(path.parent for path in data.glob("**/card.json"))
     if not folders:
@@ -269,6 +279,7 @@ def _cache() -> Path:
 
 CHECKS: Final[tuple[Callable[[], Iterable[Finding]], ...]] = (
     python,
+    system,
     packages,
     lambda: lightning_release(version("lightning")),
     lambda: optuna_release(version("optuna")),
@@ -298,6 +309,7 @@ def findings() -> Iterator[Finding]:
 
 def main() -> None:
     """Print the report; exit with 1 if something essential is missing."""
+    show_everything()
     errors = 0
     for finding in findings():
         print(finding, flush=True)

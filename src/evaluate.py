@@ -5,6 +5,7 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from src.config.command import command
 from src.evaluation.config import EvaluateConfig
@@ -24,18 +25,19 @@ def show(evaluation: Evaluation) -> None:
     title = f"{len(rows):,} faces, per-image means, 16x16 to 128x128, protocol {protocol.name}"
     console.print(_drawn(table(rows, protocol), title, left=1))
     for sentence in gains(rows, protocol):
-        console.print(sentence, highlight=False)
+        console.print(sentence, highlight=False, markup=False)
     components = component_table(rows, protocol)
     if components:
         console.print(_drawn(components, "", left=2))
 
 
 def _drawn(lines: list[list[str]], title: str, left: int) -> Table:
-    drawn = Table(title=title or None)
+    # `Text`: a name with brackets is no markup.
+    drawn = Table(title=Text(title) if title else None)
     for place, words in enumerate(lines[0]):
-        drawn.add_column(words, justify="left" if place < left else "right")
+        drawn.add_column(Text(words), justify="left" if place < left else "right")
     for line in lines[1:]:
-        drawn.add_row(*line)
+        drawn.add_row(*map(Text, line))
     return drawn
 
 

@@ -3,9 +3,8 @@
 import sys
 
 from src.config.command import command
-from src.preparation.check_stores import run_check
 from src.preparation.config import PrepareConfig
-from src.preparation.run import run_preparation
+from src.system.posix import require_posix
 
 
 def say(line: str) -> None:
@@ -17,6 +16,10 @@ def say(line: str) -> None:
 @command(config_name="prepare", schema=PrepareConfig)
 def main(config: PrepareConfig) -> None:
     """Make the stores and say where they are; with check=true, verify them instead."""
+    require_posix()
+    from src.preparation.check_stores import run_check
+    from src.preparation.run import run_preparation
+
     if config.check:
         run_check(config, say)
     else:

@@ -8,11 +8,17 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from src.image.decode import MAX_PIXELS
+from src.system.console import show_everything
 from src.system.errors import UserError
 from src.system.extras import extras_named
+from src.system.files import from_home
 
 EXIT_USER_ERROR = 2
+
+
+def path_at_home(text: str) -> Path:
+    """The path that a word of the command line names; `--out=~/x` reaches it as no shell has read it."""
+    return Path(from_home(text))
 
 
 def parser() -> argparse.ArgumentParser:
@@ -21,11 +27,13 @@ def parser() -> argparse.ArgumentParser:
         prog="python -m src.upscale", description="Upscale face crops to upright 128x128 faces."
     )
     parser.add_argument(
-        "paths", nargs="+", type=Path, metavar="PATH", help="face crops of any size, or folders of them"
+        "paths", nargs="+", type=path_at_home, metavar="PATH", help="face crops of any size, or folders of them"
     )
-    parser.add_argument("--checkpoint", required=True, type=Path, metavar="FILE", help="checkpoint of src.train")
     parser.add_argument(
-        "--out", required=True, type=Path, metavar="DIR", help="folder for NAME.png and NAME_heatmaps.png"
+        "--checkpoint", required=True, type=path_at_home, metavar="FILE", help="checkpoint of src.train"
+    )
+    parser.add_argument(
+        "--out", required=True, type=path_at_home, metavar="DIR", help="folder for NAME.png and NAME_heatmaps.png"
     )
     parser.add_argument(
         "--weights",
@@ -41,15 +49,16 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--max-pixels",
         type=int,
-        default=MAX_PIXELS,
+        default=argparse.SUPPRESS,  # that of `Request`
         metavar="N",
-        help=f"a larger picture is taken for a decompression bomb ({MAX_PIXELS:,}); 12 bytes of memory a pixel",
+        help="a larger picture is taken for a decompression bomb (89 megapixels); 12 bytes of memory a pixel",
     )
     return parser
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; the exit code is 2 for a mistake that stops everything."""
+    show_everything()
     values = vars(parser().parse_args(arguments))
     try:
         with extras_named():

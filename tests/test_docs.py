@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from src.config.command import check_overrides
 from src.config.keys import dotted_keys
+from src.config.overrides import read_overrides
 from tests.test_readme import SCHEMAS
 
 ROOT = Path(__file__).parents[1]
@@ -104,7 +104,7 @@ def test_every_relative_link_resolves(page: Path) -> None:
 @every_page
 def test_every_command_has_keys_that_exist(page: Path) -> None:
     for verb, words in COMMAND.findall(page.read_text().replace("\\\n", " ")):
-        check_overrides(shlex.split(words), SCHEMAS[verb])
+        read_overrides(shlex.split(words), SCHEMAS[verb])
 
 
 @every_page

@@ -7,8 +7,8 @@ import pytest
 import torch
 from lightning import Trainer
 
-from src.config.command import CONF, options
 from src.config.compose import compose
+from src.config.overrides import CONF, options
 from src.data.module import FaceData
 from src.system.errors import UserError
 from src.system.plain import to_plain

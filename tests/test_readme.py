@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from src.config.command import check_overrides
+from src.config.overrides import read_overrides
 from src.evaluation.config import EvaluateConfig
 from src.preparation.config import PrepareConfig
 from src.training.config import TrainConfig
@@ -30,7 +30,7 @@ def test_there_are_commands_for_every_verb() -> None:
 
 @pytest.mark.parametrize(("verb", "words"), [c for c in commands() if c[0] in SCHEMAS], ids=str)
 def test_every_key_in_a_command_exists(verb: str, words: list[str]) -> None:
-    check_overrides(words, SCHEMAS[verb])
+    read_overrides(words, SCHEMAS[verb])
 
 
 def test_the_upscale_command_parses() -> None:
@@ -45,7 +45,7 @@ def test_no_placeholder_is_left() -> None:
 def test_every_key_in_the_text_exists() -> None:
     overrides = re.findall(r"`((?:model|loss|data|trainer|optimizer)\.[\w.]+=[^`]*)`", README)
     assert len(overrides) > 5
-    check_overrides([shlex.split(text)[0] for text in overrides], TrainConfig)
+    read_overrides([shlex.split(text)[0] for text in overrides], TrainConfig)
 
 
 def test_every_make_target_exists_and_has_a_line_of_help() -> None:

@@ -138,6 +138,72 @@ def test_earlier_results_stay_unless_told(
     assert read(out / "face_heatmaps.png").shape == (128, 128, 3)
 
 
+@pytest.mark.parametrize("heatmaps", [True, False])
+def test_a_second_run_in_the_same_folder_changes_nothing(
+    checkpoint_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], heatmaps: bool
+) -> None:
+    for number, name in enumerate(("a.jpg", "a.bmp", "A.tif", "own.png")):
+        picture(tmp_path / name, seed=number)
+    arguments = [str(tmp_path), "--checkpoint", str(checkpoint_file), "--out", str(tmp_path)]
+    arguments += [] if heatmaps else ["--no-heatmaps"]
+    assert main(arguments) == 1  # own.png is an input, which stays
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    assert len(before) == (10 if heatmaps else 7)
+    capsys.readouterr()
+    assert main(arguments) == 1
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+    said = capsys.readouterr().err
+    assert f"{'6 results' if heatmaps else '3 results'} of earlier runs left out" in said
+    assert f"{tmp_path / 'A.png'} is there already; --overwrite replaces it" in said
+    assert main([*arguments, "--overwrite"]) == 1
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_a_result_is_recognised_under_any_name_and_upscaled_if_named(checkpoint_file: Path, tmp_path: Path) -> None:
+    picture(tmp_path / "in" / "face.png")
+    arguments = ["--checkpoint", str(checkpoint_file), "--out"]
+    assert main([str(tmp_path / "in"), *arguments, str(tmp_path / "out")]) == 0
+    result = (tmp_path / "out" / "face.png").rename(tmp_path / "out" / "renamed.PNG")
+    with Image.open(result) as image:
+        image.save(tmp_path / "out" / "edited.png")  # a picture of its own
+    assert main([str(tmp_path / "out"), *arguments, str(tmp_path / "again")]) == 0
+    assert files(tmp_path / "again") == ["edited.png", "edited_heatmaps.png"]
+    assert main([str(tmp_path / "out"), str(result), *arguments, str(tmp_path / "named"), "--no-heatmaps"]) == 0
+    assert files(tmp_path / "named") == ["edited.png", "renamed.png"]
+
+
+def test_a_folder_of_results_alone_says_so(
+    checkpoint_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    picture(tmp_path / "in" / "face.png")
+    arguments = ["--checkpoint", str(checkpoint_file), "--out", str(tmp_path / "out")]
+    assert main([str(tmp_path / "in"), *arguments]) == 0
+    assert main([str(tmp_path / "out"), *arguments]) == 1
+    assert "no picture in this folder but the results of earlier runs" in capsys.readouterr().err
+
+
+def test_what_lies_beside_the_pictures_is_left_out_or_named(
+    checkpoint_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "in"
+    picture(folder / "face.png")
+    for name in ("._face.png", ".DS_Store", "Thumbs.db", "notes.txt", "a.NEF", "b.nef", "c.psd"):
+        (folder / name).write_bytes(b"x")
+    picture(folder / "sub" / "deeper.png")
+    arguments = [str(folder), "--checkpoint", str(checkpoint_file), "--out", str(tmp_path / "out"), "--overwrite"]
+    assert main(arguments) == 0
+    assert files(tmp_path / "out") == ["face.png", "face_heatmaps.png"]
+    said = capsys.readouterr().err.splitlines()
+    assert [line.removeprefix(f"warning: {folder}: ").partition(":")[0] for line in said] == [
+        "2 files of a kind that is not read (.nef)", "1 file of a kind that is not read (.psd)",
+    ]  # fmt: skip
+    (folder / "gone.png").symlink_to("/not/mounted/gone.png")
+    (folder / "more").symlink_to("/not/mounted")
+    assert main(arguments) == 1
+    dead = [line for line in capsys.readouterr().err.splitlines() if "leads nowhere" in line]
+    assert [line.partition(": link")[0] for line in dead] == [f"error: {folder}/gone.png", f"error: {folder}/more"]
+
+
 def test_a_network_without_heatmaps_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     bare = LightConfig(width=16, blocks16=1, blocks32=1, heb=HEBConfig(enabled=False, resolution=32, depth=2))
     torch.save(checkpoint_content(bare), tmp_path / "bare.ckpt")

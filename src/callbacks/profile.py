@@ -80,5 +80,5 @@ class Profile(Callback):
             )
         parts.append(f"Hooks of the whole run:\n\n{trainer.profiler.summary().strip()}")  # type: ignore[attr-defined]
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        self.path.write_text("\n\n".join(parts) + "\n")
+        self.path.write_text("\n\n".join(parts) + "\n", encoding="utf-8", errors="backslashreplace")
         log.info("profile: %s", self.path)

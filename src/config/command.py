@@ -10,83 +10,26 @@ from typing import Any, Generic, TypeVar, cast
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Glob
 from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from pydantic import TypeAdapter, ValidationError
 
-from src.config.keys import check_keys, dotted_keys, unknown_key
+from src.config.keys import check_keys
+from src.config.overrides import CONF, FLAGS, read_overrides
 from src.config.stamp import run_stamp
 from src.sweep.job import FOLDER, JobFailed, run_as_job
+from src.system.console import show_everything
 from src.system.errors import UserError
 from src.system.extras import extras_named, missing_plugin
 
-CONF = Path(__file__).resolve().parents[2] / "conf"
 # One stamp per launch: DDP's child processes inherit it, so all of them use the same run folder.
 STAMP = "MTUN_RUN_STAMP"
 EXIT_USER_ERROR = 2
 EXIT_FAILED_JOBS = 1
 
 Schema = TypeVar("Schema")
-
-
-def check_overrides(overrides: list[str], schema: type) -> None:
-    """Raise a UserError for an override of a key that the schema lacks.
-
-    Hydra refuses `key=` but accepts `+key=`; here both errors name the nearest valid key. Hydra checks groups
-    (`experiment=demo`), whose options it lists, and its own keys.
-    """
-    known = set(dotted_keys(schema))
-    for text in overrides:
-        if text.startswith("-") or not ("=" in text or text.startswith("~")):
-            continue  # a flag or its value: Hydra's own
-        try:
-            override = OverridesParser.create().parse_override(text)
-        except HydraException:
-            raise UserError(
-                f"'{text}' is not an override: write key=value, and quote lists: 'data.train=[a,b]'"
-            ) from None
-        key = override.key_or_group
-        if key in known or key.split("/")[0].split(".")[0] == "hydra" or (CONF / key).is_dir():
-            continue
-        raise unknown_key(key, schema)
-
-
-def options(group: str) -> list[str]:
-    """The names of a group's files, those in folders below it as `folder/name`."""
-    return sorted(str(path.relative_to(CONF / group).with_suffix("")) for path in (CONF / group).rglob("*.yaml"))
-
-
-def spelled_out(overrides: list[str]) -> list[str]:
-    """The overrides, with the choices of groups in the form that Hydra needs.
-
-    `experiment=glob(ablation/*)` becomes `experiment=ablation/a,ablation/b`: Hydra's own glob skips subfolders, and if
-    nothing matches, it silently runs nothing. `debug=nan` becomes `debug='nan'`, so that Hydra reads no number.
-
-    Raises:
-        UserError: no file of the group matches a glob.
-    """
-    result = []
-    for text in overrides:
-        group, _, choice = text.partition("=")
-        if choice and (CONF / group).is_dir() and (choice in options(group) or choice.startswith("glob(")):
-            try:
-                value: Any = OverridesParser.create().parse_override(text).value()
-            except HydraException:
-                value = choice  # `check_overrides` tells
-            if isinstance(value, Glob):
-                nested = any("/" in pattern for pattern in value.include)
-                found = value.filter([name for name in options(group) if nested or "/" not in name])
-                if not found:
-                    raise UserError(f"{text}: no file of conf/{group} fits; there are {', '.join(options(group))}")
-                text = f"{group}={','.join(found)}"
-            elif not isinstance(value, str):
-                text = f"{group}='{choice}'"
-        result.append(text)
-    return result
 
 
 def validated(config: DictConfig, schema: type[Schema]) -> Schema:
@@ -121,11 +64,7 @@ def in_a_line(error: HydraException) -> UserError:
     if key:
         group = key[1].rsplit(".", 1)[0]
         # Hydra first composes a sweep without the swept overrides, so an experiment's choices are missing.
-        hint = (
-            f"; in a sweep over experiments give the choice too, {group}=..."
-            if {"-m", "--multirun"} & {*sys.argv}
-            else ""
-        )
+        hint = f"; in a sweep over experiments give the choice too, {group}=..." if {*FLAGS} & {*sys.argv} else ""
         return UserError(f"'{key[1]}' belongs to another choice of {group} than this run's{hint}")
     option = re.search(r"Could not find '([^']+)'", text)
     choices = re.search(r"Available options in '[^']+':\n((?:\t.*\n?)+)", text)
@@ -167,6 +106,7 @@ class _EntryPoint(Generic[Schema]):
 
     def __call__(self) -> None:
         """Run the command line; every mistake that a person can mend ends in one line and an exit code."""
+        show_everything()
         self.stamp = os.environ.setdefault(STAMP, run_stamp())
         os.environ.pop(FOLDER, None)
         # Hydra's own report of a mistake has many lines; with this setting it raises, and `in_a_line` reports it.
@@ -175,10 +115,9 @@ class _EntryPoint(Generic[Schema]):
         self._guarded(self._launch)
 
     def _check(self) -> None:
-        words = spelled_out(sys.argv[1:])
+        words = read_overrides(sys.argv[1:], self.schema)
         # Hydra refuses overrides on both sides of a flag.
-        sys.argv[1:] = sorted(words, key=lambda word: word not in ("-m", "--multirun"))
-        check_overrides(sys.argv[1:], self.schema)
+        sys.argv[1:] = sorted(words, key=lambda word: word not in FLAGS)
 
     def _launch(self) -> None:
         """Let Hydra compose and run; after a sweep, count its failed jobs, however it ended."""

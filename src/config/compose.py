@@ -6,18 +6,18 @@ from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
 from hydra.errors import HydraException
 
-from src.config.command import CONF, check_overrides, in_a_line, spelled_out, validated
+from src.config.command import in_a_line, validated
+from src.config.overrides import CONF, read_overrides
 
 Schema = TypeVar("Schema")
 
 
 def compose(config_name: str, schema: type[Schema], overrides: list[str] | None = None) -> Schema:
     """`conf/<config_name>.yaml` with overrides as on the command line, checked and typed as `schema`."""
-    overrides = spelled_out(overrides or [])
-    check_overrides(overrides, schema)
+    words = read_overrides(overrides or [], schema)
     with initialize_config_dir(str(CONF), version_base="1.3"):
         try:
-            composed = hydra_compose(config_name, overrides)
+            composed = hydra_compose(config_name, words)
         except HydraException as error:
             raise in_a_line(error) from None
     return validated(composed, schema)

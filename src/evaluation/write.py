@@ -10,7 +10,7 @@ from src.image.encode import png_bytes
 from src.report.scores import faces_csv
 from src.report.table import metrics_json, report_md
 from src.system.errors import UserError
-from src.system.files import replacing
+from src.system.files import replacing, utf8
 
 
 def write_results(out: Path, evaluation: Evaluation) -> list[Path]:
@@ -20,9 +20,9 @@ def write_results(out: Path, evaluation: Evaluation) -> list[Path]:
         UserError: the folder cannot be written, or the disk is full.
     """
     files = {
-        "metrics.csv": faces_csv(evaluation.rows).encode(),
-        "metrics.json": metrics_json(evaluation.rows, evaluation.protocol).encode(),
-        "report.md": report_md(evaluation.rows, evaluation.protocol).encode(),
+        "metrics.csv": utf8(faces_csv(evaluation.rows)),
+        "metrics.json": utf8(metrics_json(evaluation.rows, evaluation.protocol)),
+        "report.md": utf8(report_md(evaluation.rows, evaluation.protocol)),
     }
     if evaluation.grid is not None:
         files["grid.png"] = png_bytes(Image.fromarray(evaluation.grid))

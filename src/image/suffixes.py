@@ -1,5 +1,6 @@
 """Which files are pictures by their suffix: those that are read here, and those that look like pictures but are not."""
 
+import os
 from importlib.util import find_spec
 from typing import Final
 
@@ -24,6 +25,9 @@ _OTHERS = (
     ".pict .qoi .ras .rgbe .sgi .tga .wdp .xbm .xpm"
 )
 
+NOT_READ: Final = "a kind that is not read"
+"""How the reject reason of a file begins that looks like a picture but is of no kind that is read here."""
+
 
 def _split() -> tuple[frozenset[str], frozenset[str]]:
     groups = ((_JPEG2000, features.check("jpg_2000")), (_AVIF, features.check("avif")), (_HEIF, HAS_HEIF))
@@ -42,3 +46,11 @@ Which of the two has AVIF, JPEG 2000 and HEIC depends on what is installed.
 def how_to_read(suffix: str) -> str:
     """What makes files of an unread suffix readable, for a message; "" where only another format helps."""
     return f"pip install {HEIF_PACKAGE}" if suffix.lower() in _HEIF.split() and not HAS_HEIF else ""
+
+
+def not_read(name: str) -> str:
+    """Why a file that looks like a picture is not read; "" for any other file."""
+    suffix = os.path.splitext(name)[1].lower()  # noqa: PTH122 - a name, asked for every file
+    if suffix not in UNREAD:
+        return ""
+    return f"{NOT_READ} ({suffix}): {how_to_read(suffix) or 'save it as PNG or JPEG'}"

@@ -79,7 +79,7 @@ class MetricsCsv(Logger):
             assert self._columns is not None
             if new := sorted(row.keys() - set(self._columns)):
                 self._rewrite(_read(self.path), [*self._columns, *new])
-            with self.path.open("a", newline="") as file:
+            with self.path.open("a", newline="", encoding="utf-8") as file:
                 csv.DictWriter(file, self._columns).writerow(row)
         except OSError as error:
             raise UserError(
@@ -104,7 +104,7 @@ class MetricsCsv(Logger):
         self._rewrite(rows, [*INDEX, *columns])
 
     def _rewrite(self, rows: list[dict[str, str]], columns: list[str]) -> None:
-        with replacing(self.path) as (hidden,), hidden.open("w", newline="") as file:
+        with replacing(self.path) as (hidden,), hidden.open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, columns)
             writer.writeheader()
             writer.writerows(rows)
@@ -115,5 +115,5 @@ def _read(path: Path) -> list[dict[str, str]]:
     """The complete rows of a metrics file, without one that a kill cut short; none if there is no file."""
     if not path.is_file():
         return []
-    with path.open(newline="") as file:
+    with path.open(newline="", encoding="utf-8") as file:
         return [row for row in csv.DictReader(file) if None not in row.values() and None not in row and row["step"]]

@@ -1,6 +1,7 @@
-"""Names the upscaled pictures and writes them, without overwriting anything unasked."""
+"""Names the upscaled pictures, writes them without overwriting anything unasked, and recognises them again."""
 
 from pathlib import Path
+from typing import Final
 
 from PIL import Image
 from torch import Tensor
@@ -9,6 +10,23 @@ from src.image.encode import png_bytes
 from src.image.pixels import to_bytes
 from src.system.errors import UserError
 from src.system.files import write_whole
+
+MARK: Final = ("Software", "MTUN upscale")
+"""The PNG text of every result: later runs over the same folder recognise it and do not upscale it again."""
+HEAD: Final = 4096
+"""Bytes at the beginning of a result that hold the mark."""
+
+
+def is_result(path: Path) -> bool:
+    """Whether a file is a PNG that `save` wrote, under whatever name; False where it cannot be read."""
+    keyword, text = (word.encode("latin-1") for word in MARK)
+    if path.suffix.lower() != ".png":
+        return False
+    try:
+        with path.open("rb") as file:
+            return b"tEXt" + keyword + b"\0" + text in file.read(HEAD)
+    except OSError:
+        return False
 
 
 class Names:
@@ -38,9 +56,9 @@ def save(pictures: dict[Path, Tensor], inputs: set[Path], overwrite: bool) -> No
         if path.resolve() in inputs:
             raise UserError(f"{path} is an input, which is never overwritten; choose another --out")
         if path.exists() and not overwrite:
-            raise UserError(f"{path} exists already; --overwrite replaces it")
+            raise UserError(f"{path} is there already; --overwrite replaces it")
     for path, image in pictures.items():
         try:
-            write_whole(path, png_bytes(Image.fromarray(to_bytes(image)[0].cpu().numpy())))
+            write_whole(path, png_bytes(Image.fromarray(to_bytes(image)[0].cpu().numpy()), MARK))
         except OSError as error:
             raise UserError(f"{path} cannot be written: {error.strerror or error}") from None

@@ -63,7 +63,10 @@ def upscale(request: Request) -> int:
     if request.heatmaps and not heatmaps:
         warn("the checkpoint has no heatmap branch: no heatmaps are written")
 
-    found = list(find_images(request.paths))
+    every = find_images(request.paths)
+    for remark in every.remarks:
+        warn(remark)
+    found = every.pictures
     inputs = {path.resolve() for path in found if isinstance(path, Path)}
     names, failed = Names(), 0
     for path in found:

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from src.image.suffixes import NOT_READ
 from src.preparation.config import PrepareConfig
 from src.preparation.copies import Survey
 from src.preparation.finished_parts import Parts
 from src.preparation.plan import Plan
-from src.source.listing import NOT_READ
 from src.source.photograph import Remark
 from src.store.card import CARD, REJECTED
 from src.store.manifest import read_rejected, write_rejected

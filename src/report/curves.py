@@ -47,7 +47,7 @@ Curve = tuple[NDArray[np.float64], NDArray[np.float64]]
 def read_curves(path: Path) -> dict[str, Curve]:
     """The curves in a metrics file: name -> iterations and values; columns without a number are left out."""
     values: dict[str, tuple[list[float], list[float]]] = {}
-    with path.open(newline="") as file:
+    with path.open(newline="", encoding="utf-8") as file:
         rows = csv.reader(file)
         header = next(rows, [])
         if "iterations" not in header:

@@ -8,13 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from src.image.suffixes import SUFFIXES, UNREAD, how_to_read
+from src.image.suffixes import SUFFIXES, not_read
 from src.source.photograph import Annotation, PhotoJob, PictureFile
 from src.source.walk import walk
 from src.system.errors import UserError
-
-NOT_READ = "a kind that is not read"
-"""How the reject reason of a file begins that looks like a picture but is of no kind that is read here."""
 
 
 @dataclass(frozen=True)
@@ -62,14 +59,6 @@ def list_pictures(root: Path) -> Listing:
         )
     points = [path for path in walked.files if path.suffix.lower() == ".pts"]
     return Listing(root, walked.files, pictures, points, problems, walked.linked)
-
-
-def not_read(name: str) -> str:
-    """Why a file that looks like a picture is not read; "" for any other file."""
-    suffix = os.path.splitext(name)[1].lower()  # noqa: PTH122 - a name, asked for every file
-    if suffix not in UNREAD:
-        return ""
-    return f"{NOT_READ} ({suffix}): {how_to_read(suffix) or 'save it as PNG or JPEG'}"
 
 
 def picture_job(path: Path, root: Path, annotations: tuple[Annotation, ...] = (), problem: str = "") -> PhotoJob:

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from src.store.card import ARRAYS, CARD
 from src.system.companions import is_companion
+from src.system.files import NOWHERE
 
 STORE = frozenset(ARRAYS)
-NOWHERE = "link that leads nowhere: mount its disk, or remove it"
 NO_TARGET = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}
 
 

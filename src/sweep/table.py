@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final, Literal
 
+from src.system.console import show_everything
 from src.system.errors import UserError
 from src.system.files import write_whole
 from src.system.processes import first_of_its_launch
@@ -44,7 +45,7 @@ def write_record(folder: Path, record: JobRecord) -> None:
 
 def read_record(path: Path) -> JobRecord:
     """The inverse of `write_record`."""
-    values = json.loads(path.read_text())
+    values = json.loads(path.read_text(encoding="utf-8"))
     return JobRecord(**{**values, "overrides": tuple(values["overrides"])})
 
 
@@ -64,7 +65,7 @@ def read_scores(run_dir: str | Path) -> Scores:
     """The scores of a run folder, over all parts of a resumed run."""
     best, ssim, iterations = -math.inf, None, 0
     for path in sorted(Path(run_dir).glob("metrics*.csv")):
-        with path.open(newline="") as file:
+        with path.open(newline="", encoding="utf-8") as file:
             for row in csv.DictReader(file):
                 iterations = max(iterations, int(float(row.get("step") or -1)) + 1)
                 if float(row.get(SCORE) or "nan") > best:
@@ -155,8 +156,8 @@ def write_table(sweep: Path) -> list[Row]:
     """Write `sweep.md` and `sweep.csv`, print the table and return its rows."""
     rows = read_jobs(sweep)
     text = markdown(rows, sweep)
-    (sweep / "sweep.md").write_text(text)
-    (sweep / "sweep.csv").write_text(comma_separated(rows))
+    write_whole(sweep / "sweep.md", text)
+    write_whole(sweep / "sweep.csv", comma_separated(rows))
     print(text, flush=True)
     return rows
 
@@ -177,6 +178,7 @@ def close_sweep(sweep: Path, launch: str) -> int:
 
 def main() -> None:
     """Rewrite the table of one sweep's folder, for example after a cluster has finished more jobs."""
+    show_everything()
     if len(sys.argv) != 2:
         sys.exit("usage: python -m src.sweep.table DIR (the folder of a sweep)")
     try:

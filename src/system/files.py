@@ -4,6 +4,10 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
+
+NOWHERE: Final = "link that leads nowhere: mount its disk, or remove it"
+"""Why a file cannot be read that is a link without a target."""
 
 
 @contextmanager
@@ -33,9 +37,14 @@ def replacing(*paths: Path, own_name: bool = False) -> Iterator[tuple[Path, ...]
 
 
 def write_whole(path: Path, content: bytes | str) -> None:
-    """Write or replace a file in one step, text as UTF-8; an OSError leaves the old file unchanged."""
+    """Write or replace a file in one step, text as `utf8`; an OSError leaves the old file unchanged."""
     with replacing(path) as (hidden,):
-        hidden.write_bytes(content.encode() if isinstance(content, str) else content)
+        hidden.write_bytes(utf8(content) if isinstance(content, str) else content)
+
+
+def utf8(text: str) -> bytes:
+    r"""Text as UTF-8; a character that it cannot hold (of a name whose bytes are no UTF-8) as an escape, `\udce9`."""
+    return text.encode("utf-8", errors="backslashreplace")
 
 
 def sync(path: Path) -> None:
@@ -51,3 +60,8 @@ def put_in_place(written: Path, path: Path) -> None:
     """Rename a written file to `path` in one step, replacing any old file, and wait until the rename is on the disk."""
     os.replace(written, path)  # noqa: PTH105 - the atomic rename is the point
     sync(path.parent)
+
+
+def from_home(path: str) -> str:
+    """A path with `~` or `~/` at its beginning replaced by the home folder; a shell does not do so after `key=`."""
+    return os.path.expanduser(path) if path == "~" or path.startswith("~/") else path  # noqa: PTH111 - keeps the rest

@@ -27,7 +27,7 @@ class FaceProgress:
         self._start = self._last_line = time.monotonic()
         console = Console(file=sys.stderr)
         columns = (
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
             TextColumn("{task.fields[note]}"),

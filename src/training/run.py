@@ -183,7 +183,7 @@ def _log_to(path: Path | None) -> None:
             handler.close()
     if path is not None:
         try:
-            PROJECT_LOG.addHandler(logging.FileHandler(path))
+            PROJECT_LOG.addHandler(logging.FileHandler(path, encoding="utf-8", errors="backslashreplace"))
         except OSError as error:
             raise UserError(f"{path} cannot be written ({error}); free some space, or name another run_dir") from error
 

@@ -6,8 +6,8 @@ import pytest
 from omegaconf import OmegaConf
 
 from src.check import options, required, uncommented_keys
-from src.config.command import check_overrides
 from src.config.compose import compose
+from src.config.overrides import read_overrides
 from src.model.discriminator import DiscriminatorConfig
 from src.system.errors import UserError
 from src.training.config import TrainConfig
@@ -37,14 +37,14 @@ def test_every_experiment_composes_and_builds(experiment: str) -> None:
 )
 def test_a_mistyped_key_names_the_nearest(override: str, meant: str) -> None:
     with pytest.raises(UserError, match=f"did you mean '{meant}'"):
-        check_overrides([override], TrainConfig)
+        read_overrides([override], TrainConfig)
 
 
 @pytest.mark.parametrize(
     "fine", ["experiment=demo", "hydra.verbose=true", "seed=3", "--cfg", "job", "hydra/launcher=basic"]
 )
 def test_groups_flags_and_hydras_own_keys_pass(fine: str) -> None:
-    check_overrides([fine], TrainConfig)
+    read_overrides([fine], TrainConfig)
 
 
 @pytest.mark.parametrize(

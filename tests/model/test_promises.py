@@ -5,8 +5,8 @@ from itertools import chain
 import pytest
 import torch
 
-from src.config.command import options
 from src.config.compose import compose
+from src.config.overrides import options
 from src.model.config import GeneratorConfig, generator_config
 from src.system.plain import to_plain
 from src.training.config import TrainConfig

@@ -8,8 +8,9 @@ from PIL import Image
 from src.source.config import IbugSource
 from src.source.ibug import ibug_splits
 from src.source.photograph import PhotoJob
-from src.source.walk import NOWHERE, walk
+from src.source.walk import walk
 from src.system.errors import UserError
+from src.system.files import NOWHERE
 from tests.helpers.drawn_faces import face_folder, noise_picture, pts_text, schematic_face
 from tests.source.test_folder import listed, outcomes
 

@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
-from src.config.command import command, options, spelled_out
-from src.config.compose import compose
+from src.config.command import command
 from src.sweep.job import JobFailed, fit_for_sweep
 from src.sweep.table import JobRecord, close_sweep, write_record
 from src.system.errors import UserError
@@ -235,23 +234,6 @@ def test_a_sweep_needs_the_csv(tmp_path: Path) -> None:
 
 def test_a_failed_job_can_be_sent_between_processes() -> None:
     assert str(pickle.loads(pickle.dumps(JobFailed("why")))) == "why"
-
-
-def test_globs_see_the_folders_of_a_group() -> None:
-    ablations = [name for name in options("experiment") if name.startswith("ablation/")]
-    assert spelled_out(["seed=1", "experiment=glob(ablation/*)"]) == ["seed=1", f"experiment={','.join(ablations)}"]
-    assert spelled_out(["experiment=glob(ablation/stacks_*,exclude=*_4)"]) == [
-        "experiment=ablation/stacks_1,ablation/stacks_2"
-    ]
-    assert "ablation" not in spelled_out(["experiment=glob(*)"])[0]
-    assert spelled_out(["experiment=glob(ablation/*"]) == ["experiment=glob(ablation/*"], "told elsewhere"
-    with pytest.raises(UserError, match="no file of conf/experiment fits"):
-        spelled_out(["experiment=glob(abalation/*)"])
-
-
-def test_a_choice_that_reads_as_a_number_is_a_name() -> None:
-    assert spelled_out(["debug=nan", "debug=fast", "name=nan"]) == ["debug='nan'", "debug=fast", "name=nan"]
-    assert compose("train", TrainConfig, [*STORES, "debug=nan"]).trainer.detect_anomaly
 
 
 def test_a_real_sweep_keeps_what_went_well(tmp_path: Path) -> None:

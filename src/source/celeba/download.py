@@ -11,6 +11,7 @@ from pathlib import Path
 from src.source.celeba.images import find_images, find_place
 from src.source.celeba.lists import ATTRIBUTES, BOXES, FIVE_ALIGNED, IDENTITY, PARTITION, find_list, read_list
 from src.source.celeba.splits import IMAGES
+from src.system.console import show_everything
 from src.system.errors import UserError
 from src.system.extras import missing_package
 from src.system.progress import Say
@@ -127,6 +128,7 @@ def _megabytes(name: str) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; exit with 2 if a file is missing."""
+    show_everything()
     parser = argparse.ArgumentParser(
         prog="python -m src.source.celeba.download",
         description=f"Download CelebA (1.5 GB; {PAGE}; for non-commercial research only), or check it.",
