@@ -6,15 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from src.image.suffixes import SUFFIXES
+from src.image.suffixes import SUFFIXES, not_read
 from src.source.archive import ZipListing, ZipPicture, list_zip
 from src.source.celeba.lists import FOLDERS
-from src.source.listing import not_read
 from src.source.names import Names, match
 from src.source.photograph import Picture, PictureFile
-from src.source.walk import NOWHERE
 from src.system.companions import is_companion
 from src.system.errors import UserError
+from src.system.files import NOWHERE
 
 PNG = "_png"  # what the name of the folder or archive of the PNG release ends with
 
