@@ -13,9 +13,9 @@ from src.preparation.check_stores import run_check
 from src.preparation.config import PrepareConfig
 from src.preparation.run import run_preparation
 from src.source.config import CelebaSource
-from src.source.walk import NOWHERE
 from src.store.read import FaceStore
 from src.system.errors import UserError
+from src.system.files import NOWHERE
 from tests.helpers.celeba_files import celeba_files, name, picture, write_zip
 from tests.source.celeba.test_splits import VAL, files, jobs, rejects, splits
 
