@@ -107,7 +107,7 @@ def _opened(archive: Path, process: int, modified: int, size: int) -> _Archive: 
         unsafe, problem = _unsafe(name), _problem(info, times[name])
         if unsafe:
             listing.unsafe[name if name.isprintable() else ascii(name)] = unsafe
-        elif info.is_dir():
+        elif name.endswith("/"):
             continue
         elif problem:
             listing.problems[name] = problem
@@ -130,6 +130,8 @@ def _what_it_is(archive: Path, size: int, error: Exception) -> str:
 
 def _unsafe(name: str) -> str:
     """Why a member's name is refused; "" for a name that stays inside a folder on every system."""
+    if not name:
+        return "unsafe name: it is empty"
     if not name.isprintable():
         return "unsafe name: it holds a control character"
     if "\\" in name:

@@ -23,7 +23,9 @@ SECONDS = 30
 
 EDGES = [b"\0", b"\xff", b"\x7f\xff\xff\xff", b"\xff\xff\xff\x7f", b"\x80\0\0\0", bytes(4), bytes(8), b"\xff" * 8]
 JUNK = st.one_of(st.sampled_from(EDGES), st.binary(min_size=1, max_size=12))
-WORDS = st.sampled_from(["", " ", "nan", "inf", "-1", "1e999", "9" * 30, "0x1", "null", "é", "\x00", "\r", '"', ",", "{"])
+WORDS = st.sampled_from(
+    ["", " ", "nan", "inf", "-1", "1e999", "9" * 30, "0x1", "null", "é", "\x00", "\r", '"', ",", "{"]
+)
 TEXTS = st.one_of(WORDS, st.text(max_size=12))
 PLAIN = st.recursive(
     st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), TEXTS, st.just(10**400)),

@@ -89,7 +89,9 @@ def test_a_margin_that_the_images_do_not_have_is_refused(tmp_path: Path) -> None
     text = (path / "card.json").read_text()
     assert '"margin": 48' in text
     (path / "card.json").write_text(text.replace('"margin": 48', '"margin": 16'))
-    with pytest.raises(StoreError, match=r"images\.npy holds faces of another size than the card's margin of 16"):
+    with pytest.raises(
+        StoreError, match=r"images\.npy is uint8 \(3, 224, 224, 3\), not uint8 \(3, 160, 160, 3\) as its card"
+    ):
         FaceStore(path)
 
 
