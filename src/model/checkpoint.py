@@ -5,6 +5,7 @@ Nothing in the file is executed: torch's unpickler builds only tensors and plain
 
 import pickle
 import re
+import warnings
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -94,7 +95,9 @@ def read_content(path: Path) -> dict[str, Any]:
         with path.open("rb") as file:
             start = file.read(4)
         _check_archive(path, start)
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about damaged bytes, which have their own error here
+            content = torch.load(path, map_location="cpu", weights_only=True)
     except UserError:
         raise
     except (OSError, MemoryError) as error:
