@@ -11,7 +11,7 @@ from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
 from src.system.companions import has_companion
-from src.system.errors import BadFace, UserError
+from src.system.errors import BadFace, UserError, reason_of
 
 MAX_BYTES = 64 * 1024**2  # of one unpacked member; a JPEG of the largest picture that is decoded is smaller
 ENCRYPTED = 0x1  # the bit in a member's flags
@@ -65,7 +65,7 @@ class ZipPicture:
             # Reads at most the size in the table, which was checked: a longer stream fails its checksum.
             return opened.file.read(info)
         except DAMAGE as error:
-            reason = f"damaged in {self.archive.name}: {error or type(error).__name__}"
+            reason = f"damaged in {self.archive.name}: {reason_of(error)}"
             raise BadFace(self.member, reason) from None
 
 
@@ -124,7 +124,7 @@ def _what_it_is(archive: Path, size: int, error: Exception) -> str:
     if head[:1] == b"<":
         return f"is a web page, not a zip archive (such as a notice that a quota is used up): {again}"
     if head[:2] == b"PK":
-        return f"was cut short or is damaged ({size:,} bytes; {error}): {again}"
+        return f"was cut short or is damaged ({size:,} bytes; {reason_of(error)}): {again}"
     return f"is not a zip archive ({size:,} bytes): {again}"
 
 
@@ -148,6 +148,8 @@ def _unsafe(name: str) -> str:
 def _problem(info: ZipInfo, times: int) -> str:
     if times > 1:
         return f"ambiguous in the archive: {times} members have this name"
+    if info.header_offset < 0:
+        return "damaged in the archive: it would begin before the archive itself"
     if info.flag_bits & ENCRYPTED:
         return "encrypted in the archive: unpack it with its password"
     if info.file_size > MAX_BYTES:

@@ -8,7 +8,7 @@ from typing import TextIO, TypeVar
 
 from src.store.card import StoreError, remake
 from src.store.face import FaceRow
-from src.system.errors import BadFace
+from src.system.errors import BadFace, in_one_line
 
 SPREAD = {"crop_box": ("x0", "y0", "x1", "y1"), "matrix": ("m0", "m1", "m2", "m3", "m4", "m5")}
 """Fields of several numbers, and their columns."""
@@ -31,7 +31,9 @@ def write_row(file: TextIO, row: FaceRow) -> None:
     values |= dict(zip(SPREAD["crop_box"], row.crop_box, strict=True))
     values |= dict(zip(SPREAD["matrix"], row.matrix or (None,) * 6, strict=True))
     values["gray"] = None if row.gray is None else int(row.gray)
-    csv.writer(file, lineterminator="\n").writerow(values[column] for column in COLUMNS)
+    # Python's own csv does not quote every line end that it would then stumble over.
+    cells = {column: in_one_line(value) if isinstance(value, str) else value for column, value in values.items()}
+    csv.writer(file, lineterminator="\n").writerow(cells[column] for column in COLUMNS)
 
 
 def read_manifest(path: Path) -> list[FaceRow]:
@@ -103,7 +105,7 @@ def write_reasons(file: TextIO, rejected: Iterable[tuple[str, BadFace]]) -> None
     """Write the same rows into an open file."""
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(REASON_COLUMNS)
-    writer.writerows((bad.file, split, bad.reason) for split, bad in rejected)
+    writer.writerows((in_one_line(bad.file), split, in_one_line(bad.reason)) for split, bad in rejected)
 
 
 def read_rejected(path: Path) -> list[tuple[str, BadFace]]:

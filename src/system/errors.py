@@ -11,6 +11,19 @@ def in_one_line(text: str) -> str:
     return _CONTROL.sub(lambda found: ascii(found[0])[1:-1], text)
 
 
+def shortened(text: str, most: int = 160) -> str:
+    """A text of at most `most` characters, which ends in "..." if it was longer."""
+    return text if len(text) <= most else f"{text[: most - 3]}..."
+
+
+def reason_of(error: BaseException) -> str:
+    """What a library's exception says, for a message: one line of at most 160 characters, its type if it says nothing.
+
+    zipfile, for one, quotes whole headers.
+    """
+    return shortened(" ".join(str(error).split()) or type(error).__name__)
+
+
 class UserError(Exception):
     """A mistake in the user's command or files.
 

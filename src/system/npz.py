@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from src.system.errors import reason_of
+
 
 def read_arrays(path: Path, names: Collection[str]) -> dict[str, NDArray[Any]]:
     """The named arrays of an `.npz` file, which never holds Python objects.
@@ -23,7 +25,7 @@ def read_arrays(path: Path, names: Collection[str]) -> dict[str, NDArray[Any]]:
     except OSError:
         raise
     except Exception as error:  # numpy, zipfile, zlib and ast raise a dozen types for damaged bytes
-        raise ValueError(" ".join(str(error).split()) or type(error).__name__) from None
+        raise ValueError(reason_of(error)) from None
     if missing:
         raise KeyError(missing[0])
     strange = [name for name, array in found.items() if not isinstance(array, np.ndarray)]

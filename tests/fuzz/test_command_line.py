@@ -28,7 +28,9 @@ COMMANDS = (
     ("prepare", PrepareConfig, ["source=folder", "source.root=a", "out=b"]),
 )
 PATHS = ("run_dir", "resume", "name", "data.train", "data.val")
-OWN_WORDS = re.compile(r"null|(?i:null)|.*\$\{.*|~(/.*)?|.*\\[\\()\[\]{}:=, \t].*|(['\"]).*\2|\w+\(.*", re.DOTALL)
+OWN_WORDS = re.compile(
+    r"\?\?\?|null|(?i:null)|.*\$\{.*|~(/.*)?|.*\\[\\()\[\]{}:=, \t].*|(['\"]).*\2|\w+\(.*", re.DOTALL
+)
 """What Hydra, or a shell, takes for something else than a path; also quotes around it."""
 
 

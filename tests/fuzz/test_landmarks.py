@@ -74,7 +74,7 @@ def check_job(job: PhotoJob) -> None:
     assert job.annotations or job.problem
     assert_one_line(f"{job.file}: {job.problem}")
     for annotation in job.annotations:
-        assert_one_line(annotation.identity)
+        assert annotation.identity
         assert isinstance(annotation.points, np.ndarray)
         assert (annotation.points.shape, annotation.points.dtype) == ((68, 2), np.float32)
 
@@ -117,7 +117,7 @@ DTYPES = st.sampled_from(["f8", "f4", "f2", "c8", "i8", "u1", "?", "U5", "S5", "
 
 @given(
     st.one_of(
-        arrays.arrays(DTYPES.filter(lambda kind: kind != "O"), st.sampled_from([(), (0,), (2,), (1, 2)])),
+        arrays.arrays(DTYPES.filter(lambda kind: kind not in ("O", "V4")), st.sampled_from([(), (0,), (2,), (1, 2)])),
         st.lists(TEXTS, min_size=2, max_size=2).map(np.array),
         st.lists(TEXTS, min_size=2, max_size=2).map(lambda names: np.array(names, object)),
         st.sampled_from([["a.png", "b.png"], ["A.PNG", "images\\b.png"], ["a.png", "a.png"]]).map(np.array),

@@ -164,3 +164,11 @@ def test_a_member_without_a_name_is_unsafe(tmp_path: Path, name: str) -> None:
     listing = list_zip(tmp_path / "x.zip")
     assert list(listing.sizes) == list(FILES)
     assert len(listing.unsafe) == 1
+
+
+def test_a_member_before_the_beginning_is_damaged(tmp_path: Path) -> None:
+    """An archive that lost its first bytes, so that the table's places are off."""
+    data = write_zip(tmp_path / "x.zip", {"a.jpg": b"first", "b.jpg": b"second"}).read_bytes()
+    (tmp_path / "x.zip").write_bytes(data[1:])
+    assert list(list_zip(tmp_path / "x.zip").sizes) == ["b.jpg"]
+    assert "before the archive itself" in refusal(tmp_path / "x.zip", "a.jpg")

@@ -1,6 +1,6 @@
 import pickle
 
-from src.system.errors import BadFace, UserError, in_one_line
+from src.system.errors import BadFace, UserError, in_one_line, reason_of
 
 
 def test_a_message_is_one_line_whatever_a_name_holds() -> None:
@@ -11,3 +11,9 @@ def test_a_message_is_one_line_whatever_a_name_holds() -> None:
 
 def test_an_error_of_a_worker_process_stays_what_it_was() -> None:
     assert str(pickle.loads(pickle.dumps(BadFace("a\n", "b")))) == "a\\n: b"
+
+
+def test_what_a_library_says_is_cut_to_a_line() -> None:
+    assert reason_of(ValueError("a\n  b")) == "a b"
+    assert reason_of(ValueError()) == "ValueError"
+    assert reason_of(ValueError("x" * 9000)) == "x" * 157 + "..."
