@@ -1,9 +1,10 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from src.store.card import MANIFEST, REJECTED, StoreError
-from src.store.manifest import read_rejected, write_rejected
+from src.store.manifest import read_manifest, read_rejected, write_header, write_rejected, write_row
 from src.store.read import FaceStore
 from src.system.errors import BadFace
 from tests.helpers.tiny_files import write_store
@@ -43,7 +44,7 @@ def test_rejects_with_any_name_are_read_as_written(tmp_path: Path) -> None:
     path = tmp_path / REJECTED
     write_rejected(path, [("val", BadFace('a\r\n"b",\udcff', "no\nface"))])
     ((split, bad),) = read_rejected(path)
-    assert (split, bad.file, bad.reason) == ("val", 'a\r\n"b",\\udcff', "no face")
+    assert (split, bad.file, bad.reason) == ("val", 'a\\r\\n"b",\\udcff', "no face")
     assert read_rejected(tmp_path / "none.csv") == []
 
 
@@ -54,3 +55,12 @@ def test_a_damaged_list_of_rejects_is_one_line(tmp_path: Path, content: bytes) -
     (tmp_path / REJECTED).write_bytes(content)
     with pytest.raises(StoreError, match=r"rejected\.csv"):
         read_rejected(tmp_path / REJECTED)
+
+
+def test_an_identity_with_line_ends_is_read_back_in_one_line(tmp_path: Path) -> None:
+    row = replace(FaceStore(write_store(tmp_path / "s", 1, margin=0)).manifest[0], identity='A\rB\0\n"')
+    with (tmp_path / MANIFEST).open("w", newline="") as file:
+        write_header(file)
+        write_row(file, row)
+    (read,) = read_manifest(tmp_path / MANIFEST)
+    assert read == replace(row, identity='A\\rB\\x00\\n"')
