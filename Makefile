@@ -27,7 +27,7 @@ $(foreach name,$(PATHS),$(eval override $(name) := $$(value $(name))))
 export $(PATHS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup doctor demo test check format lock bench clean data-celeba data-synthetic data-folder
+.PHONY: help setup doctor demo test fuzz check format lock bench clean data-celeba data-synthetic data-folder
 .PHONY: train-celeba sweep ablations
 
 help: ## print this help
@@ -86,6 +86,9 @@ ablations: $(READY) ## train every ablation of celeba16x on the stores TRAIN, VA
 test: $(ALL) ## run the tests, two at a time
 	OMP_NUM_THREADS=1 $(RUN) -m pytest -q -n 2 --dist worksteal
 
+fuzz: $(ALL) ## read damaged and strange files of every kind, 1,000 of each, for about 10 minutes
+	OMP_NUM_THREADS=1 $(RUN) -m pytest -q -n 2 --dist worksteal --hypothesis-profile=slow tests/fuzz
+
 check: $(ALL) ## check lint, formatting, types and every configuration
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -104,5 +107,5 @@ bench: $(READY) ## measure speed and memory; the output names the machine
 	$(RUN) -m benchmarks
 
 clean: ## remove caches and .venv; stores and runs stay
-	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find src tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -4,12 +4,13 @@ import sys
 
 from src.config.command import command
 from src.preparation.config import PrepareConfig
+from src.system.errors import in_one_line
 from src.system.posix import require_posix
 
 
 def say(line: str) -> None:
     """Show a line to the person who waits."""
-    sys.stdout.write(line + "\n")
+    sys.stdout.write(in_one_line(line) + "\n")
     sys.stdout.flush()
 
 

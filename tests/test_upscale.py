@@ -276,3 +276,16 @@ def test_the_limit_on_pixels_names_the_size_and_the_flag(
     assert main([*words, "--max-pixels", str(pixels)]) == 1
     assert f"20x20: more than {pixels} pixels" in capsys.readouterr().err
     assert main([*words, "--max-pixels", "400"]) == 0
+
+
+def test_a_name_with_a_line_end_stays_in_its_line(
+    checkpoint_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    picture(tmp_path / "in" / "a\nb.png")
+    (tmp_path / "in" / "c\nd.png").write_bytes(b"no picture")
+    arguments = [str(tmp_path / "in"), "--checkpoint", str(checkpoint_file), "--out", str(tmp_path / "out")]
+    assert main([*arguments, "--no-heatmaps"]) == 1
+    told = capsys.readouterr()
+    assert [line.count("a\\nb.png") for line in told.out.splitlines()] == [2]
+    assert ["c\\nd.png: " in line for line in told.err.splitlines()] == [True, False]
+    assert files(tmp_path / "out") == ["a\nb.png"]

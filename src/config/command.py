@@ -21,7 +21,7 @@ from src.config.overrides import CONF, FLAGS, read_overrides
 from src.config.stamp import run_stamp
 from src.sweep.job import FOLDER, JobFailed, run_as_job
 from src.system.console import show_everything
-from src.system.errors import UserError
+from src.system.errors import UserError, shortened
 from src.system.extras import extras_named, missing_plugin
 
 # One stamp per launch: DDP's child processes inherit it, so all of them use the same run folder.
@@ -52,14 +52,16 @@ def validated(config: DictConfig, schema: type[Schema]) -> Schema:
             message = str(context["error"])
         elif first["type"] == "union_tag_invalid":
             message = f"no choice is called '{context['tag']}'; there are {context['expected_tags']}"
+        elif first["type"] == "missing":
+            message = f"'{first['loc'][-1]}' is missing: leave out the ~ or =null that took it away"
         else:
-            message = f"{first['msg']} (it is {first['input']!r})"
+            message = f"{first['msg']} (it is {shortened(repr(first['input']))})"
         raise UserError(f"{key or 'configuration'}: {message}") from None
 
 
-def in_a_line(error: HydraException) -> UserError:
+def in_a_line(error: HydraException | OmegaConfBaseException) -> UserError:
     """Hydra's message about overrides and groups as one line, without its advice to append unknown keys."""
-    text = str(error)
+    text = str(error) or str(error.__context__ or "") or type(error).__name__
     key = re.match(r"Could not override '([^']+)'", text)
     if key:
         group = key[1].rsplit(".", 1)[0]
@@ -72,7 +74,8 @@ def in_a_line(error: HydraException) -> UserError:
         return missing
     if option and choices:
         return UserError(f"there is no {option[1]}; there are {', '.join(choices[1].split())}")
-    return UserError(" ".join(text.split()))
+    line = " ".join(text.split())
+    return UserError(line if isinstance(error, HydraException) else f"the configuration does not resolve: {line}")
 
 
 def _path_words(values: Any) -> set[Any]:
@@ -129,10 +132,8 @@ class _EntryPoint(Generic[Schema]):
         failed, problem = 0, None
         try:
             hydra.main(version_base="1.3", config_path=str(CONF), config_name=self.config_name)(run)()
-        except HydraException as error:
+        except (HydraException, OmegaConfBaseException) as error:
             raise in_a_line(error) from None
-        except OmegaConfBaseException as error:
-            raise UserError(f"the configuration does not resolve: {' '.join(str(error).split())}") from None
         except Exception as error:
             problem = error
         finally:

@@ -5,6 +5,7 @@ from typing import TypeVar
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
 from hydra.errors import HydraException
+from omegaconf.errors import OmegaConfBaseException
 
 from src.config.command import in_a_line, validated
 from src.config.overrides import CONF, read_overrides
@@ -18,6 +19,6 @@ def compose(config_name: str, schema: type[Schema], overrides: list[str] | None 
     with initialize_config_dir(str(CONF), version_base="1.3"):
         try:
             composed = hydra_compose(config_name, words)
-        except HydraException as error:
+        except (HydraException, OmegaConfBaseException) as error:
             raise in_a_line(error) from None
     return validated(composed, schema)

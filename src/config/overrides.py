@@ -61,6 +61,7 @@ def read_overrides(words: list[str], schema: type) -> list[str]:
       character, quotes around the value. Quotes around a value always belong to the command line, not to the name.
     - `~/` at the beginning is the home folder, as in a shell.
     - Values of other keys (numbers, booleans, choices) are Hydra's as they are.
+    - `experiment=null` becomes `experiment=[]`: no choice.
     - `experiment=glob(ablation/*)` becomes `experiment=ablation/a,ablation/b`: Hydra's own glob skips subfolders, and
       if nothing matches, it silently runs nothing.
 
@@ -77,7 +78,7 @@ def read_overrides(words: list[str], schema: type) -> list[str]:
     """
     keys = _text_keys(schema)
     known = set(dotted_keys(schema))
-    sweep = any(word in FLAGS or re.match(r"\+*(sweep=(?!null)|hydra\.mode=MULTIRUN)", word) for word in words)
+    sweep = any(word in FLAGS or re.match(r"\+*(sweep=(?!null|\[\])|hydra\.mode=MULTIRUN)", word) for word in words)
     result = []
     for word in words:
         if word.startswith("-") or not ("=" in word or word.startswith("~")):
@@ -138,7 +139,7 @@ def _choice(group: str, value: str) -> str:
     """The choice of a group: a glob becomes the names that it matches; a name that Hydra takes for a number is quoted.
 
     Raises:
-        UserError: no file of the group matches a glob.
+        UserError: no file of the group matches a glob, or the value is no name.
     """
     parsed = _parsed(f"{group}={value}")
     if parsed is None:
@@ -150,6 +151,10 @@ def _choice(group: str, value: str) -> str:
         if not names:
             raise UserError(f"{group}={value}: no file of conf/{group} fits; there are {', '.join(options(group))}")
         return ",".join(names)
+    if found is None:
+        return "[]"  # no choice; Hydra understands null only in its own lists of defaults
+    if isinstance(found, list) and None in found:
+        raise UserError(f"{group}={value}: name a file of conf/{group}, or leave it out: {', '.join(options(group))}")
     return _quoted(value) if isinstance(found, int | float) else value
 
 

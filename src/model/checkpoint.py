@@ -5,6 +5,7 @@ Nothing in the file is executed: torch's unpickler builds only tensors and plain
 
 import pickle
 import re
+import warnings
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from src.model.config import GeneratorConfig, generator_config
-from src.system.errors import UserError
+from src.system.errors import UserError, reason_of
 
 GENERATOR = "generator."  # prefix of the generator's tensors in `state_dict`
 AVERAGED = "averaged"
@@ -94,7 +95,9 @@ def read_content(path: Path) -> dict[str, Any]:
         with path.open("rb") as file:
             start = file.read(4)
         _check_archive(path, start)
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about damaged bytes, which have their own error here
+            content = torch.load(path, map_location="cpu", weights_only=True)
     except UserError:
         raise
     except (OSError, MemoryError) as error:
@@ -107,7 +110,7 @@ def read_content(path: Path) -> dict[str, Any]:
             f"nothing was run; {REMEDY}"
         ) from None
     except Exception as error:  # damaged archives raise a dozen types
-        raise Damaged(f"{path} is damaged ({_first_line(error)}); copy it again from where it was written") from None
+        raise Damaged(f"{path} is damaged ({reason_of(error)}); copy it again from where it was written") from None
     if not isinstance(content, dict):
         raise UserError(f"{path} is no checkpoint: it holds a {type(content).__name__}; {REMEDY}")
     return content
@@ -139,7 +142,7 @@ def _built(path: Path, values: Mapping[str, Any]) -> tuple[GeneratorConfig, nn.M
     except UserError as error:
         raise UserError(f"{path}: {error}") from None
     except Exception as error:  # values of the wrong kind fail in the layers' constructors
-        raise UserError(f"{path}: its generator configuration does not build ({_first_line(error)})") from None
+        raise UserError(f"{path}: its generator configuration does not build ({reason_of(error)})") from None
 
 
 def _load(path: Path, generator: nn.Module, found: Mapping[str, Any], prefix: str) -> None:
@@ -166,7 +169,3 @@ def _load(path: Path, generator: nn.Module, found: Mapping[str, Any], prefix: st
 def _count(content: Mapping[str, Any], key: str) -> int | None:
     value = content.get(key)
     return value if isinstance(value, int) else None
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:160]

@@ -16,7 +16,7 @@ from src.photo.inputs import find_images, to_lr
 from src.photo.outputs import Names, save
 from src.report.grid import overlay
 from src.system.devices import pick_device
-from src.system.errors import UserError
+from src.system.errors import UserError, in_one_line
 
 EXIT_SOME_FAILED = 1
 
@@ -83,7 +83,7 @@ def upscale(request: Request) -> int:
             if heatmaps:
                 pictures[out / f"{name}_heatmaps.png"] = overlay(output.image, output.heatmaps[-1])
             save(pictures, inputs, request.overwrite)
-            sys.stdout.write(f"{path} > {out / f'{name}.png'}\n")
+            sys.stdout.write(in_one_line(f"{path} > {out / f'{name}.png'}") + "\n")
             sys.stdout.flush()
         except UserError as error:
             failed += 1
@@ -104,5 +104,5 @@ def _warn_of(path: Path, remark: str) -> None:
 
 def say(line: str) -> None:
     """Show a line on stderr, beside the results on stdout."""
-    sys.stderr.write(line + "\n")
+    sys.stderr.write(in_one_line(line) + "\n")
     sys.stderr.flush()

@@ -1,6 +1,5 @@
 """`check=true`: verifies that stores match their cards and their source, and that no two splits share a person."""
 
-import csv
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -15,7 +14,7 @@ from src.preparation.run import run_preparation
 from src.source.list_splits import list_splits
 from src.source.photograph import PhotoJob
 from src.source.split import Split
-from src.store.card import CARD, CONTACT, REJECTED, StoreError, fingerprint, layout_of
+from src.store.card import CARD, CONTACT, REJECTED, StoreError, fingerprint
 from src.store.face import FaceRow
 from src.store.manifest import read_rejected
 from src.store.read import SPLITS, FaceStore
@@ -24,8 +23,6 @@ from src.system.progress import Say
 
 FARTHEST = float(SIDE)  # pixels outside the crop; an annotated jaw may be outside, a landmark farther out is broken
 BLOCK = 4096  # faces checked at a time
-# Errors that reading a malformed array or table raises, even if its hash is right.
-UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, OSError, csv.Error)
 
 
 def run_check(config: PrepareConfig, say: Say) -> None:
@@ -100,15 +97,6 @@ def _faults(out: Path, folder: Path) -> Iterator[str]:
 
 
 def _wrong_arrays(store: FaceStore) -> Iterator[str]:
-    for name, (dtype, shape) in layout_of(store.card.margin).items():
-        try:
-            array = np.load(store.path / name, mmap_mode="r")
-        except UNREADABLE as error:
-            yield f"{name} cannot be read: {error}"
-            return
-        if array.dtype != dtype or array.shape != (len(store), *shape):
-            yield f"{name} is {array.dtype} {array.shape}, not {np.dtype(dtype)} {(len(store), *shape)}"
-            return
     for start in range(0, len(store), BLOCK):
         block = np.arange(start, min(start + BLOCK, len(store)))
         points, visible = store.landmarks(block), store.visible(block)
@@ -127,14 +115,16 @@ def _wrong_arrays(store: FaceStore) -> Iterator[str]:
 
 def _wrong_tables(store: FaceStore) -> Iterator[str]:
     try:
-        rejected, rows = len(read_rejected(store.path / REJECTED)), store.manifest
-    except UNREADABLE as error:
-        yield f"{REJECTED} or manifest.csv cannot be read: {error}"
+        rejected = len(read_rejected(store.path / REJECTED))
+        if rejected != store.card.rejected:
+            yield f"{REJECTED} lists {rejected:,}, the card says {store.card.rejected:,}"
+    except StoreError as error:
+        yield str(error)
+    try:
+        rows = store.manifest
+    except StoreError as error:
+        yield str(error)
         return
-    if rejected != store.card.rejected:
-        yield f"{REJECTED} lists {rejected:,}, the card says {store.card.rejected:,}"
-    if len(rows) != len(store):
-        yield f"manifest.csv has {len(rows):,} rows for {len(store):,} faces"
     yield from _wrong_rows(store, rows)
 
 

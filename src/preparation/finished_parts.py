@@ -1,6 +1,5 @@
 """The finished parts of a store in the making: each is on disk whole or not at all, so a run can stop anywhere."""
 
-import csv
 import fcntl
 import io
 import json
@@ -15,18 +14,16 @@ from typing import Any, Self
 import numpy as np
 
 from src.preparation.workers import CHUNK
-from src.source.archive import DAMAGE as DAMAGED_ZIP
 from src.store.card import ARRAYS, LAYOUT, Settings, StoreError, layout_of
 from src.store.face import Face, FaceRow
 from src.store.manifest import read_reasons, read_rows, write_header, write_reasons, write_row
 from src.store.write import clear_leftovers, leftovers
 from src.system.errors import BadFace, UserError
 from src.system.files import replacing, sync
+from src.system.npz import read_arrays
 
 PART = 4 * CHUNK  # jobs; fixed, so that the number of workers and shards changes no byte
 SETTINGS, LOCK = "settings.json", "lock"
-# The errors that numpy, zipfile and csv raise for damaged bytes.
-DAMAGE = (*DAMAGED_ZIP, OSError, KeyError, IndexError, TypeError, csv.Error)
 
 
 class DamagedPart(Exception):  # noqa: N818 - it says what was found; the part is removed and done again
@@ -140,11 +137,10 @@ class Parts:
     def _stored(self, part: int, names: tuple[str, ...]) -> tuple[list[FaceRow], list[BadFace], dict[str, Any]]:
         path = self._path(part)
         try:
-            with np.load(path, allow_pickle=False) as stored:
-                arrays = {name: stored[name] for name in names}
-                rows = read_rows(io.StringIO(bytes(stored["rows"]).decode(), newline=""), str(path))
-                reasons = read_reasons(io.StringIO(bytes(stored["reasons"]).decode(), newline=""))
-        except DAMAGE as error:
+            arrays = read_arrays(path, ("rows", "reasons", *names))
+            rows = read_rows(io.StringIO(bytes(arrays["rows"]).decode(), newline=""), str(path))
+            reasons = read_reasons(io.StringIO(bytes(arrays["reasons"]).decode(), newline=""), str(path))
+        except (OSError, KeyError, ValueError) as error:
             path.unlink(missing_ok=True)
             raise DamagedPart(f"{path} is damaged ({' '.join(str(error).split()) or type(error).__name__})") from None
         return rows, [bad for _, bad in reasons], arrays

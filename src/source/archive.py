@@ -11,7 +11,7 @@ from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
 from src.system.companions import has_companion
-from src.system.errors import BadFace, UserError
+from src.system.errors import BadFace, UserError, reason_of
 from src.system.files import listable
 
 MAX_BYTES = 64 * 1024**2  # of one unpacked member; a JPEG of the largest picture that is decoded is smaller
@@ -66,7 +66,7 @@ class ZipPicture:
             # Reads at most the size in the table, which was checked: a longer stream fails its checksum.
             return opened.file.read(info)
         except DAMAGE as error:
-            reason = f"damaged in {self.archive.name}: {error or type(error).__name__}"
+            reason = f"damaged in {self.archive.name}: {reason_of(error)}"
             raise BadFace(self.member, reason) from None
 
 
@@ -108,7 +108,7 @@ def _opened(archive: Path, process: int, modified: int, size: int) -> _Archive: 
         unsafe, problem = _unsafe(name), _problem(info, times[name])
         if unsafe:
             listing.unsafe[name if listable(name) else ascii(name)] = unsafe
-        elif info.is_dir():
+        elif name.endswith("/"):
             continue
         elif problem:
             listing.problems[name] = problem
@@ -125,12 +125,14 @@ def _what_it_is(archive: Path, size: int, error: Exception) -> str:
     if head[:1] == b"<":
         return f"is a web page, not a zip archive (such as a notice that a quota is used up): {again}"
     if head[:2] == b"PK":
-        return f"was cut short or is damaged ({size:,} bytes; {error}): {again}"
+        return f"was cut short or is damaged ({size:,} bytes; {reason_of(error)}): {again}"
     return f"is not a zip archive ({size:,} bytes): {again}"
 
 
 def _unsafe(name: str) -> str:
     """Why a member's name is refused; "" for a name that stays inside a folder on every system."""
+    if not name:
+        return "unsafe name: it is empty"
     if not listable(name):
         return "unsafe name: it holds a control character"
     if "\\" in name:
@@ -147,6 +149,8 @@ def _unsafe(name: str) -> str:
 def _problem(info: ZipInfo, times: int) -> str:
     if times > 1:
         return f"ambiguous in the archive: {times} members have this name"
+    if info.header_offset < 0:
+        return "damaged in the archive: it would begin before the archive itself"
     if info.flag_bits & ENCRYPTED:
         return "encrypted in the archive: unpack it with its password"
     if info.file_size > MAX_BYTES:

@@ -1,9 +1,10 @@
 """Landmarks from `landmarks68.npz` and `meta.csv`, matched to pictures by name."""
 
 import csv
+import os
+import sys
 from collections import defaultdict
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,7 @@ from src.source.names import Names, match
 from src.source.photograph import Annotation, PhotoJob, PictureFile
 from src.system.errors import UserError
 from src.system.files import listable
+from src.system.npz import read_arrays
 
 NAME, META = "landmarks68.npz", "meta.csv"
 
@@ -117,15 +119,17 @@ def read_table(path: Path) -> tuple[list[str], NDArray[np.float32]]:
     """The names (N,) and landmarks (N, 68, 2) of an .npz; UserError if it cannot be read or has other arrays."""
     wanted = f"an .npz with 'names' (N,) and 'landmarks' (N, {POINTS}, 2) expected"
     try:
-        with np.load(path, allow_pickle=False) as table:
-            names, points = table["names"], table["landmarks"]
+        names, points = read_arrays(path, ("names", "landmarks")).values()
     except KeyError as error:
         raise UserError(f"{path} has no array {error}; {wanted}") from None
-    except (OSError, ValueError, BadZipFile, EOFError, AttributeError, TypeError) as error:
-        raise UserError(f"{path} cannot be read ({error or type(error).__name__}); {wanted}") from None
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} cannot be read ({error}); {wanted}") from None
     if names.ndim != 1 or points.shape != (len(names), POINTS, 2) or points.dtype.kind not in "fiu":
         raise UserError(f"{path} holds names {names.shape} and landmarks {points.shape} {points.dtype}; {wanted}")
-    return [str(name) for name in names], points.astype(np.float32)
+    if names.dtype.kind == "U" and names.nbytes and names.view(f"{names.dtype.byteorder}u4").max() > sys.maxunicode:
+        raise UserError(f"{path} is damaged: its names are no text; {wanted}")
+    texts = [os.fsdecode(name) if isinstance(name, bytes) else str(name) for name in names]
+    return texts, points.astype(np.float32)
 
 
 def _read_meta(path: Path) -> dict[str, dict[str, str]]:

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from src.image.sides import SIDE
 from src.store.card import ARRAYS, CARD, MANIFEST, Card, StoreError, layout_of, read_card, remake
 from src.store.face import FaceRow
 from src.store.manifest import read_manifest
@@ -57,7 +56,14 @@ class FaceStore:
     def manifest(self) -> list[FaceRow]:
         """Every face's row, in the order of the arrays; read on first use."""
         if self._manifest is None:
-            self._manifest = read_manifest(self.path / MANIFEST)
+            again = remake(self.path, self.card)
+            try:
+                rows = read_manifest(self.path / MANIFEST)
+            except (OSError, ValueError) as error:
+                raise StoreError(f"{self.path / MANIFEST} cannot be read ({error}); {again}") from None
+            if len(rows) != len(self):
+                raise StoreError(f"{self.path / MANIFEST} has {len(rows):,} rows for {len(self):,} faces; {again}")
+            self._manifest = rows
         return self._manifest
 
     def wrong_hashes(self) -> list[str]:
@@ -156,13 +162,13 @@ class FaceStores:
         return batch
 
 
-def _shape(path: Path) -> tuple[int, ...] | None:
-    """The shape that the header of a .npy file gives; None if it has none."""
+def _layout(path: Path) -> str:
+    """The type and the shape of the array in a .npy file, by its header."""
     try:
-        shape: tuple[int, ...] = np.load(path, mmap_mode="r").shape
-        return shape
-    except (OSError, ValueError):
-        return None
+        array = np.load(path, mmap_mode="r")
+        return f"{array.dtype} {array.shape}"
+    except Exception:  # numpy and ast raise half a dozen types for a damaged header
+        return "no array"
 
 
 def _checked_card(path: Path) -> Card:
@@ -188,9 +194,10 @@ def _checked_card(path: Path) -> Card:
             raise StoreError(f"{path / name} is {what}: {actual:,} bytes, {expected:,} expected; {again}")
     if card.faces < 1:
         raise StoreError(f"{path} is an empty store: it holds no face; {again}")
-    side = SIDE + 2 * card.margin
-    if _shape(path / "images.npy") != (card.faces, side, side, 3):
-        raise StoreError(
-            f"{path}: images.npy holds faces of another size than the card's margin of {card.margin} says; {again}"
-        )
+    for name, (dtype, shape) in layout_of(card.margin).items():
+        found, wanted = _layout(path / name), f"{np.dtype(dtype)} {(card.faces, *shape)}"
+        if found != wanted:
+            raise StoreError(
+                f"{path / name} is {found}, not {wanted} as its card with a margin of {card.margin} says; {again}"
+            )
     return card

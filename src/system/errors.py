@@ -1,5 +1,28 @@
 """The exceptions that a user can fix: `UserError` for a mistake, `BadFace` for an unusable picture."""
 
+import re
+from typing import Final
+
+_CONTROL: Final = re.compile(r"[\0-\x1f\x7f-\x9f\u2028\u2029]")
+
+
+def in_one_line(text: str) -> str:
+    r"""A text with its line ends and control characters as escapes such as `\n`: a file's name may hold any."""
+    return _CONTROL.sub(lambda found: ascii(found[0])[1:-1], text)
+
+
+def shortened(text: str, most: int = 160) -> str:
+    """A text of at most `most` characters, which ends in "..." if it was longer."""
+    return text if len(text) <= most else f"{text[: most - 3]}..."
+
+
+def reason_of(error: BaseException) -> str:
+    """What a library's exception says, for a message: one line of at most 160 characters, its type if it says nothing.
+
+    zipfile, for one, quotes whole headers.
+    """
+    return shortened(" ".join(str(error).split()) or type(error).__name__)
+
 
 class UserError(Exception):
     """A mistake in the user's command or files.
@@ -7,6 +30,9 @@ class UserError(Exception):
     The message is one line: what is wrong, where (file, key), and how to fix it. Entry points print it without a
     traceback and exit with 2.
     """
+
+    def __str__(self) -> str:
+        return in_one_line(super().__str__())
 
 
 class BadFace(UserError):  # noqa: N818 - named for what was found; `prepare` skips it
@@ -23,4 +49,4 @@ class BadFace(UserError):  # noqa: N818 - named for what was found; `prepare` sk
         self.reason = " ".join(reason.split())
 
     def __str__(self) -> str:
-        return f"{self.file}: {self.reason}"
+        return in_one_line(f"{self.file}: {self.reason}")

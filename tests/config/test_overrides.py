@@ -153,7 +153,7 @@ def test_globs_see_the_folders_of_a_group() -> None:
 
 def test_a_choice_that_reads_as_a_number_is_a_name() -> None:
     assert read_overrides(["debug=nan", "debug=fast", "debug=null"], TrainConfig) == [
-        "debug='nan'", "debug=fast", "debug=null",
+        "debug='nan'", "debug=fast", "debug=[]",
     ]  # fmt: skip
     assert compose("train", TrainConfig, [*STORES, "debug=nan"]).trainer.detect_anomaly
 
@@ -181,3 +181,26 @@ def test_stores_runs_and_reports_live_in_such_folders(tmp_path: Path, monkeypatc
     last = folder / "checkpoints" / "last.ckpt"
     run(evaluate.main, f"checkpoint={last}", f"data.test='{val}'", f"out={home}/report", "device=cpu")
     assert (home / "report" / "report.md").is_file()
+
+
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [
+        ("callbacks=null", "'callbacks' is missing: leave out the ~ or =null"),
+        ("callbacks=[default,null]", "name a file of conf/callbacks"),
+        ("callbacks=${", "no viable alternative"),
+        ("callbacks=${x}", "Error resolving interpolation"),
+        ("~callbacks", "'callbacks' is missing: leave out the ~"),
+        ("data.workers=[" + "1," * 999 + "1]", r"data\.workers: .{20,60}\(it is .{150,160}\.\.\.\)$"),
+    ],
+)
+def test_what_is_no_choice_of_a_group_is_one_line(word: str, said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        compose("train", TrainConfig, [*STORES, word])
+
+
+def test_null_is_no_choice_of_a_group() -> None:
+    words = read_overrides(["experiment=null", "debug=null", "sweep=null", "run_dir=a,b"], TrainConfig)
+    assert words == ["experiment=[]", "debug=[]", "sweep=[]", "run_dir='a,b'"]
+    assert read_overrides(words, TrainConfig) == words
+    assert compose("train", TrainConfig, [*STORES, *words]) == compose("train", TrainConfig, [*STORES, words[-1]])

@@ -152,3 +152,23 @@ def test_what_is_no_zip(tmp_path: Path, data: bytes | None, reason: str) -> None
 def test_an_archive_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"none\.zip cannot be read: No such file"):
         list_zip(tmp_path / "none.zip")
+
+
+@pytest.mark.parametrize("name", ["", "\0", "\0x.jpg"])
+def test_a_member_without_a_name_is_unsafe(tmp_path: Path, name: str) -> None:
+    (tmp_path / "x.zip").write_bytes(write_zip(tmp_path / "y.zip", FILES).read_bytes())
+    with zipfile.ZipFile(tmp_path / "x.zip", "a") as file:
+        info = zipfile.ZipInfo("xxxxxx"[: len(name)])
+        info.filename = name
+        file.writestr(info, b"")
+    listing = list_zip(tmp_path / "x.zip")
+    assert list(listing.sizes) == list(FILES)
+    assert len(listing.unsafe) == 1
+
+
+def test_a_member_before_the_beginning_is_damaged(tmp_path: Path) -> None:
+    """An archive that lost its first bytes, so that the table's places are off."""
+    data = write_zip(tmp_path / "x.zip", {"a.jpg": b"first", "b.jpg": b"second"}).read_bytes()
+    (tmp_path / "x.zip").write_bytes(data[1:])
+    assert list(list_zip(tmp_path / "x.zip").sizes) == ["b.jpg"]
+    assert "before the archive itself" in refusal(tmp_path / "x.zip", "a.jpg")

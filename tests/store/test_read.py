@@ -89,7 +89,9 @@ def test_a_margin_that_the_images_do_not_have_is_refused(tmp_path: Path) -> None
     text = (path / "card.json").read_text()
     assert '"margin": 48' in text
     (path / "card.json").write_text(text.replace('"margin": 48', '"margin": 16'))
-    with pytest.raises(StoreError, match=r"images\.npy holds faces of another size than the card's margin of 16"):
+    with pytest.raises(
+        StoreError, match=r"images\.npy is uint8 \(3, 224, 224, 3\), not uint8 \(3, 160, 160, 3\) as its card"
+    ):
         FaceStore(path)
 
 
@@ -275,3 +277,14 @@ def test_a_card_with_an_impossible_margin_is_one_line(margin: int, layout: int, 
     with pytest.raises(StoreError, match="margin of") as raised:
         FaceStore(path)
     assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("content", [b"", b"\x93NUMPY", b"\x93NUMPY\1\0\4\0'''\n", b"{0: 1}"])
+def test_an_array_that_is_none_is_refused_when_the_store_is_opened(tmp_path: Path, content: bytes) -> None:
+    path = write_store(tmp_path / "s", 2, margin=0)
+    card = json.loads((path / "card.json").read_text())
+    card["files"]["landmarks.npy"]["bytes"] = len(content)
+    (path / "card.json").write_text(json.dumps(card))
+    (path / "landmarks.npy").write_bytes(content)
+    with pytest.raises(StoreError, match=r"landmarks\.npy is no array, not float32 \(2, 68, 2\)"):
+        FaceStore(path)
