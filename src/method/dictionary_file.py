@@ -95,7 +95,10 @@ def write_dictionary(path: Path, dictionary: Dictionary) -> None:
     """
     metadata = {ABOUT: json.dumps(asdict(dictionary.card), sort_keys=True)}
     with replacing(path) as (hidden,):
+        hidden.touch()
+        mode = hidden.stat().st_mode
         save_file(dict(dictionary.tensors), hidden, metadata)
+        hidden.chmod(mode)  # as any new file has it; safetensors lets its owner alone read
         sync(hidden)
 
 

@@ -43,7 +43,7 @@ class Ma2010Config:
     name: Literal["ma2010"] = "ma2010"
     faces: int | None = 2000
     """Training faces, evenly spread over the stores, 2 or more; null: all."""
-    regularisation: float = 1e-3
+    regularisation: float = 1e-6
     """Share of the local Gram matrix' trace that is added to its diagonal, above 0."""
 
     def __post_init__(self) -> None:

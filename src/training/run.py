@@ -25,7 +25,7 @@ from src.system.revision import revision
 from src.trainer import Machine, freed_memory_policy, machine_of
 from src.training.assembly import build_dashboard, build_trainer
 from src.training.config import TrainConfig
-from src.training.dictionary import make_dictionary
+from src.training.dictionary_run import make_dictionary
 from src.training.drawn_faces import draw_missing_faces
 from src.training.module import FaceSR
 from src.training.resume import save_config, start_from
