@@ -14,7 +14,8 @@ from src.system.console import show_everything
 
 # The longest comes last.
 NAMES = (
-    "throughput", "baselines", "memory", "step", "pairs", "prepare", "landmarks", "visibility", "store", "fill", "demo",
+    "throughput", "baselines", "dictionaries", "memory", "step", "pairs", "prepare", "landmarks", "visibility",
+    "store", "fill", "demo",
 )  # fmt: skip
 
 

@@ -44,6 +44,8 @@ BASELINES = {
          "loss.feature.weight=0"],
     ),
 }  # fmt: skip
+DICTIONARIES = ("nearest_face", "ma2010")
+"""The others; tests/training/test_dictionary_run.py has them."""
 every_baseline = pytest.mark.parametrize("name", BASELINES)
 
 
@@ -53,7 +55,7 @@ def config_of(name: str, *words: str) -> TrainConfig:
 
 def test_there_is_a_file_a_baseline() -> None:
     found = {name for name in options("experiment") if name.startswith("baseline/")}
-    assert found == {f"baseline/{name}" for name in BASELINES}
+    assert found == {f"baseline/{name}" for name in (*BASELINES, *DICTIONARIES)}
 
 
 @every_baseline

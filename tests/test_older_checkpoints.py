@@ -27,9 +27,10 @@ WORDS = ["experiment=demo", "model.generator.localisation=none", "loss.alignment
          "callbacks.progress=none", "callbacks.panel=0", "trainer=cpu", "trainer.log_every_n_steps=1",
          "data.train=[train]", "data.val=[val]", "run_dir=out",
          # Whatever becomes of the demo.
-         "data.misalignment.fill=black", "loss.structure.weight=0.002", "loss.frame=true", "loss.alignment_error=matrix", "loss.alignment_first=0",
+         "data.misalignment.fill=black", "loss.frame=true", "loss.alignment_error=matrix", "loss.alignment_first=0",
          "optimizer.schedule.cooldown=0.3", "optimizer.lr=1e-3", "optimizer.localisation=1",
-         "model.generator.aligner.width=64", "trainer.val_every_n_epochs=1"]  # fmt: skip
+         "model.generator.aligner.width=64", "trainer.val_every_n_epochs=1",
+         "loss.structure.weight=0.03"]  # fmt: skip
 
 
 @pytest.fixture

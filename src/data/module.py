@@ -48,7 +48,9 @@ class FaceData(LightningDataModule):
     def setup(self, stage: str) -> None:
         """Open the stores."""
         config = self.config
-        train, val = (_open(paths, key) for paths, key in ((config.train, "data.train"), (config.val, "data.val")))
+        train, val = (
+            open_stores(paths, key) for paths, key in ((config.train, "data.train"), (config.val, "data.val"))
+        )
         world = self.trainer.world_size if self.trainer else 1
         faces = _first(config.overfit, train)
         if faces // world < 2:
@@ -205,7 +207,8 @@ def leave_signals() -> None:
     threading.Thread(target=wait, daemon=True).start()
 
 
-def _open(paths: tuple[str, ...], key: str) -> FaceStores:
+def open_stores(paths: tuple[str, ...], key: str) -> FaceStores:
+    """The stores that a key names; UserError if it names none."""
     if not paths:
         raise UserError(f"{key} is empty: name at least one store, as in {key}='[data/lfw/train]'")
     return FaceStores(paths)

@@ -17,7 +17,7 @@ from torch import Tensor
 from src.config.keys import check_keys
 from src.data.batch import Pairs
 from src.evaluation.pictures import Matched, folder_sha256, match_folders
-from src.evaluation.run import Evaluation, device_words, scores_of, set_scores, spread
+from src.evaluation.run import Evaluation, device_words, scores_of, set_scores
 from src.evaluation.show import show, tell_written
 from src.evaluation.shown_faces import show_pictures
 from src.evaluation.write import check_out, write_results
@@ -34,6 +34,7 @@ from src.report.grid import labelled
 from src.report.protocol import MethodCard, Protocol
 from src.report.scores import FaceScores, MethodScores
 from src.source.landmarks_file import read_table
+from src.store.read import spread
 from src.system.devices import pick_device
 from src.system.errors import UserError
 from src.system.files import printable

@@ -27,7 +27,7 @@ from src.model.output import Upscaled
 from src.report.grid import face_grid
 from src.report.protocol import MethodCard, Protocol
 from src.report.scores import FaceScores, MethodScores
-from src.store.read import FaceStores
+from src.store.read import FaceStores, spread
 from src.system.progress import FaceProgress
 
 log = logging.getLogger(__name__)
@@ -117,13 +117,6 @@ def _warn_of_unaligned(methods: Sequence[Method], protocol: ProtocolConfig) -> N
         )
 
 
-def spread(total: int, count: int | None) -> NDArray[np.int64]:
-    """At most `count` of 0..total-1, evenly spread from the first to the last; all if it is None."""
-    if count is None or count >= total:
-        return np.arange(total)
-    return np.linspace(0, total - 1, count).round().astype(np.int64)
-
-
 def scores_of(judged: Judged, metrics: Sequence[Metric]) -> list[MethodScores]:
     """The scores of a batch, face by face."""
     measured = {key: values.cpu().tolist() for key, values in score(judged, metrics).items()}
@@ -206,7 +199,7 @@ def _card(method: Method) -> MethodCard:
     facts = asdict(method.facts)
     if method.facts.heatmap_side is None:
         del facts["heatmap_std"]
-    return MethodCard(method.title, facts, trained=method.facts.parameters is not None)
+    return MethodCard(method.title, facts, trained=method.facts.checkpoint is not None)
 
 
 def _protocol(

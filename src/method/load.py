@@ -1,4 +1,4 @@
-"""Loads methods by name or checkpoint file; the only list of all methods."""
+"""Loads methods by name or file; the only list of all methods."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -8,25 +8,26 @@ import torch
 
 from src.method.aligned import ALIGN, Align, BehindAligner, BehindKnown, LoadedAligner
 from src.method.bicubic import Bicubic, BicubicAligned
+from src.method.dictionary import load_dictionary
 from src.method.method import Method, ToldTransform
 from src.method.trained import load_trained
 from src.model.checkpoint import Weights
 from src.system.errors import UserError
 
 WORDS = ("bicubic", "bicubic_aligned")
-"""The methods that have a name; all others are checkpoint files."""
+"""The methods that have a name; all others are files."""
 
 
 def load_method(named: str, device: torch.device, weights: Weights = "auto") -> Method:
-    """The method of a name or of a checkpoint file.
+    """The method of a name or of a file.
 
     Args:
-        named: one of `WORDS`, or a checkpoint that `src.train` wrote.
+        named: one of `WORDS`, or a checkpoint or dictionary that `src.train` wrote.
         device: where a network computes.
         weights: which of the checkpoint's weights.
 
     Raises:
-        UserError: no method or file is called so, or `load_checkpoint` refuses the file.
+        UserError: no method or file is called so, or the file is refused.
     """
     match named:
         case "bicubic":
@@ -35,7 +36,16 @@ def load_method(named: str, device: torch.device, weights: Weights = "auto") -> 
             return BicubicAligned()
     if not Path(named).exists() and "/" not in named and "." not in named:
         raise UserError(f"no method is called '{named}': give a checkpoint file, or one of {', '.join(WORDS)}")
-    return load_trained(Path(named), device, weights)
+    return load_file(Path(named), device, weights)
+
+
+def load_file(path: Path, device: torch.device, weights: Weights = "auto") -> Method:
+    """The method of a file: a dictionary if its name ends in `.safetensors`, else a checkpoint.
+
+    Raises:
+        UserError: `load_dictionary` or `load_trained` refuses the file.
+    """
+    return load_dictionary(path, device) if path.suffix == ".safetensors" else load_trained(path, device, weights)
 
 
 def load_methods(
@@ -49,11 +59,11 @@ def load_methods(
     """Several methods, with names and titles that distinguish them.
 
     Args:
-        named: words of `WORDS`, or checkpoint files; each may end in `@none`, `@stn0` or `@known`, which goes before
-            `align`.
+        named: words of `WORDS`, or files of `load_file`; each may end in `@none`, `@stn0` or `@known`, which goes
+            before `align`.
         device: where a network computes.
         weights: which of a checkpoint's weights.
-        checkpoint: one more, which must be a checkpoint file.
+        checkpoint: one more, which must be a file.
         align: what aligns the inputs of the methods whose names do not say; a `ToldTransform` stays as it is.
         aligner: the checkpoint of STN0, for `stn0`.
 
@@ -68,7 +78,7 @@ def load_methods(
         if kind in ("stn0", "known") and isinstance(method, ToldTransform):
             raise UserError(f"{word}: {method.name} is given the known transform already; leave out @{kind}")
     if checkpoint is not None:
-        methods.append(load_trained(Path(checkpoint), device, weights))
+        methods.append(load_file(Path(checkpoint), device, weights))
     methods = [_behind(method, kind, stn0) for method, kind in zip(methods, kinds, strict=True)]
     _distinguish(methods, [*named, *([] if checkpoint is None else [checkpoint])])
     return methods

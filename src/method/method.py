@@ -17,7 +17,7 @@ class Facts:
     """What a report says about a method besides its scores; None where it does not apply or is not recorded.
 
     Attributes:
-        checkpoint: the file that it was read from.
+        checkpoint: the file that it was read from, a checkpoint or a dictionary.
         checkpoint_sha256: hash of that file.
         experiment: name of the training run.
         seed: seed of the training.
@@ -25,6 +25,7 @@ class Facts:
         iterations: training batches seen.
         weights: averaged (the moving average) or raw (the last update).
         parameters: number of the network's parameters.
+        faces: number of training faces in a dictionary.
         heatmap_side: R of its heatmaps.
         heatmap_std: standard deviation of the kernels that they estimate, in pixels of the HR image.
         trained_on: the misalignment that it was trained with.
@@ -43,6 +44,7 @@ class Facts:
     iterations: int | None = None
     weights: str | None = None
     parameters: int | None = None
+    faces: int | None = None
     heatmap_side: int | None = None
     heatmap_std: float = 3.0
     trained_on: MisalignmentConfig | None = None

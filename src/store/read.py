@@ -162,6 +162,13 @@ class FaceStores:
         return batch
 
 
+def spread(total: int, count: int | None) -> NDArray[np.int64]:
+    """At most `count` of 0..total-1, evenly spread from the first to the last; all if it is None."""
+    if count is None or count >= total:
+        return np.arange(total)
+    return np.linspace(0, total - 1, count).round().astype(np.int64)
+
+
 def _layout(path: Path) -> str:
     """The type and the shape of the array in a .npy file, by its header."""
     try:

@@ -10,6 +10,7 @@ from src.callbacks.config import CallbacksConfig
 from src.data.config import DataConfig
 from src.logger.config import LoggerConfig
 from src.loss.config import LossConfig
+from src.method.dictionary import DictionaryConfig
 from src.model.config import AnyDiscriminatorConfig, GeneratorConfig
 from src.model.stn0 import STN0Config
 from src.optimizer import AdamConfig, RMSpropConfig
@@ -60,6 +61,8 @@ class TrainConfig:
     ema: EmaConfig
     logger: Annotated[LoggerConfig, Discriminator("name")]
     callbacks: CallbacksConfig
+    method: DictionaryConfig | None = None
+    """Make the dictionary of this method in place of training a network; null: train."""
 
     @property
     def monitor(self) -> str:
@@ -77,6 +80,11 @@ class TrainConfig:
     def __post_init__(self) -> None:
         if not 0 <= self.seed < 2**32:
             raise ValueError(f"seed must be 0 or more and below 2^32, not {self.seed}")
+        if self.method is not None:
+            if not self.data.misalignment.upright:
+                raise ValueError(f"{self.method.name} is a dictionary of upright faces: add data=aligned")
+            if self.resume is not None:
+                raise ValueError(f"resume={self.resume}: {self.method.name} has no training to resume; leave it out")
         generator = self.model.generator
         if generator.heatmaps not in (0, self.data.heatmaps.maps):
             raise ValueError(

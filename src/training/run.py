@@ -2,10 +2,8 @@
 
 import logging
 import signal
-import sys
 import time
 import warnings
-from contextlib import suppress
 from pathlib import Path
 
 import torch
@@ -27,13 +25,14 @@ from src.system.revision import revision
 from src.trainer import Machine, freed_memory_policy, machine_of
 from src.training.assembly import build_dashboard, build_trainer
 from src.training.config import TrainConfig
+from src.training.dictionary_run import make_dictionary
 from src.training.drawn_faces import draw_missing_faces
 from src.training.module import FaceSR
 from src.training.resume import save_config, start_from
+from src.training.run_log import LOG, log_to, log_to_console
 from src.training.tuning import tuned, tuned_before
 
 log = logging.getLogger(__name__)
-PROJECT_LOG = logging.getLogger("src")
 HINTS = (
     "treespec, LeafSpec",
     "does not have many workers",
@@ -50,7 +49,7 @@ PATIENCE = 5.0  # seconds for the first process to report an error
 
 
 def train(config: TrainConfig) -> Path:
-    """Train and validate; return the path of the newest checkpoint.
+    """Train and validate; return the path of the newest checkpoint, or of the dictionary that `method` makes.
 
     Raises:
         UserError: a store, weights file or device is missing, and whatever the called functions raise it for.
@@ -61,15 +60,15 @@ def train(config: TrainConfig) -> Path:
     if run_dir.exists() and not run_dir.is_dir():
         raise UserError(f"run_dir={run_dir} is a file: name a folder")
     import_dashboard(config.logger)
-    PROJECT_LOG.setLevel(logging.INFO if first_process() else logging.WARNING)
-    if not PROJECT_LOG.handlers:
-        PROJECT_LOG.addHandler(logging.StreamHandler(sys.stderr))
+    log_to_console()
     log.info("run folder: %s", run_dir)
     quieten()
     seed_everything(config.seed, workers=True, verbose=False)
     with Signals() as signals:
         stopped_by = 0
         try:
+            if config.method is not None:
+                return make_dictionary(config, config.method, run_dir)
             # Device and data first, so that their errors appear before weights are fetched or anything is written.
             machine = machine_of(config.trainer)
             with freed_memory(freed_memory_policy(config.trainer, machine)):
@@ -92,7 +91,7 @@ def train(config: TrainConfig) -> Path:
                 requeue()  # before W&B sends its data: the job's time is running out
             close_loggers(config.logger, config.run_dir)
             log.info("run folder: %s", run_dir)
-            _log_to(None)
+            log_to(None)
 
 
 def _fit(config: TrainConfig, machine: Machine, run_dir: Path, signals: Signals) -> Path:
@@ -106,7 +105,7 @@ def _fit(config: TrainConfig, machine: Machine, run_dir: Path, signals: Signals)
     module = FaceSR(config)
     save_config(run_dir, to_plain(config))
     if first_process():
-        _log_to(run_dir / "train.log")
+        log_to(run_dir / LOG)
     trainer, checkpoints = trainer_of(config, machine, signals)
     counts = [f"U {parameter_count(module.generator) / 1e6:.2f} M"]
     if module.discriminator is not None:
@@ -173,19 +172,6 @@ def trainer_of(config: TrainConfig, machine: Machine, signals: Signals, *more: C
     loggers = build_loggers(config.logger, config.run_dir, to_plain(config))
     callbacks = [checkpoints, *build_progress(config.callbacks), *build_dashboard(config), *more]
     return build_trainer(config.trainer, machine, config.run_dir, loggers, callbacks), checkpoints
-
-
-def _log_to(path: Path | None) -> None:
-    """Write the log to this file too, and to no other: the jobs of a sweep may run in one process."""
-    for handler in [handler for handler in PROJECT_LOG.handlers if isinstance(handler, logging.FileHandler)]:
-        PROJECT_LOG.removeHandler(handler)
-        with suppress(OSError):  # a full disk was reported before
-            handler.close()
-    if path is not None:
-        try:
-            PROJECT_LOG.addHandler(logging.FileHandler(path, encoding="utf-8", errors="backslashreplace"))
-        except OSError as error:
-            raise UserError(f"{path} cannot be written ({error}); free some space, or name another run_dir") from error
 
 
 def quieten() -> None:

@@ -16,7 +16,7 @@ from src.data.pairs import (
     make_pair,
 )
 from src.evaluation.config import BASELINES, ProtocolConfig
-from src.evaluation.run import Evaluation, evaluate, spread
+from src.evaluation.run import Evaluation, evaluate
 from src.image.pixels import to_network, upsample_bicubic
 from src.method.load import load_methods
 from src.method.method import Facts
@@ -28,7 +28,7 @@ from src.model.hourglass import HEBConfig
 from src.model.light import LightConfig
 from src.model.output import Upscaled
 from src.report.report_md import report_md
-from src.store.read import FaceStores
+from src.store.read import FaceStores, spread
 from tests.helpers.tiny_files import checkpoint_content, write_store
 
 CPU = torch.device("cpu")
