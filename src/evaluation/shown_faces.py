@@ -13,7 +13,6 @@ from src.data.dataset import FaceDataset
 from src.data.pairs import VALIDATION_EPOCH
 from src.evaluation.config import EvaluateConfig
 from src.evaluation.pictures import Matched
-from src.evaluation.run import spread
 from src.image.decode import read_image
 from src.image.pixels import to_bytes
 from src.image.sides import SIDE
@@ -21,7 +20,7 @@ from src.method.method import Method, apply
 from src.report.picks import pick_faces, picture_budget
 from src.report.scores import FaceScores
 from src.report.shown import FacePictures, Picture, Shown
-from src.store.read import FaceStores
+from src.store.read import FaceStores, spread
 
 SAMPLED: Final = 16
 """Pictures whose size stands for that of all."""
