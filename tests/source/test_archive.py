@@ -172,3 +172,12 @@ def test_a_member_before_the_beginning_is_damaged(tmp_path: Path) -> None:
     (tmp_path / "x.zip").write_bytes(data[1:])
     assert list(list_zip(tmp_path / "x.zip").sizes) == ["b.jpg"]
     assert "before the archive itself" in refusal(tmp_path / "x.zip", "a.jpg")
+
+
+@pytest.mark.parametrize("packed", [0, 3])
+def test_a_member_that_ends_early_is_damaged(tmp_path: Path, packed: int) -> None:
+    """The table says that fewer bytes are packed than come out."""
+    data = bytearray(write_zip(tmp_path / "x.zip", {"a.jpg": b"first"}).read_bytes())
+    data[(at := data.rindex(b"PK\1\2") + 20) : at + 4] = struct.pack("<I", packed)
+    (tmp_path / "x.zip").write_bytes(data)
+    assert refusal(tmp_path / "x.zip", "a.jpg") == f"damaged in x.zip: {packed} of 5 bytes"
