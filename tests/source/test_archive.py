@@ -174,10 +174,9 @@ def test_a_member_before_the_beginning_is_damaged(tmp_path: Path) -> None:
     assert "before the archive itself" in refusal(tmp_path / "x.zip", "a.jpg")
 
 
-@pytest.mark.parametrize("packed", [0, 3])
-def test_a_member_that_ends_early_is_damaged(tmp_path: Path, packed: int) -> None:
-    """The table says that fewer bytes are packed than come out."""
+def test_a_member_that_ends_early_is_damaged(tmp_path: Path) -> None:
+    """The table says that no bytes are packed, with their checksum, and that five come out."""
     data = bytearray(write_zip(tmp_path / "x.zip", {"a.jpg": b"first"}).read_bytes())
-    data[(at := data.rindex(b"PK\1\2") + 20) : at + 4] = struct.pack("<I", packed)
+    data[(at := data.rindex(b"PK\1\2") + 16) : at + 8] = bytes(8)
     (tmp_path / "x.zip").write_bytes(data)
-    assert refusal(tmp_path / "x.zip", "a.jpg") == f"damaged in x.zip: {packed} of 5 bytes"
+    assert refusal(tmp_path / "x.zip", "a.jpg") == "damaged in x.zip: 0 of 5 bytes"
