@@ -163,7 +163,6 @@ def _choice(group: str, value: str) -> str:
 
 def _typed(value: str, kind: Text, sweep: bool) -> str:
     """The value of a key that holds text, in Hydra's grammar; see `read_overrides`."""
-    value = from_home(value)
     pieces = _split(value)
     is_list = kind.lists and value.startswith("[") and value.endswith("]") and (pieces is None or len(pieces) == 1)
     if is_list:
