@@ -95,11 +95,14 @@ def read_overrides(words: list[str], schema: type) -> list[str]:
             elif key in keys:
                 value = _typed(value, keys[key], sweep)
             word = f"{prefix}{key}={value}"
-        if _parsed(word) is None:
+        parsed = _parsed(word)
+        if parsed is None:
             raise UserError(
                 f"'{word}' is not an override that Hydra can read: write key=value, lists as 'key=[a,b]', and quote "
                 "text with special characters"
             )
+        if prefix == "~" and (CONF / key).is_dir() and not isinstance(parsed.value(), str | None):
+            raise UserError(f"'{word}': write ~{key} alone, or with the name of the choice that it takes away")
         result.append(word)
     return result
 

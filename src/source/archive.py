@@ -64,10 +64,13 @@ class ZipPicture:
             raise BadFace(self.member, reason)
         try:
             # Reads at most the size in the table, which was checked: a longer stream fails its checksum.
-            return opened.file.read(info)
+            data = opened.file.read(info)
         except DAMAGE as error:
             reason = f"damaged in {self.archive.name}: {reason_of(error)}"
             raise BadFace(self.member, reason) from None
+        if len(data) != info.file_size:  # zipfile checks no sum where the packed data ends early
+            raise BadFace(self.member, f"damaged in {self.archive.name}: {len(data):,} of {info.file_size:,} bytes")
+        return data
 
 
 def list_zip(archive: Path) -> ZipListing:

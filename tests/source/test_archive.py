@@ -172,3 +172,11 @@ def test_a_member_before_the_beginning_is_damaged(tmp_path: Path) -> None:
     (tmp_path / "x.zip").write_bytes(data[1:])
     assert list(list_zip(tmp_path / "x.zip").sizes) == ["b.jpg"]
     assert "before the archive itself" in refusal(tmp_path / "x.zip", "a.jpg")
+
+
+def test_a_member_that_ends_early_is_damaged(tmp_path: Path) -> None:
+    """The table says that no bytes are packed, with their checksum, and that five come out."""
+    data = bytearray(write_zip(tmp_path / "x.zip", {"a.jpg": b"first"}).read_bytes())
+    data[(at := data.rindex(b"PK\1\2") + 16) : at + 8] = bytes(8)
+    (tmp_path / "x.zip").write_bytes(data)
+    assert refusal(tmp_path / "x.zip", "a.jpg") == "damaged in x.zip: 0 of 5 bytes"

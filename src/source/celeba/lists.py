@@ -153,7 +153,7 @@ def _head(file: TextIO, path: Path) -> tuple[int | None, list[str], bool]:
     if line.lstrip().startswith("<"):
         raise UserError(f"{path} is a web page, not CelebA's list (such as a notice of a quota): download it again")
     if line.strip().isdecimal():
-        count, start, line = int(line), file.tell(), file.readline()
+        count, start, line = int(line.strip()), file.tell(), file.readline()
     words = _words(line)
     if words and not _is_number(words[-1]) and Path(words[0]).suffix.lower() not in SUFFIXES:
         header, start = words, file.tell()
@@ -207,7 +207,8 @@ def _check_values(read: CelebaList) -> None:
         fits, wanted = np.isin(read.values, (-1, 0, 1)), "1 or -1"
     elif read.path.stem == IDENTITY:
         # float32 holds whole numbers up to 2**24 exactly; CelebA has 10,177 people.
-        fits, wanted = (read.values >= 1) & (read.values < 2**24) & (read.values % 1 == 0), "a person's number, from 1"
+        whole = read.values == np.floor(read.values)
+        fits, wanted = (read.values >= 1) & (read.values < 2**24) & whole, "a person's number, from 1"
     if not fits.all():
         row, column = np.argwhere(~fits)[0]
         what = f"{read.columns[column]} is {read.values[row, column]:g}, {wanted} expected"

@@ -122,3 +122,15 @@ def test_lists_are_found_in_every_layout(tmp_path: Path, layout: str, where: str
     assert find_list(tmp_path, "list_eval_partition") == tmp_path / where / "list_eval_partition.txt"
     assert find_list(tmp_path, "list_of_something") is None
     assert read_list(tmp_path / where / "list_eval_partition.txt").names[39].decode() == name(39)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("value", ["inf", "nan", "1.5"])
+def test_a_person_that_is_no_number_is_one_line(tmp_path: Path, value: str) -> None:
+    with pytest.raises(UserError, match=f"line 2: identity is {value}, a person's number, from 1 expected"):
+        read_list(written(tmp_path, "identity_CelebA", f"a.jpg 1\nb.jpg {value}\n"))
+
+
+def test_a_count_may_have_strange_blanks_around_it(tmp_path: Path) -> None:
+    text = f"\x1c1\x1f\n{FIVE_HEADER}\na.jpg 1 2 3 4 5 6 7 8 9 10\n"
+    assert len(read_list(written(tmp_path, "list_landmarks_celeba", text)).names) == 1
