@@ -27,6 +27,7 @@ USES: Final = {
     "gdown": "download of CelebA",
     "numba": "source=synthetic",
     "onnxruntime": "landmarks=onnx",
+    "pillow-heif": "HEIC pictures",
     "hydra-joblib-launcher": "hydra/launcher=joblib",
     "hydra-optuna-sweeper": "sweep=optuna",
     "hydra-submitit-launcher": "hydra/launcher=submitit_local and submitit_slurm",

@@ -37,10 +37,10 @@ BASELINES = {
         [*SMALL_D, "model.generator.width=4", "model.generator.blocks=1"],
     ),
     "plain_light": (
-        1_120_972,
+        3_456_876,
         929_105,
         {"pixel", "adversarial"},
-        [*SMALL_D, "model.generator.width=4", "model.generator.width64=4", "model.generator.blocks16=1",
+        [*SMALL_D, "model.generator.width=8", "model.generator.width64=4", "model.generator.blocks16=1",
          "loss.feature.weight=0"],
     ),
 }  # fmt: skip

@@ -22,9 +22,8 @@ def list_splits(source: config.Source, landmarks: str = "auto", margin: int = 0,
         UserError: the source as a whole is unusable.
     """
     splits = _listed(source, landmarks, margin, upright)
-    if isinstance(source, config.SyntheticSource) or source.max_pixels == MAX_PIXELS:
-        return splits
-    return [_limited(split, source.max_pixels) for split in splits]
+    limit: int = getattr(source, "max_pixels", MAX_PIXELS)  # a source without files, or of your own, may have none
+    return splits if limit == MAX_PIXELS else [_limited(split, limit) for split in splits]
 
 
 def _limited(split: Split, max_pixels: int) -> Split:
