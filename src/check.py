@@ -4,11 +4,11 @@ import sys
 
 from omegaconf import OmegaConf
 
-from src.config.command import EXIT_USER_ERROR
 from src.config.compose import compose
 from src.config.overrides import CONF, options
 from src.evaluation.config import EvaluateConfig
 from src.preparation.config import PrepareConfig
+from src.system.command_line import EXIT_USER_ERROR
 from src.system.console import show_everything
 from src.system.errors import UserError
 from src.training.config import TrainConfig

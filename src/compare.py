@@ -5,11 +5,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from src.system.command_line import exit_code_of, path_at_home
 from src.system.console import show_everything
-from src.system.errors import UserError
-from src.system.extras import extras_named
-
-EXIT_USER_ERROR = 2
 
 
 def parser() -> argparse.ArgumentParser:
@@ -17,18 +14,22 @@ def parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m src.compare", description="Measure folders of pictures against the true ones of the same names."
     )
-    parser.add_argument("folders", nargs="+", type=Path, metavar="DIR", help="a folder of results for each method")
-    parser.add_argument("--hr", required=True, type=Path, metavar="DIR", help="the true pictures, of the same names")
+    parser.add_argument(
+        "folders", nargs="+", type=path_at_home, metavar="DIR", help="a folder of results for each method"
+    )
+    parser.add_argument(
+        "--hr", required=True, type=path_at_home, metavar="DIR", help="the true pictures, of the same names"
+    )
     parser.add_argument(
         "--out",
-        type=Path,
+        type=path_at_home,
         default=Path("outputs/compare"),
         metavar="DIR",
         help="folder of the report; default: outputs/compare",
     )
     parser.add_argument(
         "--landmarks",
-        type=Path,
+        type=path_at_home,
         metavar="FILE.npz",
         help="true landmarks for NME: names (N,), landmarks (N, 68, 2); default: those of the backend on HR",
     )
@@ -47,17 +48,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; the exit code is 2 for a mistake."""
     show_everything()
     values = vars(parser().parse_args(arguments))
-    try:
-        with extras_named():
-            from src.evaluation.compare import Request, compare  # imports torch
 
-            compare(Request(**values))
-            return 0
-    except UserError as error:
-        sys.stderr.write(f"error: {error}\n")
-        return EXIT_USER_ERROR
-    except KeyboardInterrupt:
-        return 130
+    def task() -> int:
+        from src.evaluation.compare import Request, compare  # imports torch
+
+        compare(Request(**values))
+        return 0
+
+    return exit_code_of(task)
 
 
 if __name__ == "__main__":

@@ -6,19 +6,9 @@ Plain torch: this never imports the trainer, and imports torch only after it has
 import argparse
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
+from src.system.command_line import exit_code_of, path_at_home
 from src.system.console import show_everything
-from src.system.errors import UserError
-from src.system.extras import extras_named
-from src.system.files import from_home
-
-EXIT_USER_ERROR = 2
-
-
-def path_at_home(text: str) -> Path:
-    """The path that a word of the command line names; `--out=~/x` reaches it as no shell has read it."""
-    return Path(from_home(text))
 
 
 def parser() -> argparse.ArgumentParser:
@@ -60,16 +50,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; the exit code is 2 for a mistake that stops everything."""
     show_everything()
     values = vars(parser().parse_args(arguments))
-    try:
-        with extras_named():
-            from src.photo.run import Request, upscale  # imports torch
 
-            return upscale(Request(**values))
-    except UserError as error:
-        sys.stderr.write(f"error: {error}\n")
-        return EXIT_USER_ERROR
-    except KeyboardInterrupt:
-        return 130
+    def task() -> int:
+        from src.photo.run import Request, upscale  # imports torch
+
+        return upscale(Request(**values))
+
+    return exit_code_of(task)
 
 
 if __name__ == "__main__":

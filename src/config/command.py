@@ -20,13 +20,13 @@ from src.config.keys import check_keys
 from src.config.overrides import CONF, FLAGS, read_overrides
 from src.config.stamp import run_stamp
 from src.sweep.job import FOLDER, JobFailed, run_as_job
+from src.system.command_line import EXIT_USER_ERROR
 from src.system.console import show_everything
 from src.system.errors import UserError, shortened
 from src.system.extras import extras_named, missing_plugin
 
 # One stamp per launch: DDP's child processes inherit it, so all of them use the same run folder.
 STAMP = "MTUN_RUN_STAMP"
-EXIT_USER_ERROR = 2
 EXIT_FAILED_JOBS = 1
 
 Schema = TypeVar("Schema")

@@ -1,7 +1,7 @@
 """The type of a metric: one score per face, or per facial component, and the protocol of its measurement."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, fields
+from dataclasses import KW_ONLY, dataclass, field, fields
 from typing import Any, Generic, TypeVar
 
 from torch import Tensor
@@ -37,13 +37,27 @@ class Judged:
 
 @dataclass(frozen=True)
 class MetricCard:
-    """What tables and files say of a metric; see `Metric` for the attributes."""
+    """What tables and files say of a metric.
+
+    Attributes:
+        key: name of its column in files and logs, one word.
+        title: name of its column in tables.
+        unit: unit of its scores, shown after the title; "" for none.
+        decimals: decimals that tables show.
+        protocol: sentences that say how it is measured, for the report.
+        by_component: one score per facial component, in the order of `COMPONENTS`; NaN where it has no true value.
+        higher_is_better: whether a higher score is better.
+        place: its place among the columns; metrics with the same place are sorted by key.
+        aside: reports show it in a second table.
+        compared: methods may differ in it; reports show no differences of the others.
+    """
 
     key: str
     title: str
     unit: str
     decimals: int
     protocol: str
+    _: KW_ONLY
     by_component: bool = False
     higher_is_better: bool = True
     place: int = 100
@@ -57,36 +71,17 @@ class MetricCard:
 
 
 @dataclass(frozen=True)
-class Metric:
+class Metric(MetricCard):
     """A metric.
 
     Attributes:
-        key: name of its column in files and logs, one word.
-        title: name of its column in tables.
-        unit: unit of its scores, shown after the title; "" for none.
-        decimals: decimals that tables show.
-        protocol: sentences that say how it is measured, for the report.
         measure: gives (B,) for a batch, or (B, M) by component; None if the method has nothing to measure.
-        by_component: one score per facial component, in the order of `COMPONENTS`; NaN where it has no true value.
-        higher_is_better: whether a higher score is better.
         in_validation: whether validation during training measures it too.
-        place: its place among the columns; metrics with the same place are sorted by key.
-        aside: reports show it in a second table.
-        compared: methods may differ in it; reports show no differences of the others.
     """
 
-    key: str
-    title: str
-    unit: str
-    decimals: int
-    protocol: str
     measure: Callable[[Judged], Tensor | None]
-    by_component: bool = False
-    higher_is_better: bool = True
+    _: KW_ONLY
     in_validation: bool = False
-    place: int = 100
-    aside: bool = False
-    compared: bool = True
 
     @property
     def card(self) -> MetricCard:
