@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from src import doctor
-from src.doctor import Finding
+from src.system import installed
+from src.system.installed import Finding
 from tests.helpers.tiny_files import write_store
 
 ROOT = Path(__file__).parents[1]
@@ -19,7 +20,7 @@ def levels(findings: object) -> list[str]:
 
 @pytest.mark.parametrize(("release", "bad"), [("2.6.1", 0), ("2.6.2", 1), ("2.6.3", 1), ("2.6.4", 0), (None, 0)])
 def test_the_hijacked_releases_are_flagged(release: str | None, bad: int) -> None:
-    assert levels(doctor.lightning_release(release)) == ["error"] * bad
+    assert levels(installed.lightning_release(release)) == ["error"] * bad
 
 
 @pytest.mark.parametrize(
@@ -33,7 +34,7 @@ def test_the_hijacked_releases_are_flagged(release: str | None, bad: int) -> Non
     ],
 )
 def test_torch_and_torchvision_are_a_pair(torch: str, torchvision: str, wanted: str | None, words: str) -> None:
-    (finding,) = doctor.torch_pair(torch, torchvision, wanted)
+    (finding,) = installed.torch_pair(torch, torchvision, wanted)
     assert words in finding.text
     assert finding.level == ("ok" if words == "belong together" else "error")
     assert bool(finding.fix) == (finding.level == "error")
@@ -46,11 +47,11 @@ def test_packages_are_those_of_pyproject_and_a_missing_one_names_its_extra(
         '[project]\ndependencies = ["torch>=2", "lightning[extra]; os_name==\'x\'"]\n'
         'optional-dependencies = {log = ["wandb", "matplotlib >= 3"], sweep = ["optuna<3"]}\n'
     )
-    asked = doctor.requirements(tmp_path / "pyproject.toml")
+    asked = installed.requirements(tmp_path / "pyproject.toml")
     assert asked == {"": ["torch", "lightning"], "log": ["wandb", "matplotlib"], "sweep": ["optuna"]}
-    monkeypatch.setattr(doctor, "requirements", lambda: asked)
-    monkeypatch.setattr(doctor, "version", {"torch": "2.9", "matplotlib": "3.1", "optuna": "2.10"}.get)
-    assert [*doctor.packages()] == [
+    monkeypatch.setattr(installed, "requirements", lambda: asked)
+    monkeypatch.setattr(installed, "version", {"torch": "2.9", "matplotlib": "3.1", "optuna": "2.10"}.get)
+    assert [*installed.packages()] == [
         Finding("ok", "core: torch 2.9"),
         Finding("error", "core: lightning missing", "make setup"),
         Finding("ok", "extra log: matplotlib 3.1"),
@@ -60,14 +61,14 @@ def test_packages_are_those_of_pyproject_and_a_missing_one_names_its_extra(
 
 
 def test_opencv_wheels_of_two_versions_are_an_error() -> None:
-    assert levels(doctor.opencv({})) == ["error"]
-    assert levels(doctor.opencv({"opencv-python-headless": "5.0"})) == ["ok"]
-    assert levels(doctor.opencv({"opencv-python": "5.0", "opencv-python-headless": "5.0"})) == ["note"]
-    assert levels(doctor.opencv({"opencv-python": "4.9", "opencv-python-headless": "5.0"})) == ["error"]
+    assert levels(installed.opencv({})) == ["error"]
+    assert levels(installed.opencv({"opencv-python-headless": "5.0"})) == ["ok"]
+    assert levels(installed.opencv({"opencv-python": "5.0", "opencv-python-headless": "5.0"})) == ["note"]
+    assert levels(installed.opencv({"opencv-python": "4.9", "opencv-python-headless": "5.0"})) == ["error"]
 
 
 def test_an_optuna_that_the_sweeper_does_not_know_is_noted() -> None:
-    assert [levels(doctor.optuna_release(release)) for release in (None, "2.10.1", "4.1.0")] == [[], [], ["note"]]
+    assert [levels(installed.optuna_release(release)) for release in (None, "2.10.1", "4.1.0")] == [[], [], ["note"]]
 
 
 def test_weights_are_found_in_the_cache_or_said_how_to_get(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from src import doctor
+from src.system import installed
 from src.system.errors import UserError
 from src.system.extras import IMPORTS, PLUGINS, extras_named, missing_package, missing_plugin
 from tests.helpers.tiny_run import TINY
@@ -96,13 +96,13 @@ def _packages_above(module: str) -> list[str]:
     return [".".join(parts[:count]) for count in range(1, len(parts))]
 
 
-installed = cache(packages_distributions)
+distributions = cache(packages_distributions)
 
 
 def homes(name: str) -> set[str]:
     """The extras that a package which is imported under this name belongs to; "" is the core."""
-    packages = {package.replace("_", "-") for package in installed().get(name, ())}
-    return {extra for extra, names in doctor.requirements().items() if packages & {*names}}
+    packages = {package.replace("_", "-") for package in distributions().get(name, ())}
+    return {extra for extra, names in installed.requirements().items() if packages & {*names}}
 
 
 def outside(found: dict[str, str], extras: Iterable[str]) -> list[str]:
@@ -145,18 +145,18 @@ def test_every_package_that_is_imported_is_declared() -> None:
 
 
 def test_the_tables_of_imports_and_of_uses_are_those_of_pyproject() -> None:
-    asked = {(name, extra) for extra, names in doctor.requirements().items() for name in names}
+    asked = {(name, extra) for extra, names in installed.requirements().items() for name in names}
     named = {*IMPORTS.values(), *PLUGINS.values()}
     assert named == {(name, extra) for name, extra in asked if extra in ("prepare", "sweep", "log")} - {
         (name, "sweep") for name in BOUNDS
     }
     assert [name for name, home in IMPORTS.items() if home[1] not in homes(name)] == []
-    assert {name for name, _ in named} <= doctor.USES.keys() <= {name for name, _ in asked}
+    assert {name for name, _ in named} <= installed.USES.keys() <= {name for name, _ in asked}
 
 
 def test_the_lock_holds_every_extra() -> None:
     locked = re.findall(r"^([\w.-]+)==", (ROOT / "requirements.lock").read_text(), re.MULTILINE)
-    assert {name for names in doctor.requirements().values() for name in names} <= {*locked}
+    assert {name for names in installed.requirements().values() for name in names} <= {*locked}
 
 
 def test_only_the_package_itself_is_said_to_be_missing() -> None:
