@@ -52,17 +52,12 @@ class Reading(NamedTuple):
 
 
 def read_image(path: Path, max_pixels: int = MAX_PIXELS, say: Callable[[str], None] | None = None) -> NDArray[np.uint8]:
-    """A picture that is named on the command line as (H, W, 3) uint8 RGB; see `decode_image`."""
+    """A picture that is named on the command line as (H, W, 3) uint8 RGB; see `decode`."""
     try:
         data = path.read_bytes()
     except OSError as error:
         raise BadFace(str(path), f"cannot be read: {error.strerror}") from None
     return decode(data, Reading(str(path), max_pixels, "--max-pixels ", say))
-
-
-def decode_image(data: bytes, file: str) -> NDArray[np.uint8]:
-    """The picture in a file's bytes with the usual limit; see `decode`."""
-    return decode(data, Reading(file))
 
 
 def decode(data: bytes, reading: Reading) -> NDArray[np.uint8]:

@@ -7,7 +7,8 @@ from PIL import ExifTags, Image, ImageCms
 
 from src.image import colour
 from src.image.colour import MAX_PROFILE, pixels_to_srgb
-from src.image.decode import Reading, decode, decode_image
+from src.image.decode import Reading, decode
+from tests.helpers.decoded import decode_image
 from tests.helpers.drawn_faces import noise_picture
 from tests.helpers.profiles import WIDE, encoded, grey_profile, in_srgb, ink_profile, wide_profile
 

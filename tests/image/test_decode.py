@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFile
 
-from src.image.decode import Reading, decode, decode_image, read_image
+from src.image.decode import Reading, decode, read_image
 from src.image.suffixes import HAS_HEIF
 from src.system.errors import BadFace
+from tests.helpers.decoded import decode_image
 from tests.helpers.drawn_faces import noise_picture
 
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from src.image.decode import decode_image
 from src.image.jpeg_end import completed, lacks_end
 from src.system.errors import BadFace
+from tests.helpers.decoded import decode_image
 
 KINDS = {
     "baseline": {},

@@ -8,8 +8,8 @@ from PIL import Image
 
 from src.image import decode as decoding
 from src.image import large
-from src.image.decode import decode_image
 from src.system.errors import BadFace
+from tests.helpers.decoded import decode_image
 from tests.helpers.profiles import in_srgb, wide_profile
 
 PEAK = """
@@ -17,7 +17,7 @@ import re, sys
 from pathlib import Path
 import cv2, numpy as np
 from src.image.crop import Square, crop_square
-from src.image.decode import decode_image
+from tests.helpers.decoded import decode_image
 def peak():
     return int(re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1]) // 1024
 before = peak()

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from src.image.decode import Reading, decode, decode_image
+from src.image.decode import Reading, decode
 from src.image.png_chunks import needed_chunks
 from src.system.errors import BadFace
+from tests.helpers.decoded import decode_image
 from tests.helpers.drawn_faces import noise_picture
 
 LONG = b'{"a": 1}' * 300_000  # 2.4 MB

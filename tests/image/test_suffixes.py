@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from src.image.decode import decode_image
 from src.image.suffixes import HAS_HEIF, SUFFIXES, UNREAD, how_to_read
+from tests.helpers.decoded import decode_image
 
 KINDS = {
     "BMP": ".bmp .dib",

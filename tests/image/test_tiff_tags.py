@@ -3,8 +3,8 @@ import struct
 import numpy as np
 import pytest
 
-from src.image.decode import decode_image
 from src.image.tiff_tags import needed_tags
+from tests.helpers.decoded import decode_image
 from tests.helpers.drawn_faces import noise_picture
 
 WIDTH, HEIGHT = 14, 9

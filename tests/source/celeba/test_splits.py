@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from src.face.pose import five_points as five_of
-from src.image.decode import decode_image
 from src.landmarks.boxes import face_box
 from src.source.config import CelebaSource
 from src.source.list_splits import list_splits
@@ -25,6 +24,7 @@ from tests.helpers.celeba_files import (
     picture,
     write_zip,
 )
+from tests.helpers.decoded import decode_image
 
 # The first of 40 images of each split.
 TRAIN, VAL, TEST = range(32), range(32, 36), range(36, 40)
