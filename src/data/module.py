@@ -73,8 +73,9 @@ class FaceData(LightningDataModule):
             )
             return
         self.train_faces = FaceDataset(
-            train, config.misalignment, self.seed, config.mirror, config.photometric, surroundings=False, camera=camera
-        )
+            train, config.misalignment, self.seed, config.mirror, config.photometric, surroundings=False, camera=camera,
+            black_share=config.black_share,
+        )  # fmt: skip
         self.val_faces = FaceDataset(val, config.misalignment, VALIDATION_SEED, surroundings=False, camera=camera)
 
     def train_dataloader(self) -> DataLoader[FaceBatch]:
