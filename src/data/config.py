@@ -95,7 +95,7 @@ class DataConfig:
             raise ValueError(f"black_share must be 0-1, not {self.black_share:g}")
         if self.black_share and self.misalignment.fill != "context":
             raise ValueError(
-                f"black_share={self.black_share:g} is for misalignment.fill=context; with fill={self.misalignment.fill} "
+                f"black_share={self.black_share:g} is for misalignment.fill=context; with {self.misalignment.fill} "
                 "no face sees its surroundings"
             )
         large = self.balance.of_batch(self.batch_size)
