@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from src.data.camera import KERNELS, LEVELS, CameraDraw, blur_level, blurs, developed, frame_to_face, kernel
+from src.data.camera import KERNELS, CameraDraw, blur_level, blurs, developed, frame_to_face, kernel
 from src.data.jpeg import MCU
 from src.image.pixels import quantise
 from src.image.sides import LR_SIDE, OWN_LR_SIDE
@@ -123,14 +123,14 @@ def _reductions(device: torch.device, side: int) -> Tensor:
 
     Rows sum to 1. The first is for frames of 2 blocks along a side, the last for frames that fill the canvas.
     """
-    samples = torch.arange(SAMPLES, dtype=torch.float64)
-    found = []
-    for blocks in range(2, side // MCU + 1):
-        pixel = SAMPLES / (MCU * blocks)
-        places = torch.arange(side, dtype=torch.float64).clamp(max=MCU * blocks - 1)
-        centres = (places[:, None] + 0.5) * pixel - 0.5
-        kernels = torch.stack([kernel(name, (samples - centres) / pixel) for name in KERNELS])
-        kernels /= kernels.sum(-1, keepdim=True)
-        found.append((kernels[:, None] @ blurs(SAMPLES, pixel)).float())
-    assert found[0].shape[1] == LEVELS
-    return torch.stack(found).to(device)
+    with torch.inference_mode(False):  # training may later use a tensor that evaluation cached
+        samples = torch.arange(SAMPLES, dtype=torch.float64)
+        found = []
+        for blocks in range(2, side // MCU + 1):
+            pixel = SAMPLES / (MCU * blocks)
+            places = torch.arange(side, dtype=torch.float64).clamp(max=MCU * blocks - 1)
+            centres = (places[:, None] + 0.5) * pixel - 0.5
+            kernels = torch.stack([kernel(name, (samples - centres) / pixel) for name in KERNELS])
+            kernels /= kernels.sum(-1, keepdim=True)
+            found.append((kernels[:, None] @ blurs(SAMPLES, pixel)).float())
+        return torch.stack(found).to(device)
