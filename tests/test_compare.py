@@ -70,7 +70,7 @@ def test_folders_are_measured_as_faces_are(
     assert "rotated" not in text
     assert (tmp_path / "report" / "report.html").read_text().count("data:image/png;base64,") == 3 * 3
     assert "1 images are identical to HR" in capsys.readouterr().out
-    assert written.values["bins"] == {"yaw": {}, "misalignment": {}}
+    assert written.values["bins"] == {"own_size": {}, "yaw": {}, "misalignment": {}}
     assert not (tmp_path / "report" / "grid.png").exists()  # of several sizes
 
 

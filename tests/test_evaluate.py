@@ -86,7 +86,7 @@ def test_several_methods_share_one_table(checkpoint_file: Path, face_store: Path
         (["method=[bicubic]", "checkpoint=null", "out=null"], "add out=DIR"),
         (["protocol.rotation=190"], "protocol: rotation must be 0-180 degrees"),
         (["protocol.fill=white"], "protocol.fill"),
-        (["protocol=wild"], "there is no protocol/wild; there are aligned, camera, context, published"),
+        (["protocol=wild"], "there is no protocol/wild; there are aligned, camera, context, photo, published"),
         (["protocol=context", "data.test=[BARE]"], "fill=context needs faces with their surroundings"),
         (["protocol=camera", "protocol.camera.noise=60"], "noise must be 0-50 grey levels, not 60"),
         (["protocol.camera.blur=3"], "blur must be 0-2 pixels of the LR face, not 3"),

@@ -14,7 +14,7 @@ from tests.helpers.tiny_files import write_store
 from tests.helpers.tiny_run import NETWORKS
 
 STORES = ["data.train=[a]", "data.val=[a]"]
-ALIGNED = ("demo", "celeba16x_light", "photo16x")
+ALIGNED = ("demo", "celeba16x_light", "photo16x", "photo")
 SMALL = [*NETWORKS, "data.batch_size=2", "data.workers=0", "data.synthetic=null", "callbacks.progress=none",
          "trainer=cpu", "trainer.max_epochs=2", "trainer.val_every_n_epochs=1", "trainer.log_every_n_steps=1",
          "loss.feature.weight=0"]  # fmt: skip

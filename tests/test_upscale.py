@@ -289,3 +289,37 @@ def test_a_name_with_a_line_end_stays_in_its_line(
     assert [line.count("a\\nb.png") for line in told.out.splitlines()] == [2]
     assert ["c\\nd.png: " in line for line in told.err.splitlines()] == [True, False]
     assert files(tmp_path / "out") == ["a\nb.png"]
+
+
+@pytest.fixture
+def own_size_file(tmp_path: Path) -> Path:
+    """A checkpoint of a network for faces of 12 to 40 pixels."""
+    heb = HEBConfig(resolution=32, stacks=1, width=16, depth=2)
+    content = checkpoint_content(LightConfig(lr_side=32, width=16, blocks16=1, blocks32=1, heb=heb))
+    content["hyper_parameters"]["data"]["own_size"] = [12, 40]
+    torch.save(content, tmp_path / "own.ckpt")
+    return tmp_path / "own.ckpt"
+
+
+def test_a_network_for_many_sizes_is_told_the_crops_own(own_size_file: Path, tmp_path: Path) -> None:
+    image = picture(tmp_path / "face.png", 20, 24)
+    lr = to_lr(image, 32, (12, 40))
+    assert lr.shape == (1, 4, 32, 32)
+    assert torch.equal(lr[:, 3], torch.full((1, 32, 32), np.log2(24 / 16)))
+    assert main([str(tmp_path / "face.png"), "--checkpoint", str(own_size_file), "--out", str(tmp_path / "out")]) == 0
+    wanted = to_bytes(load_checkpoint(own_size_file).generator(lr).image.detach())[0].numpy()
+    assert (read(tmp_path / "out/face.png") == wanted).all()
+    whole = picture(tmp_path / "whole.png", 32, 32)
+    assert torch.equal(to_lr(whole, 32)[:, :3], to_network(torch.from_numpy(whole)[None]))
+
+
+@pytest.mark.parametrize(("side", "told"), [(9, 12), (12, None), (40, None), (200, 40)])
+def test_a_size_beyond_the_training_is_told_as_its_nearest(
+    own_size_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], side: int, told: int | None
+) -> None:
+    image = picture(tmp_path / "face.png", side, side)
+    assert main([str(tmp_path / "face.png"), "--checkpoint", str(own_size_file), "--out", str(tmp_path / "out")]) == 0
+    warning = capsys.readouterr().err
+    assert (f"not among the 12 to 40 px of the training: taken as a face of {told} px" in warning) == bool(told)
+    assert bool(warning) == bool(told)
+    assert to_lr(image, 32, (12, 40))[0, 3, 0, 0].item() == pytest.approx(np.log2((told or side) / 16))

@@ -9,7 +9,7 @@ from lightning import Callback, LightningModule, Trainer
 from PIL import Image
 from torch import Tensor
 
-from src.data.batch import Pairs, make_batch
+from src.data.batch import Pairs
 from src.data.module import FaceData
 from src.data.pairs import VALIDATION_EPOCH
 from src.face.points import COMPONENTS
@@ -76,7 +76,7 @@ def first_pairs(data: FaceData, count: int, device: torch.device) -> Pairs:
     assert data.val_faces is not None
     keys = [(VALIDATION_EPOCH, index) for index in range(min(count, data.config.overfit or count, len(data.val_faces)))]
     batch = data.val_faces.__getitems__(keys).on(device)
-    return make_batch(batch, data.config.heatmaps, data.heatmap_side, data.config.misalignment.fill)
+    return data.on_after_batch_transfer(batch, 0)
 
 
 def panel_tiles(pairs: Pairs, output: Upscaled) -> dict[str, Tensor]:
@@ -86,10 +86,10 @@ def panel_tiles(pairs: Pairs, output: Upscaled) -> dict[str, Tensor]:
         pairs: B faces.
         output: the network's output for them.
     """
-    side = pairs.hr.shape[-1]
+    side, lr = pairs.hr.shape[-1], pairs.lr[:, :3].float()
     tiles = {
-        "LR input": F.interpolate(pairs.lr.float(), (side, side)),
-        "bicubic": upsample_bicubic(pairs.lr.float(), side),
+        "LR input": F.interpolate(lr, (side, side)),
+        "bicubic": upsample_bicubic(lr, side),
         "SR": output.image,
         "HR": pairs.hr,
     }

@@ -10,7 +10,7 @@ from src.data.camera import CameraDraw
 from src.data.pairs import Fill, make_pair
 from src.face.heatmaps import component_heatmaps
 from src.face.mirror import mirror_landmarks, mirror_visible
-from src.image.sides import SIDE
+from src.image.sides import LR_SIDE, SIDE
 from src.image.surroundings import Surroundings
 
 
@@ -43,6 +43,8 @@ class FaceBatch(NamedTuple):
     """(B,) bool: mirror this face."""
     camera: CameraDraw | None = None
     """What a camera did to the LR faces; None: plain bicubic."""
+    own_size: Tensor | None = None
+    """(B,) int64, the side in pixels that each face has in its photograph; None: that of LR."""
     black: Tensor | None = None
     """(B,) bool: the LR face sees black around this one, whatever its surroundings; None: none does."""
 
@@ -55,6 +57,7 @@ class FaceBatch(NamedTuple):
             self.misalignment.to(device),
             self.mirror.to(device),
             self.camera and CameraDraw(*(tensor.to(device) for tensor in self.camera)),
+            None if self.own_size is None else self.own_size.to(device),
             None if self.black is None else self.black.to(device),
         )
 
@@ -63,7 +66,7 @@ class Pairs(NamedTuple):
     """B training pairs, images float32 in [-1, 1]."""
 
     lr: Tensor
-    """(B, 3, 16, 16), unaligned."""
+    """(B, 3, 16, 16), unaligned; or (B, 4, 32, 32), with a map of the faces' own sizes, see `with_own_size`."""
     hr: Tensor
     """(B, 3, 128, 128), upright."""
     matrix: Tensor
@@ -80,7 +83,13 @@ class Pairs(NamedTuple):
     """Of the upright faces; None where the stores have none."""
 
 
-def make_batch(batch: FaceBatch, heatmaps: HeatmapConfig, heatmap_side: int | None, fill: Fill = "black") -> Pairs:
+def make_batch(
+    batch: FaceBatch,
+    heatmaps: HeatmapConfig,
+    heatmap_side: int | None,
+    fill: Fill = "black",
+    lr_side: int = LR_SIDE,
+) -> Pairs:
     """Mirror, misalign and downsample a batch and render its heatmaps, on its own device.
 
     Args:
@@ -88,6 +97,7 @@ def make_batch(batch: FaceBatch, heatmaps: HeatmapConfig, heatmap_side: int | No
         heatmaps: components and kernel width.
         heatmap_side: R in pixels; None: no heatmaps are rendered.
         fill: what fills the corners that the misalignment empties.
+        lr_side: side of the LR faces in pixels; 32 needs a batch with own sizes.
     """
     flip, landmarks, visible = batch.mirror, batch.landmarks, batch.visible
     landmarks = torch.where(flip[:, None, None], mirror_landmarks(landmarks, SIDE), landmarks)
@@ -95,7 +105,7 @@ def make_batch(batch: FaceBatch, heatmaps: HeatmapConfig, heatmap_side: int | No
     surroundings = Surroundings(batch.images, flip)
     hr = surroundings.face()
     seen = surroundings if batch.black is None else surroundings.blacked(batch.black)
-    lr, matrix = make_pair(hr, batch.misalignment, fill, seen, batch.camera)
+    lr, matrix = make_pair(hr, batch.misalignment, fill, seen, batch.camera, batch.own_size, lr_side)
     target = kernels = None
     if heatmap_side is not None:
         target, kernels = component_heatmaps(landmarks, visible, heatmaps.maps, heatmap_side, heatmaps.std)

@@ -74,17 +74,18 @@ class CameraDraw(NamedTuple):
     offset: Tensor
     """(B, 2) int64, the face's place in the compressed frame, y then x, 0-15."""
     noise: Tensor
-    """(B, 3, 32, 32) float32, the sensor's noise at white, in grey levels of 255."""
+    """(B, 3, S, S) float32, the sensor's noise at white, in grey levels of 255; S is the side of the compressed frame:
+    32, or that of `own_size.canvas_side`."""
 
 
-def draw_camera(config: CameraConfig, random: np.random.Generator) -> tuple[Any, ...]:
-    """One face's values, arrays and numbers in the order of `CameraDraw`."""
+def draw_camera(config: CameraConfig, random: np.random.Generator, side: int = FRAME) -> tuple[Any, ...]:
+    """One face's values, arrays and numbers in the order of `CameraDraw`, for a frame of `side` pixels."""
     kernel = random.integers(len(KERNELS))
     blur = random.uniform(0, config.blur, 2)
     gamma = config.gamma ** random.uniform(-1, 1)
     quality = random.integers(config.jpeg_min, config.jpeg_max + 1)
     offset = random.integers(0, MCU, 2)
-    noise = random.standard_normal((3, FRAME, FRAME), np.float32) * np.float32(random.uniform(0, config.noise))
+    noise = random.standard_normal((3, side, side), np.float32) * np.float32(random.uniform(0, config.noise))
     return np.asarray(kernel), blur.astype(np.float32), np.float32(gamma), np.float32(quality), offset, noise
 
 
@@ -93,11 +94,20 @@ def to_batch(draws: list[tuple[Any, ...]]) -> CameraDraw:
     return CameraDraw(*(torch.from_numpy(np.stack(values)) for values in zip(*draws, strict=True)))
 
 
-def frame_to_face(offset: Tensor) -> Tensor:
-    """The 2x3 matrices (B, 2, 3) from the compressed frame's coordinates to the LR face's, both normalised."""
-    grow = FRAME / LR_SIDE
-    shift = (FRAME - LR_SIDE - 2 * offset.float()) / LR_SIDE  # (B, 2), y then x
+def frame_to_face(offset: Tensor, side: int | Tensor = LR_SIDE, frame: int | Tensor = FRAME) -> Tensor:
+    """The matrices from the compressed frame's coordinates to the small face's, both normalised.
+
+    Args:
+        offset: (B, 2) int64, the face's place in the frame in pixels, y then x.
+        side: of the face in pixels; of each one where it is a tensor (B, 1).
+        frame: side of the frame in pixels, likewise.
+
+    Returns:
+        (B, 2, 3).
+    """
+    shift = (frame - side - 2 * offset.float()) / side  # (B, 2), y then x
     zero = torch.zeros_like(shift[:, 0])
+    grow = frame / side if isinstance(frame, int) else (frame / side)[:, 0]
     rows = [torch.stack([zero + grow, zero, shift[:, 1]], 1), torch.stack([zero, zero + grow, shift[:, 0]], 1)]
     return torch.stack(rows, 1)
 
@@ -115,7 +125,7 @@ def photograph(unaligned: Tensor, around: Tensor | None, camera: CameraDraw) -> 
         (B, 3, 16, 16) in [-1, 1], rounded to 8 bits.
     """
     reduce = _reductions(unaligned.device)
-    level = (camera.blur * ((LEVELS - 1) / LARGEST_BLUR)).round().long()
+    level = blur_level(camera.blur)
     down, across = (reduce[camera.kernel, level[:, axis]][:, None] for axis in (0, 1))  # (B, 1, 16, 128)
     lr = down @ unaligned.float() @ across.transpose(-1, -2)
     if around is None:
@@ -125,13 +135,21 @@ def photograph(unaligned: Tensor, around: Tensor | None, camera: CameraDraw) -> 
     place = (faces, slice(None), rows[:, :, None], columns[:, None, :])  # (B, 16, 16, 3)
     frame = around.float().clone()
     frame[place] = lr.permute(0, 2, 3, 1)
+    return developed(frame, camera)[place].permute(0, 3, 1, 2) / 127.5 - 1
 
+
+def developed(frame: Tensor, camera: CameraDraw) -> Tensor:
+    """What the sensor, the tone curve and JPEG make of frames (B, 3, S, S) in [-1, 1]: whole levels in [0, 255]."""
     light = ((frame + 1) / 2).clamp(0, 1)
     # Shot noise grows with the root of the light; a fifth of the variance is the sensor's own and always there.
     light = (light + camera.noise / 255 * (0.2 + 0.8 * light).sqrt()).clamp(0, 1)
     toned = light ** camera.gamma[:, None, None, None]
-    decoded = jpeg(255 * toned, camera.quality)
-    return decoded[place].permute(0, 3, 1, 2) / 127.5 - 1
+    return jpeg(255 * toned, camera.quality)
+
+
+def blur_level(blur: Tensor) -> Tensor:
+    """The index in the table of `blurs` of each standard deviation in pixels of the small face."""
+    return (blur * ((LEVELS - 1) / LARGEST_BLUR)).round().long()
 
 
 def _replicated(lr: Tensor, offset: Tensor) -> Tensor:
@@ -148,16 +166,26 @@ def _reductions(device: torch.device) -> Tensor:
     shrink = SIDE // LR_SIDE
     pixels = torch.arange(SIDE, dtype=torch.float64)
     centres = (torch.arange(LR_SIDE, dtype=torch.float64)[:, None] + 0.5) * shrink - 0.5
-    kernels = torch.stack([_kernel(name, (pixels - centres) / shrink) for name in KERNELS])  # (4, 16, 128)
+    kernels = torch.stack([kernel(name, (pixels - centres) / shrink) for name in KERNELS])  # (4, 16, 128)
     kernels /= kernels.sum(-1, keepdim=True)
+    return (kernels[:, None] @ blurs(SIDE, shrink)).float().to(device)
+
+
+def blurs(samples: int, pixel: float) -> Tensor:
+    """Gaussian blur of a line by each level of the table, (LEVELS, samples, samples) float64; rows sum to 1.
+
+    Args:
+        samples: of the line.
+        pixel: how many samples a pixel of the small face covers.
+    """
+    places = torch.arange(samples, dtype=torch.float64)
     # At least a width that reaches no neighbour.
-    deviations = torch.linspace(0, LARGEST_BLUR * shrink, LEVELS, dtype=torch.float64).clamp(min=0.05)
-    blurs = torch.exp(-0.5 * ((pixels - pixels[:, None]) / deviations[:, None, None]).square())
-    blurs /= blurs.sum(-1, keepdim=True)
-    return (kernels[:, None] @ blurs).float().to(device)
+    deviations = torch.linspace(0, LARGEST_BLUR * pixel, LEVELS, dtype=torch.float64).clamp(min=0.05)
+    weights = torch.exp(-0.5 * ((places - places[:, None]) / deviations[:, None, None]).square())
+    return weights / weights.sum(-1, keepdim=True)
 
 
-def _kernel(name: str, distance: Tensor) -> Tensor:
+def kernel(name: str, distance: Tensor) -> Tensor:
     """A kernel at a distance in pixels of the LR face."""
     x = distance.abs()
     match name:

@@ -8,7 +8,9 @@ from pydantic import BeforeValidator
 from src.data.augment import PhotometricConfig
 from src.data.batch import HeatmapConfig
 from src.data.camera import CameraConfig, Degradation
+from src.data.own_size import OwnSizes, check_own_size
 from src.data.pairs import MisalignmentConfig
+from src.image.sides import LR_SIDE
 
 
 def as_list(value: Any) -> Any:
@@ -81,10 +83,16 @@ class DataConfig:
     degradation: Degradation = "bicubic"
     """How LR faces get small: anti-aliased bicubic (as published), or as a camera makes them."""
     camera: CameraConfig = field(default_factory=CameraConfig)
+    own_size: OwnSizes | None = None
+    """Smallest and largest side of a face in its photograph, 8-64 pixels; a camera acts on the face at that size, which
+    is then resampled to `lr_side`. null: every face has `lr_side`."""
+    lr_side: int = LR_SIDE
+    """Side of the LR faces that the network takes: 16, or 32 with the face's own size beside it."""
     heatmaps: HeatmapConfig = field(default_factory=HeatmapConfig)
     photometric: PhotometricConfig = field(default_factory=PhotometricConfig)
 
     def __post_init__(self) -> None:
+        check_own_size(self.own_size, self.lr_side)
         if self.batch_size < 2:
             raise ValueError("batch_size must be at least 2: batch normalisation sees 1x1 features")
         if self.overfit is not None and self.overfit < self.batch_size:

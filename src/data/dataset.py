@@ -11,7 +11,8 @@ from torch.utils.data import Dataset
 
 from src.data.augment import Photometric, PhotometricConfig
 from src.data.batch import FaceBatch
-from src.data.camera import CameraConfig, draw_camera, to_batch
+from src.data.camera import FRAME, CameraConfig, draw_camera, to_batch
+from src.data.own_size import OwnSizes, canvas_side, draw_own_size
 from src.data.pairs import MisalignmentConfig, draw_misalignment, face_random
 from src.data.sampler import FaceKey
 from src.store.card import MOST_MARGIN
@@ -35,6 +36,7 @@ class FaceDataset(Dataset[FaceBatch]):
         photometric: variation of the light, None for none.
         surroundings: read the faces with those that the stores have; `fill=context` reads them always.
         camera: ranges of a camera's degradation, None for plain bicubic.
+        own_size: range of the faces' own sides in pixels, None for that of LR.
         black_share: share of the faces that the LR face sees on black, 0-1.
 
     Raises:
@@ -50,6 +52,7 @@ class FaceDataset(Dataset[FaceBatch]):
         photometric: PhotometricConfig | None = None,
         surroundings: bool = True,
         camera: CameraConfig | None = None,
+        own_size: OwnSizes | None = None,
         black_share: float = 0.0,
     ) -> None:
         bare = [str(store.path) for store in stores.stores if not store.card.margin]
@@ -61,7 +64,8 @@ class FaceDataset(Dataset[FaceBatch]):
             )
         self.margin = stores.margin if surroundings or misalignment.fill == "context" else 0
         self.stores, self.misalignment, self.seed, self.mirror = stores, misalignment, seed, mirror
-        self.camera, self.black_share = camera, black_share
+        self.camera, self.own_size, self.black_share = camera, own_size, black_share
+        self._frame = FRAME if own_size is None else canvas_side(own_size[1])
         self.photometric = Photometric(photometric) if photometric and photometric.probability > 0 else None
 
     def __len__(self) -> int:
@@ -78,15 +82,18 @@ class FaceDataset(Dataset[FaceBatch]):
         # Rows count within a store, so a face is misaligned the same way whatever other stores are read.
         _, rows = self.stores.locate(indices)
         misalignment, mirror = np.empty((len(keys), 4), np.float32), np.zeros(len(keys), bool)
-        photographed, black = [], np.zeros(len(keys), bool)
+        black = np.zeros(len(keys), bool)
+        sizes, photographed = [], []
         for place, ((epoch, _), row) in enumerate(zip(keys, rows, strict=True)):
             random = face_random(self.seed, epoch, int(row))
             misalignment[place] = draw_misalignment(self.misalignment, random)
             mirror[place] = self.mirror and random.random() < 0.5
             if self.photometric is not None:
                 images[place] = self.photometric(images[place], random)
+            if self.own_size is not None:
+                sizes.append(draw_own_size(self.own_size, random))
             if self.camera is not None:  # last: the other draws are those of plain bicubic
-                photographed.append(draw_camera(self.camera, random))
+                photographed.append(draw_camera(self.camera, random, self._frame))
             black[place] = self.black_share > 0 and random.random() < self.black_share
         return FaceBatch(
             torch.from_numpy(images),
@@ -95,6 +102,7 @@ class FaceDataset(Dataset[FaceBatch]):
             torch.from_numpy(misalignment),
             torch.from_numpy(mirror),
             to_batch(photographed) if photographed else None,
+            torch.tensor(sizes) if sizes else None,
             torch.from_numpy(black) if self.black_share > 0 else None,
         )
 

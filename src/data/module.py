@@ -69,14 +69,23 @@ class FaceData(LightningDataModule):
         if config.overfit is not None:
             # One data set for both, without mirroring and augmentation, always misaligned the same way.
             self.train_faces = self.val_faces = FaceDataset(
-                train, config.misalignment, VALIDATION_SEED, surroundings=False, camera=camera
+                train, config.misalignment, VALIDATION_SEED, surroundings=False, camera=camera, own_size=config.own_size
             )
             return
         self.train_faces = FaceDataset(
-            train, config.misalignment, self.seed, config.mirror, config.photometric, surroundings=False, camera=camera,
+            train,
+            config.misalignment,
+            self.seed,
+            config.mirror,
+            config.photometric,
+            surroundings=False,
+            camera=camera,
+            own_size=config.own_size,
             black_share=config.black_share,
-        )  # fmt: skip
-        self.val_faces = FaceDataset(val, config.misalignment, VALIDATION_SEED, surroundings=False, camera=camera)
+        )
+        self.val_faces = FaceDataset(
+            val, config.misalignment, VALIDATION_SEED, surroundings=False, camera=camera, own_size=config.own_size
+        )
 
     def train_dataloader(self) -> DataLoader[FaceBatch]:
         """Shuffled by (seed, epoch), pose-balanced if asked for; an incomplete last batch is left out."""
@@ -123,7 +132,8 @@ class FaceData(LightningDataModule):
 
     def on_after_batch_transfer(self, batch: FaceBatch, dataloader_idx: int) -> Pairs:
         """Make pairs and heatmaps on the training device."""
-        return make_batch(batch, self.config.heatmaps, self.heatmap_side, self.config.misalignment.fill)
+        config = self.config
+        return make_batch(batch, config.heatmaps, self.heatmap_side, config.misalignment.fill, config.lr_side)
 
     def _place(self) -> tuple[int, int]:
         return (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)

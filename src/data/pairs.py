@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from src.data.camera import FRAME, CameraDraw, frame_to_face, photograph
+from src.data.own_size import SAMPLES, OwnFrames
+from src.image.own_size import with_own_size
 from src.image.pixels import downsample
-from src.image.sides import LR_SIDE, SIDE
+from src.image.sides import LR_SIDE, OWN_LR_SIDE, SIDE
 from src.image.surroundings import Surroundings
 from src.image.warp import compose, invert, similarity_matrix, warp
 
@@ -91,6 +93,7 @@ def make_pair(
     fill: Fill = "black",
     surroundings: Surroundings | None = None,
     camera: CameraDraw | None = None,
+    own_size: Tensor | None = None,
     lr_side: int = LR_SIDE,
 ) -> tuple[Tensor, Tensor]:
     """The LR input of every upright HR face, and the label of the STN.
@@ -104,12 +107,17 @@ def make_pair(
         fill: what fills the corners that the misalignment empties.
         surroundings: of the same faces; `fill="context"` samples them.
         camera: what a camera did to the faces; None: anti-aliased bicubic and 8-bit rounding.
-        lr_side: side of the LR image in pixels; a camera's is 16.
+        own_size: (B,) int64, the side in pixels that each face has in its photograph; None: that of LR.
+        lr_side: side of the LR image in pixels; with a camera and without own sizes, 16.
 
     Returns:
-        LR (B, 3, lr_side, lr_side) in [-1, 1], and the true 2x3 matrices (B, 2, 3): upright output to LR coordinates.
+        LR (B, 3, lr_side, lr_side) in [-1, 1], with own sizes and 32 pixels (B, 4, 32, 32), see `with_own_size`; and
+        the true 2x3 matrices (B, 2, 3): upright output to LR coordinates.
     """
     matrix = similarity_matrix(*misalignment.float().unbind(1))
+    if own_size is not None:
+        lr = _of_own_size(hr, matrix, fill, surroundings, OwnFrames(own_size, camera), lr_side)
+        return with_own_size(lr, own_size) if lr_side == OWN_LR_SIDE else lr, matrix
     around = None
     if fill == "context":
         assert surroundings is not None
@@ -125,3 +133,17 @@ def make_pair(
         unaligned = misalign(hr, matrix, fill)
     lr = downsample(unaligned, lr_side) if camera is None else photograph(unaligned, around, camera)
     return lr, matrix
+
+
+def _of_own_size(
+    hr: Tensor, matrix: Tensor, fill: Fill, surroundings: Surroundings | None, frames: OwnFrames, side: int
+) -> Tensor:
+    """LR faces (B, 3, side, side), photographed at their own sizes."""
+    to_face = compose(invert(matrix), frames.to_face())
+    if fill == "context":
+        assert surroundings is not None
+        sampled = surroundings.sample(to_face, SAMPLES)
+    else:
+        outside = "zeros" if fill == "black" else "border"
+        sampled = warp(hr + 1, to_face, outside=outside, side=SAMPLES) - 1  # 0, which is outside, is black
+    return frames.resampled(frames.photographed(sampled), side)

@@ -7,6 +7,7 @@ from pydantic import BeforeValidator
 
 from src.data.camera import CameraConfig, Degradation
 from src.data.config import Stores, as_list
+from src.data.own_size import OwnSizes, check_own_size
 from src.data.pairs import VALIDATION_SEED, MisalignmentConfig
 from src.method.aligned import Align
 from src.metric.config import MetricsConfig
@@ -37,11 +38,14 @@ class ProtocolConfig(MisalignmentConfig):
     """How the LR faces get small."""
     camera: CameraConfig = field(default_factory=CameraConfig)
     """Ranges of `degradation=camera`."""
+    own_size: OwnSizes | None = None
+    """Smallest and largest side of a face in its photograph, 8-64 pixels; null: 16 for every face."""
     seed: int = VALIDATION_SEED
     """Seed of the draws, 0 to 2^32 - 1; a face's draw depends only on it and on the face's row in its store."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        check_own_size(self.own_size)
         if not 0 <= self.seed < 2**32:
             raise ValueError(f"seed must be 0 or more and below 2^32, not {self.seed}")
 

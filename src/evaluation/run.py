@@ -1,6 +1,7 @@
 """Measures methods on stores of faces, all on the same inputs, and collects the rows of the report."""
 
 import logging
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
@@ -9,16 +10,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from src.data.batch import HeatmapConfig, Pairs, make_batch
-from src.data.camera import ranges_of
-from src.data.dataset import FaceDataset, warn_of_small_margin
-from src.data.pairs import VALIDATION_EPOCH
+from src.data.batch import FaceBatch
+from src.data.dataset import warn_of_small_margin
 from src.evaluation.config import ProtocolConfig
+from src.evaluation.inputs import DrawnFaces, Inputs
 from src.face.points import COMPONENTS
 from src.face.pose import known_yaw
 from src.image.warp import similarity_matrix
 from src.loss.terms import corner_distances
-from src.method.method import Method, apply
+from src.method.method import Method
 from src.metric.choose import Chosen
 from src.metric.fid import WORDS as FID_WORDS
 from src.metric.load import all_metrics
@@ -75,9 +75,8 @@ def evaluate(
     chosen = chosen or Chosen(all_metrics() if metrics is None else tuple(metrics))
     _warn_of_unaligned(methods, protocol)
     kernel_std = {method.name: method.facts.heatmap_std for method in methods}  # a damaged checkpoint ends here
-    camera = ranges_of(protocol.degradation, protocol.camera)
     warn_of_small_margin(protocol, stores.margin)
-    dataset = FaceDataset(stores, protocol, protocol.seed, camera=camera)
+    drawn = DrawnFaces(stores, protocol, device)
     indices = spread(len(stores), faces)
     shown = set(indices[spread(len(indices), grid_faces)].tolist()) if grid_faces else set()
 
@@ -88,18 +87,18 @@ def evaluate(
     with torch.inference_mode(), FaceProgress("evaluate", len(indices)) as progress:
         for start in range(0, len(indices), batch_size):
             taken = indices[start : start + batch_size]
-            batch = dataset.__getitems__([(VALIDATION_EPOCH, int(index)) for index in taken])
-            pairs = make_batch(batch.on(device), HeatmapConfig(), None, protocol.fill)
-            outputs = {method.name: apply(method, pairs.lr, pairs.matrix) for method in methods}
+            inputs = drawn.inputs(taken.tolist())
+            pairs = inputs.pairs
+            outputs = {method.name: inputs.output(method) for method in methods}
             scores = {
                 method.name: scores_of(Judged(outputs[method.name], pairs, kernel_std[method.name]), chosen.metrics)
                 for method in methods
             }
             if chosen.fid is not None:
                 chosen.fid.add(pairs.hr, {name: output.image for name, output in outputs.items()})
-            rows += _rows(stores, taken, batch.misalignment.numpy(), scores, pairs.hr.shape[-1])
+            rows += _rows(stores, taken, inputs.batch, scores, pairs.hr.shape[-1])
             places = [place for place, index in enumerate(taken) if int(index) in shown]
-            pictures += [_picture(pairs, outputs, place) for place in places]
+            pictures += [_picture(inputs, outputs, place) for place in places]
             progress.advance(len(taken))
     grid = _grid(pictures) if pictures else None
     return Evaluation(rows, _protocol(methods, stores, rows, protocol, chosen, device), grid)
@@ -140,17 +139,18 @@ def scores_of(judged: Judged, metrics: Sequence[Metric]) -> list[MethodScores]:
 def _rows(
     stores: FaceStores,
     indices: NDArray[np.int64],
-    misalignment: NDArray[np.float32],
+    batch: FaceBatch,
     scores: Mapping[str, Sequence[MethodScores]],
     side: int,
 ) -> Iterator[FaceScores]:
     which, places = stores.locate(indices)
     yaw = known_yaw(stores.landmarks(indices), stores.visible(indices))
-    matrix = similarity_matrix(*torch.from_numpy(misalignment).unbind(1))
+    matrix = similarity_matrix(*batch.misalignment.unbind(1))
+    sizes = [math.nan] * len(indices) if batch.own_size is None else batch.own_size.tolist()
     moved = corner_distances(matrix, torch.eye(2, 3).expand_as(matrix)).mean(1) * (side / 2)
     for number, (store, row) in enumerate(zip(which, places, strict=True)):
         face = stores.stores[int(store)]
-        angle, scale, shift_x, shift_y = misalignment[number].tolist()
+        angle, scale, shift_x, shift_y = batch.misalignment[number].tolist()
         yield FaceScores(
             store=str(face.path),
             row=int(row),
@@ -163,6 +163,7 @@ def _rows(
             methods={name: of_batch[number] for name, of_batch in scores.items()},
             misalignment_px=float(moved[number]),
             yaw_deg=float(yaw[number]),
+            own_size_px=float(sizes[number]),
         )
 
 
@@ -176,10 +177,10 @@ class _Picture:
     heatmaps: dict[str, Tensor]
 
 
-def _picture(pairs: Pairs, outputs: Mapping[str, Upscaled], place: int) -> _Picture:
+def _picture(inputs: Inputs, outputs: Mapping[str, Upscaled], place: int) -> _Picture:
     return _Picture(
-        pairs.lr[place].cpu(),
-        pairs.hr[place].cpu(),
+        inputs.pictures()[place].cpu(),
+        inputs.pairs.hr[place].cpu(),
         {name: output.image[place].cpu() for name, output in outputs.items()},
         {name: output.heatmaps[-1][place].cpu() for name, output in outputs.items() if output.heatmaps},
     )
@@ -195,8 +196,10 @@ def _grid(pictures: Sequence[_Picture]) -> NDArray[np.uint8]:
     )
 
 
-def _card(method: Method) -> MethodCard:
+def _card(method: Method, protocol: ProtocolConfig) -> MethodCard:
     facts = asdict(method.facts)
+    if protocol.own_size is None:
+        del facts["lr_side"]
     if method.facts.heatmap_side is None:
         del facts["heatmap_std"]
     return MethodCard(method.title, facts, trained=method.facts.checkpoint is not None)
@@ -211,11 +214,12 @@ def _protocol(
     device: torch.device,
 ) -> Protocol:
     misalignment = asdict(protocol)
+    misalignment["own_size"] = protocol.own_size and list(protocol.own_size)
     sets, set_words = set_scores(chosen)
     return Protocol(
         name=misalignment.pop("name"),
         misalignment=misalignment,
-        methods={method.name: _card(method) for method in methods},
+        methods={method.name: _card(method, protocol) for method in methods},
         metrics=[metric.card for metric in chosen.metrics],
         stores=[
             {

@@ -10,17 +10,21 @@ from rich.text import Text
 
 from src.evaluation.run import Evaluation
 from src.report.faces_file import NO_PARQUET
+from src.report.protocol import input_words
+from src.report.sections import by_own_size
 from src.report.table import component_table, gains, identical, table
 
 
 def show(evaluation: Evaluation) -> None:
     """Print the tables."""
     rows, protocol = evaluation.rows, evaluation.protocol
-    sides = ", 16x16 to 128x128" if protocol.misalignment else ""
+    sides = f", {input_words(protocol.misalignment)} to 128x128" if protocol.misalignment else ""
     title = f"{len(rows):,} faces, per-image means{sides}, protocol {protocol.name}"
     print_table(table(rows, protocol), title)
     for sentence in (*gains(rows, protocol), *identical(rows, protocol)):
         _console().print(sentence, highlight=False, markup=False)
+    for title, lines in by_own_size(rows, protocol):
+        print_table(lines, title, left=2)
     components = component_table(rows, protocol)
     if components:
         print_table(components, "", left=2)

@@ -7,16 +7,13 @@ from typing import Final
 import numpy as np
 import torch
 
-from src.data.batch import HeatmapConfig, make_batch
-from src.data.camera import ranges_of
-from src.data.dataset import FaceDataset
-from src.data.pairs import VALIDATION_EPOCH
 from src.evaluation.config import EvaluateConfig
+from src.evaluation.inputs import DrawnFaces
 from src.evaluation.pictures import Matched
 from src.image.decode import read_image
 from src.image.pixels import to_bytes
 from src.image.sides import SIDE
-from src.method.method import Method, apply
+from src.method.method import Method
 from src.report.picks import pick_faces, picture_budget
 from src.report.scores import FaceScores
 from src.report.shown import FacePictures, Picture, Shown
@@ -43,8 +40,7 @@ def show_faces(
         rows: the scores.
     """
     picks = pick_faces(rows, picture_budget(SIDE))
-    protocol = config.protocol
-    dataset = FaceDataset(stores, protocol, protocol.seed, camera=ranges_of(protocol.degradation, protocol.camera))
+    test_faces = DrawnFaces(stores, config.protocol, device)
     indices = spread(len(stores), config.faces)
     faces: dict[int, FacePictures] = {}
     with torch.inference_mode():
@@ -52,10 +48,9 @@ def show_faces(
             places = picks.places_of(method.name)
             for start in range(0, len(places), config.batch_size):
                 some = places[start : start + config.batch_size]
-                batch = dataset.__getitems__([(VALIDATION_EPOCH, int(indices[place])) for place in some])
-                pairs = make_batch(batch.on(device), HeatmapConfig(), None, protocol.fill)
-                images = apply(method, pairs.lr, pairs.matrix).image
-                drawn = [to_bytes(tensor).cpu().numpy() for tensor in (pairs.lr, pairs.hr, images)]
+                inputs = test_faces.inputs([int(indices[place]) for place in some])
+                tensors = (inputs.pictures(), inputs.pairs.hr, inputs.output(method).image)
+                drawn = [to_bytes(tensor).cpu().numpy() for tensor in tensors]
                 for place, lr, hr, sr in zip(some, *drawn, strict=True):
                     faces.setdefault(place, FacePictures(hr, lr, {}))
                     faces[place] = faces[place].with_result(method.name, sr)

@@ -68,9 +68,13 @@ class BehindAligner:
 
     @property
     def facts(self) -> Facts:
-        """Those of the method, and the aligner."""
+        """Those of the method, and the aligner, whose upright faces have 16 pixels."""
         return replace(
-            self._method.facts, align="stn0", aligner=str(self._aligner.path), aligner_sha256=self._aligner.sha256
+            self._method.facts,
+            align="stn0",
+            aligner=str(self._aligner.path),
+            aligner_sha256=self._aligner.sha256,
+            lr_side=None,
         )
 
     def __call__(self, lr: Tensor) -> Upscaled:
@@ -92,8 +96,8 @@ class BehindKnown:
 
     @property
     def facts(self) -> Facts:
-        """Those of the method, and what aligns."""
-        return replace(self._method.facts, align="known")
+        """Those of the method, and what aligns its 16x16 faces."""
+        return replace(self._method.facts, align="known", lr_side=None)
 
     def __call__(self, lr: Tensor) -> Upscaled:
         """Not possible: see `upright`."""

@@ -3,7 +3,7 @@
 from torch import Tensor
 
 from src.image.pixels import upsample_bicubic
-from src.image.sides import SIDE
+from src.image.sides import OWN_LR_SIDE, SIDE
 from src.image.warp import align
 from src.method.method import OF_UNALIGNED, Facts
 from src.model.output import Upscaled
@@ -13,11 +13,11 @@ class Bicubic:
     """Bicubic enlargement of the unaligned input."""
 
     name, title = "bicubic", f"bicubic{OF_UNALIGNED}"
-    facts = Facts()
+    facts = Facts(lr_side=OWN_LR_SIDE)
 
     def __call__(self, lr: Tensor) -> Upscaled:
-        """(B, 3, 16, 16) to (B, 3, 128, 128)."""
-        return Upscaled(upsample_bicubic(lr, SIDE), [], None)
+        """(B, 3, 16, 16) or (B, 4, 32, 32) to (B, 3, 128, 128)."""
+        return Upscaled(upsample_bicubic(lr[:, :3], SIDE), [], None)
 
 
 class BicubicAligned(Bicubic):
@@ -27,4 +27,4 @@ class BicubicAligned(Bicubic):
 
     def upright(self, lr: Tensor, matrix: Tensor) -> Upscaled:
         """See `ToldTransform`."""
-        return Upscaled(align(upsample_bicubic(lr, SIDE), matrix), [], None)
+        return Upscaled(align(upsample_bicubic(lr[:, :3], SIDE), matrix), [], None)

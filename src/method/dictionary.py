@@ -56,7 +56,9 @@ def made(
         tell: called after each batch with the number of its faces.
     """
     camera = ranges_of(data.degradation, data.camera)
-    dataset = FaceDataset(stores, data.misalignment, card.seed, surroundings=False, camera=camera)
+    dataset = FaceDataset(
+        stores, data.misalignment, card.seed, surroundings=False, camera=camera, own_size=data.own_size
+    )
     indices = spread(len(stores), card.faces).tolist()
 
     def batches() -> Iterator[Pairs]:

@@ -30,6 +30,9 @@ class Facts:
         heatmap_std: standard deviation of the kernels that they estimate, in pixels of the HR image.
         trained_on: the misalignment that it was trained with.
         degradation: how its training faces got small, bicubic or camera.
+        lr_side: side of the LR faces that it takes if the protocol has own sizes, 32 with the map of them, see
+            `with_own_size`; None: 16. Under other protocols every method gets 16x16.
+        own_size: the own sizes in pixels that it was trained with.
         needs_aligned: whether it restores aligned inputs only; see `needs_aligner`.
         align: what stands in front of it and aligns its inputs, stn0 or known.
         aligner: the checkpoint of `align=stn0`.
@@ -49,6 +52,8 @@ class Facts:
     heatmap_std: float = 3.0
     trained_on: MisalignmentConfig | None = None
     degradation: str | None = None
+    lr_side: int | None = None
+    own_size: str | None = None
     needs_aligned: bool | None = None
     align: str | None = None
     aligner: str | None = None
@@ -80,7 +85,8 @@ class Method(Protocol):
         """The upright faces.
 
         Args:
-            lr: (B, 3, 16, 16) in [-1, 1], unaligned.
+            lr: (B, 3, 16, 16) in [-1, 1], unaligned; (B, 4, 32, 32) for a method whose facts have `lr_side` 32, if the
+                faces have sizes of their own.
 
         Returns:
             The SR images on the device of `lr`; no heatmaps and no matrix where the method has none.

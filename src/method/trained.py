@@ -3,6 +3,7 @@
 import functools
 import hashlib
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,11 @@ from torch import Tensor
 from src.data.batch import HeatmapConfig
 from src.data.pairs import MisalignmentConfig
 from src.face.points import COMPONENTS
+from src.image.own_size import as_own_size
+from src.image.sides import LR_SIDE, OWN_LR_SIDE
 from src.method.method import Facts
 from src.model.checkpoint import Checkpoint, Weights
+from src.model.config import lr_side_of
 from src.model.output import Upscaled
 from src.model.parameters import parameter_count
 from src.model.release import load_generator
@@ -33,6 +37,7 @@ class Trained:
     def __init__(self, checkpoint: Checkpoint, device: torch.device) -> None:
         self.checkpoint = checkpoint
         self.generator = checkpoint.generator.to(device)
+        self.lr_side = lr_side_of(checkpoint.config)
         experiment = _experiment(checkpoint)
         self.name = re.sub(r"\W+", "_", experiment or "").strip("_") or checkpoint.path.stem
         network = checkpoint.config.title
@@ -46,10 +51,24 @@ class Trained:
         Raises:
             UserError: the checkpoint's training configuration does not fit its network.
         """
-        return _facts(self.checkpoint)
+        own = self.own_size
+        return replace(
+            _facts(self.checkpoint),
+            lr_side=self.lr_side if self.lr_side != LR_SIDE else None,
+            own_size=own and f"{own[0]}-{own[1]} px",
+        )
+
+    @property
+    def own_size(self) -> tuple[int, int] | None:
+        """The smallest and the largest own size that it was trained with, in pixels; None without."""
+        data = self.checkpoint.training.get("data")
+        found = data.get("own_size") if isinstance(data, dict) else None
+        return (int(found[0]), int(found[1])) if isinstance(found, list | tuple) and len(found) == 2 else None
 
     def __call__(self, lr: Tensor) -> Upscaled:
-        """See `Method`."""
+        """See `Method`; a network for many sizes takes 16x16 faces too, as faces of that size."""
+        if self.lr_side == OWN_LR_SIDE and lr.shape[-1] == LR_SIDE:
+            lr = as_own_size(lr)
         output: Upscaled = self.generator(lr)
         return output
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from src.image.own_size import FOLDED, folded
+from src.image.sides import LR_SIDE
 from src.image.warp import similarity_matrix
 from src.model.layers import Residual, conv_bn_relu
 
@@ -30,12 +32,12 @@ class Aligner(nn.Module):
     field is the whole face. In eval mode it looks twice, at the face and at its mirror image, and takes the mean.
     """
 
-    def __init__(self, config: AlignerConfig | None = None) -> None:
+    def __init__(self, config: AlignerConfig | None = None, lr_side: int = LR_SIDE) -> None:
         super().__init__()
         config = config or AlignerConfig()
         width, hidden = config.width, config.hidden
         widths = (width, 2 * width, 3 * width)
-        stages: list[nn.Module] = [conv_bn_relu(3, width)]
+        stages: list[nn.Module] = [conv_bn_relu(FOLDED[lr_side], width)]
         for inputs, outputs in zip((width, *widths[:-1]), widths, strict=True):
             stages += [Residual(inputs, outputs), Residual(outputs, outputs)]
             stages.append(nn.MaxPool2d(2) if outputs != widths[-1] else nn.BatchNorm2d(outputs))
@@ -47,7 +49,10 @@ class Aligner(nn.Module):
             self.head.bias.copy_(torch.tensor([0.0, 1.0, 0.0, 0.0]))
 
     def forward(self, lr: Tensor) -> Tensor:
-        """(B, 3, 16, 16) in [-1, 1] -> the 2x3 matrices (B, 2, 3) in float32: upright to unaligned coordinates."""
+        """(B, 3, 16, 16) in [-1, 1] -> the 2x3 matrices (B, 2, 3) in float32: upright to unaligned coordinates.
+
+        With `lr_side` 32 it takes (B, 4, 32, 32), see `with_own_size`.
+        """
         if self.training:
             return similarity_matrix(*self._estimate(lr).unbind(1))
         seen, mirrored = self._estimate(torch.cat([lr, lr.flip(3)])).chunk(2)
@@ -57,7 +62,7 @@ class Aligner(nn.Module):
 
     def _estimate(self, lr: Tensor) -> Tensor:
         """Angle in radians, scale and shifts in x and y in normalised units, (B, 4) float32."""
-        found = self.hidden(self.stages(lr))
+        found = self.hidden(self.stages(folded(lr)))
         with torch.autocast(lr.device.type, enabled=False):
             estimate: Tensor = self.head(found.float())
             return estimate

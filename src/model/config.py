@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from torch import nn
 
+from src.image.sides import LR_SIDE
 from src.model.discriminator import DiscriminatorConfig
 from src.model.light import LightConfig
 from src.model.mtun import MTUNConfig
@@ -54,10 +55,16 @@ class AnyGeneratorConfig(Protocol):
         """Whether `generator.stn(lr)` gives the transform, so that it can learn before the rest does."""
 
     def build(self) -> nn.Module:
-        """The network: (B, 3, 16, 16) in [-1, 1] to `Upscaled`."""
+        """The network: (B, 3, 16, 16) in [-1, 1] to `Upscaled`; see `lr_side_of` for one that takes more."""
 
     def parameter_groups(self, generator: nn.Module) -> list[list[nn.Parameter]]:
         """The weights outside the STN; then those of the STN, which may learn at another rate."""
+
+
+def lr_side_of(config: AnyGeneratorConfig) -> int:
+    """Side of the LR faces that a generator takes: its `lr_side`; 16 where it has none."""
+    side: int = getattr(config, "lr_side", LR_SIDE)
+    return side
 
 
 def generator_config(values: Mapping[str, Any]) -> GeneratorConfig:

@@ -13,8 +13,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from src.image.own_size import FOLDED, check_lr, folded
 from src.image.pixels import enlarged
-from src.image.sides import LR_SIDE, SIDE
+from src.image.sides import LR_SIDE, OWN_LR_SIDE, SIDE
 from src.image.warp import warp
 from src.model.aligner import Aligner, AlignerConfig
 from src.model.branches import Branches
@@ -38,6 +39,8 @@ class LightConfig(Branches):
     name: Literal["light"] = "light"
     heatmaps: int = 4
     """Facial component heatmaps M: 4, 5 or 68."""
+    lr_side: int = LR_SIDE
+    """Side of the LR faces: 16, or 32 with the size that the face had in its photograph."""
     width: int = 128
     """Channels of the trunk at 16x16, a multiple of 8; 5/4 as many at 8x8, 3/2 as many at 4x4, half at 32x32."""
     width64: int = 32
@@ -76,6 +79,8 @@ class LightConfig(Branches):
             raise ValueError(
                 f"model.generator.guidance={self.guidance} needs heatmaps: set model.generator.heb.enabled=true"
             )
+        if self.lr_side not in FOLDED:
+            raise ValueError(f"model.generator.lr_side must be {LR_SIDE} or {OWN_LR_SIDE}, not {self.lr_side}")
         if self.width < 8 or self.width % 8:
             raise ValueError(f"model.generator.width must be a multiple of 8, not {self.width}")
 
@@ -146,13 +151,14 @@ class LightMTUN(nn.Module):
         self.checkpoint_activations = False
         self.config = config = config or LightConfig()
         width, width32, width64 = config.width, config.width // 2, config.width64
-        self.stem = nn.Sequential(nn.Conv2d(3, width32, 3, padding=1), *residuals(width32, config.stem))
+        inputs = FOLDED[config.lr_side]
+        self.stem = nn.Sequential(nn.Conv2d(inputs, width32, 3, padding=1), *residuals(width32, config.stem))
         self.upsampler = nn.Sequential(nn.Conv2d(width32, 4 * STEM, 1), nn.PixelShuffle(2))
         self.stn: nn.Module | None = None
         if config.localisation == "aligner":
-            self.stn = Aligner(config.aligner)
+            self.stn = Aligner(config.aligner, config.lr_side)
         elif config.localisation == "features16":
-            self.stn = SpatialTransformer(width32 + 3, "features16")
+            self.stn = SpatialTransformer(width32 + inputs, "features16")
         self.fold = nn.PixelUnshuffle(WARPED // LR_SIDE)
         self.trunk = Trunk(4 * (STEM + 3), config)
         self.to32 = nn.Sequential(nn.Conv2d(width, 4 * width32, 1), nn.PixelShuffle(2))
@@ -181,16 +187,20 @@ class LightMTUN(nn.Module):
         )
 
     def forward(self, lr: Tensor) -> Upscaled:
-        """(B, 3, 16, 16) in [-1, 1], unaligned -> the upright face, its heatmaps and the estimated transform."""
-        if lr.shape[1:] != (3, LR_SIDE, LR_SIDE):
-            raise ValueError(f"MTUN-light takes (B, 3, {LR_SIDE}, {LR_SIDE}), not {tuple(lr.shape)}")
-        context = self._run(self.stem, lr)  # (B, 64, 16, 16)
-        features = torch.cat([enlarged(lr, WARPED), self.upsampler(context)], 1)  # (B, 35, 32, 32)
+        """(B, 3, 16, 16) in [-1, 1], unaligned -> the upright face, its heatmaps and the estimated transform.
+
+        With `lr_side` 32 it takes (B, 4, 32, 32), see `with_own_size`.
+        """
+        check_lr(lr, self.config.lr_side, "MTUN-light")
+        at16 = folded(lr)  # (B, 3 or 13, 16, 16)
+        context = self._run(self.stem, at16)  # (B, 64, 16, 16)
+        pixels = enlarged(lr, WARPED) if self.config.lr_side == LR_SIDE else lr[:, :3]
+        features = torch.cat([pixels, self.upsampler(context)], 1)  # (B, 35, 32, 32)
 
         matrix = None
         if self.stn is not None:
             alone = self.config.aligns_alone
-            matrix = self.stn(lr if alone else torch.cat([context, lr], 1))  # (B, 2, 3)
+            matrix = self.stn(lr if alone else torch.cat([context, at16], 1))  # (B, 2, 3)
             # The alignment loss alone teaches the aligner: where targets move with it, images show no error of it.
             features = warp(features, matrix.detach() if alone else matrix)
         face = features[:, :3]

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from src.image.own_size import with_own_size
 from src.image.pixels import downsample, to_network
 from src.image.sides import LR_SIDE
 from src.image.suffixes import SUFFIXES, not_read
@@ -21,21 +22,26 @@ from src.system.errors import UserError
 from src.system.files import NOWHERE
 
 
-def to_lr(image: NDArray[np.uint8]) -> Tensor:
+def to_lr(image: NDArray[np.uint8], side: int = LR_SIDE, own_size: tuple[int, int] | None = None) -> Tensor:
     """A face crop of any size as the network's input: padded with black to a centred square, then resized.
 
     Args:
         image: (H, W, 3) uint8 RGB.
+        side: of the LR faces that the network takes, in pixels.
+        own_size: the smallest and the largest size that a network of side 32 may be told; None: any.
 
     Returns:
-        (1, 3, 16, 16) in [-1, 1]; the crop itself where it is 16x16 already.
+        (1, 3, 16, 16) in [-1, 1]; the crop itself where it is 16x16 already. With side 32 (1, 4, 32, 32), see
+        `with_own_size`; the own size is the square's side.
     """
     tensor = to_network(torch.from_numpy(np.ascontiguousarray(image))[None])  # (1, 3, H, W)
     height, width = image.shape[:2]
-    side = max(height, width)
-    left, top = (side - width) // 2, (side - height) // 2
-    square = F.pad(tensor, (left, side - width - left, top, side - height - top), value=-1.0)
-    return square if side == LR_SIDE else downsample(square, LR_SIDE)
+    own = max(height, width)
+    left, top = (own - width) // 2, (own - height) // 2
+    square = F.pad(tensor, (left, own - width - left, top, own - height - top), value=-1.0)
+    lr = square if own == side else downsample(square, side)
+    low, high = own_size or (own, own)
+    return lr if side == LR_SIDE else with_own_size(lr, min(max(own, low), high))
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Upscales pictures to upright 128x128 faces on disk, one by one; a bad picture does not stop the others."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -10,7 +10,7 @@ import torch
 
 from src.image.decode import MAX_PIXELS, read_image
 from src.image.sides import LR_SIDE
-from src.method.trained import load_trained
+from src.method.trained import Trained, load_trained
 from src.model.checkpoint import Weights
 from src.photo.inputs import find_images, to_lr
 from src.photo.outputs import Names, save
@@ -75,10 +75,10 @@ def upscale(request: Request) -> int:
                 raise path
             name = names.claim(path.stem)
             image = read_image(path, request.max_pixels, partial(_warn_of, path))
-            if max(image.shape[:2]) < LR_SIDE:
-                warn(f"{path}: {image.shape[1]}x{image.shape[0]} is below {LR_SIDE}x{LR_SIDE}, enlarged first")
+            for remark in _of_size(image.shape[1], image.shape[0], method):
+                warn(f"{path}: {remark}")
             with torch.inference_mode():
-                output = method(to_lr(image).to(device))
+                output = method(to_lr(image, method.lr_side, method.own_size).to(device))
             pictures = {out / f"{name}.png": output.image}
             if heatmaps:
                 pictures[out / f"{name}_heatmaps.png"] = overlay(output.image, output.heatmaps[-1])
@@ -91,6 +91,18 @@ def upscale(request: Request) -> int:
     if failed:
         say(f"{failed} of {len(found)} failed")
     return EXIT_SOME_FAILED if failed else 0
+
+
+def _of_size(width: int, height: int, method: Trained) -> Iterator[str]:
+    """What to say of a picture whose size the network does not take as it is."""
+    own = max(width, height)
+    if method.lr_side == LR_SIDE:
+        if own < LR_SIDE:
+            yield f"{width}x{height} is below {LR_SIDE}x{LR_SIDE}, enlarged first"
+    elif method.own_size is not None and not method.own_size[0] <= own <= method.own_size[1]:
+        low, high = method.own_size
+        told = low if own < low else high
+        yield f"{width}x{height} is not among the {low} to {high} px of the training: taken as a face of {told} px"
 
 
 def warn(text: str) -> None:

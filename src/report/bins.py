@@ -1,4 +1,4 @@
-"""Faces in bins: by the turn of the head, and by the size of the misalignment."""
+"""Faces in bins: by the turn of the head, by the size of the misalignment, and by the face's size in the photograph."""
 
 import itertools
 import math
@@ -19,6 +19,7 @@ class Binning:
         unit: of the value.
         edges: of the bins, ascending; a value beyond the last edge is in the last bin.
         value: of a face, 0 or more; NaN where not known.
+        metrics: those that a report shows bin by bin; `metrics.json` has all.
     """
 
     key: str
@@ -26,6 +27,7 @@ class Binning:
     unit: str
     edges: tuple[float, ...]
     value: Callable[[FaceScores], float]
+    metrics: tuple[str, ...] = ("psnr_rgb", "nme_percent")
 
     @property
     def names(self) -> list[str]:
@@ -45,7 +47,16 @@ class Binning:
         return {name: mine for name, mine in found.items() if mine}
 
 
+OWN_SIZE: Final = Binning(
+    "own_size",
+    "By own size",
+    "px, the side of the face in its photograph",
+    (8, 12, 16, 20, 28, 36, math.inf),
+    lambda row: row.own_size_px,
+    ("psnr_rgb", "psnr_registered", "nme_percent", "angle_error_deg"),
+)
 BINNINGS: Final = (
+    OWN_SIZE,
     Binning("yaw", "By pose", "degrees of yaw to either side", (0, 15, 45, 90), lambda row: abs(row.yaw_deg)),
     Binning(
         "misalignment",

@@ -14,6 +14,7 @@ from src.system.files import printable
 WORDS: Final = ("store", "file", "identity")
 FACE_COLUMNS: Final = (
     "store", "row", "file", "identity", "angle_deg", "scale", "shift_x_px", "shift_y_px", "misalignment_px", "yaw_deg",
+    "own_size_px",
 )  # fmt: skip
 """The columns before the scores; the attributes of `FaceScores`."""
 NO_PARQUET: Final = f"metrics.parquet is not written: {not_installed('pyarrow', 'report')}"

@@ -78,16 +78,26 @@ def _upright(ranges: Mapping[str, Any]) -> bool:
     return not (ranges["rotation"] or ranges["shift"]) and ranges["scale_min"] == ranges["scale_max"] == 1
 
 
+def input_words(values: Mapping[str, Any]) -> str:
+    """The size of the inputs in words: "16x16", or "12x12-40x40" with own sizes."""
+    own = values.get("own_size")  # reports of older versions lack it
+    return "-".join(f"{size}x{size}" for size in dict.fromkeys(own or [16]))
+
+
 def reduction_words(values: Mapping[str, Any]) -> str:
     """How the inputs got small, in words."""
+    sides, own = input_words(values), values.get("own_size")
+    drawn = ", a side for each face, uniform in its logarithm" if own else ""
+    last = ". A method gets them resampled by anti-aliased bicubic to its own input, 16x16 or 32x32" if own else ""
     if values["degradation"] == "bicubic":
-        return "then anti-aliased bicubic to 16x16, rounded to 8 bits"
+        return f"then anti-aliased bicubic to {sides}{drawn}, rounded to 8 bits{last}"
     camera = values["camera"]
     return (
-        f"then as a camera makes them 16x16: blurred by up to {camera['blur']:g} pixels of 16, reduced by a kernel "
+        f"then as a camera makes them {sides}{drawn}: blurred by up to {camera['blur']:g} pixels of "
+        f"{'that' if own else '16'}, reduced by a kernel "
         f"drawn from bicubic, bilinear, box and Lanczos, noise of up to {camera['noise']:g} levels, a tone curve of "
         f"exponent {1 / camera['gamma']:.2g}-{camera['gamma']:g}, JPEG of quality {camera['jpeg_min']}-"
-        f"{camera['jpeg_max']} at any offset to its blocks"
+        f"{camera['jpeg_max']} at any offset to its blocks{last}"
     )
 
 
@@ -107,8 +117,9 @@ def protocol_words(protocol: Protocol, rows: Sequence[FaceScores]) -> list[str]:
 def _made_inputs(protocol: Protocol) -> str:
     inputs = protocol.misalignment
     turned = "" if _upright(inputs) else "unaligned: "
+    sides = "16x16 to 128x128 (8x)" if not inputs.get("own_size") else f"{input_words(inputs)} to 128x128"
     return (
-        f"16x16 to 128x128 (8x), protocol `{protocol.name}`. The inputs are {turned}{inputs_words(inputs)}, at full "
+        f"{sides}, protocol `{protocol.name}`. The inputs are {turned}{inputs_words(inputs)}, at full "
         f"resolution; {reduction_words(inputs)}. Each face's draws are fixed by the seed {inputs['seed']} and its row "
         "in its store, the same for every method. The HR image is upright."
     )

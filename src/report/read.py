@@ -69,6 +69,7 @@ def _row(line: dict[str, str], methods: dict[str, Any], metrics: dict[str, Any])
         methods=found,
         misalignment_px=_number(line["misalignment_px"]),
         yaw_deg=_number(line["yaw_deg"]),
+        own_size_px=_number(line.get("own_size_px", "")),
     )
 
 

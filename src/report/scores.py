@@ -40,6 +40,7 @@ class FaceScores:
         methods: the scores by the method's name, in the order of the table.
         misalignment_px: the mean distance by which the misalignment moves the face's corners, in the same pixels.
         yaw_deg: by how much the head is turned, from its landmarks, positive to image right; NaN where not known.
+        own_size_px: the side that it had in its photograph; NaN where that is the LR side, or not known.
     """
 
     store: str
@@ -53,6 +54,7 @@ class FaceScores:
     methods: dict[str, MethodScores]
     misalignment_px: float = math.nan
     yaw_deg: float = math.nan
+    own_size_px: float = math.nan
 
 
 @dataclass(frozen=True)

@@ -2,17 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
 
 from src.report.ablation import ABLATION_WORDS, Ablation, ablation_table
-from src.report.bins import BINNINGS
+from src.report.bins import BINNINGS, OWN_SIZE, Binning
 from src.report.paired import differences
 from src.report.protocol import MethodCard, Protocol, inputs_words, protocol_words
 from src.report.scores import FaceScores, summarise
 from src.report.table import bin_table, by_store, component_table, difference_table, gains, identical, table
-
-BINNED: Final = ("psnr_rgb", "nme_percent")
-"""The metrics that a report shows bin by bin; `metrics.json` has all."""
 
 
 @dataclass(frozen=True)
@@ -48,12 +44,20 @@ def measured_sections(rows: Sequence[FaceScores], protocol: Protocol, ablation: 
         found.append(Section(title, [Table(ablation_table(ablation, protocol), 1), ABLATION_WORDS]))
     found += _comparison(rows, protocol)
     for binning in BINNINGS:
-        for key in BINNED:
-            lines = bin_table(rows, protocol, binning, key)
-            if lines:
-                title = next(metric.title for metric in protocol.metrics if metric.key == key)
-                found.append(Section(f"{binning.title}: {title}", [f"Bins: {binning.unit}.", Table(lines, 2)]))
+        for title, lines in _bins(rows, protocol, binning):
+            found.append(Section(title, [f"Bins: {binning.unit}.", Table(lines, 2)]))
     return found
+
+
+def by_own_size(rows: Sequence[FaceScores], protocol: Protocol) -> list[tuple[str, list[list[str]]]]:
+    """The tables by the faces' own sizes with their titles; empty where the protocol has none."""
+    return _bins(rows, protocol, OWN_SIZE)
+
+
+def _bins(rows: Sequence[FaceScores], protocol: Protocol, binning: Binning) -> list[tuple[str, list[list[str]]]]:
+    titles = {metric.key: metric.title for metric in protocol.metrics}
+    tables = [(key, bin_table(rows, protocol, binning, key)) for key in binning.metrics]
+    return [(f"{binning.title}: {titles[key]}", lines) for key, lines in tables if lines]
 
 
 def method_sentences(protocol: Protocol) -> list[str]:

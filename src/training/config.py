@@ -8,10 +8,11 @@ from torch import nn
 
 from src.callbacks.config import CallbacksConfig
 from src.data.config import DataConfig
+from src.image.sides import LR_SIDE
 from src.logger.config import LoggerConfig
 from src.loss.config import LossConfig
 from src.method.dictionary import DictionaryConfig
-from src.model.config import AnyDiscriminatorConfig, GeneratorConfig
+from src.model.config import AnyDiscriminatorConfig, GeneratorConfig, lr_side_of
 from src.model.stn0 import STN0Config
 from src.optimizer import AdamConfig, RMSpropConfig
 from src.trainer import TrainerConfig
@@ -86,6 +87,13 @@ class TrainConfig:
             if self.resume is not None:
                 raise ValueError(f"resume={self.resume}: {self.method.name} has no training to resume; leave it out")
         generator = self.model.generator
+        if self.method is not None and self.data.lr_side != LR_SIDE:
+            raise ValueError(f"{self.method.name} is a dictionary of 16x16 faces: set data.lr_side={LR_SIDE}")
+        if self.method is None and lr_side_of(generator) != self.data.lr_side:
+            raise ValueError(
+                f"{generator.title} takes LR faces of {lr_side_of(generator)} pixels, and data.lr_side is "
+                f"{self.data.lr_side}: only model=light takes 32, and its lr_side follows data.lr_side"
+            )
         if generator.heatmaps not in (0, self.data.heatmaps.maps):
             raise ValueError(
                 f"model.generator.heatmaps is {generator.heatmaps} but data.heatmaps.maps is "

@@ -11,10 +11,11 @@ from torch import Tensor
 
 from src.data.batch import Pairs
 from src.face.points import POINTS
+from src.image.own_size import with_own_size
 from src.image.sides import LR_SIDE, SIDE
 from src.image.surroundings import Surroundings
 from src.loss.objective import Objective
-from src.model.config import AnyGeneratorConfig
+from src.model.config import AnyGeneratorConfig, lr_side_of
 from src.model.recompute import checkpoint_activations
 from src.optimizer import build_optimizer
 from src.system.errors import UserError
@@ -68,8 +69,10 @@ def made_up_pairs(generator: AnyGeneratorConfig, faces: int, device: torch.devic
         wide = SIDE + 2 * margin
         pictures = torch.randint(0, 256, (faces, wide, wide, 3), dtype=torch.uint8, device=device)
         surroundings = Surroundings(pictures, torch.zeros(faces, dtype=torch.bool, device=device))
+    lr_side = lr_side_of(generator)
+    lr = torch.rand(faces, 3, lr_side, lr_side, device=device) * 2 - 1
     return Pairs(
-        lr=torch.rand(faces, 3, LR_SIDE, LR_SIDE, device=device) * 2 - 1,
+        lr=lr if lr_side == LR_SIDE else with_own_size(lr, lr_side),
         hr=torch.rand(faces, 3, SIDE, SIDE, device=device) * 2 - 1,
         matrix=torch.eye(2, 3, device=device).expand(faces, 2, 3),
         heatmaps=None if side is None else torch.rand(faces, maps, side, side, device=device),

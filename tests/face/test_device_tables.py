@@ -8,7 +8,10 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from src.data.batch import HeatmapConfig, make_batch
+from src.data.camera import CameraConfig, draw_camera, to_batch
 from src.data.dataset import FaceBatch
+from src.data.own_size import canvas_side
+from src.data.pairs import face_random
 from src.face.heatmaps import membership
 from src.face.mirror import mirror_table
 from src.face.points import COMPONENTS
@@ -46,6 +49,17 @@ def test_after_the_first_batch_nothing_comes_from_the_host(maps: Any) -> None:
         assert len(host.made) == 1, "the test sees such a copy"
         make_batch(batch, HeatmapConfig(maps), 32)
     assert len(host.made) == 1
+
+
+@pytest.mark.parametrize("camera", [True, False])
+def test_faces_of_their_own_sizes_need_nothing_from_the_host(camera: bool) -> None:
+    drawn = to_batch([draw_camera(CameraConfig(), face_random(0, 0, row), canvas_side(40)) for row in range(3)])
+    batch = faces(3)._replace(camera=drawn if camera else None, own_size=torch.tensor([12, 17, 40]))
+    with torch.inference_mode():
+        make_batch(batch, HeatmapConfig(), 32, "context", 32)
+    with HostData() as host:
+        assert make_batch(batch, HeatmapConfig(), 32, "context", 32).lr.shape == (3, 4, 32, 32)
+    assert not host.made
 
 
 def test_tables_made_in_an_evaluation_serve_a_training() -> None:

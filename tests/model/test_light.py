@@ -5,12 +5,14 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from src.config.compose import compose
+from src.image.own_size import as_own_size, with_own_size
 from src.image.pixels import enlarged
 from src.image.warp import warp
 from src.model.hourglass import HEBConfig
 from src.model.layers import Modulation
 from src.model.light import LightConfig, LightMTUN, Trunk
 from src.model.parameters import parameter_count
+from src.system.errors import UserError
 from src.training.config import TrainConfig
 
 
@@ -135,3 +137,60 @@ def test_the_image_still_teaches_a_branch_whose_gradient_stops() -> None:
     assert isinstance(weight, torch.Tensor)
     assert weight.grad is not None
     assert weight.grad.abs().sum() > 0
+
+
+def test_for_many_sizes_it_costs_what_it_does_for_one() -> None:
+    words = ["data.train=[a]", "data.val=[a]"]
+    small, own = (
+        compose("train", TrainConfig, [f"experiment={name}", *words]).model.generator.build().eval()
+        for name in ("photo16x", "photo")
+    )
+    more = (13 - 3) * 9 * 64  # the first convolution of the stem and that of the aligner see 13 channels instead of 3
+    assert parameter_count(own) == parameter_count(small) + 2 * more
+    assert own.state_dict().keys() == small.state_dict().keys()
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        output = own(torch.zeros(1, 4, 32, 32))
+    assert counter.get_total_flops() / 2 <= 0.76e9
+    assert output.image.shape == (1, 3, 128, 128)
+    assert output.matrix is not None
+
+
+def test_for_many_sizes_it_starts_as_the_enlargement_of_its_32_pixels() -> None:
+    lr = torch.rand(2, 3, 32, 32) * 2 - 1
+    network = LightMTUN(LightConfig(lr_side=32, localisation="aligner")).eval()
+    image = network(with_own_size(lr, torch.tensor([12, 40]))).image
+    assert torch.allclose(image, enlarged(lr, 128), atol=1e-5)
+
+
+@pytest.mark.parametrize("localisation", ["aligner", "features16"])
+def test_the_own_size_reaches_the_transform(localisation: Literal["aligner", "features16"]) -> None:
+    network = LightMTUN(LightConfig(lr_side=32, localisation=localisation)).eval()
+    torch.nn.init.normal_(network.stn.head.weight)  # type: ignore[union-attr, arg-type]
+    lr = (torch.rand(1, 3, 32, 32) * 2 - 1).repeat(3, 1, 1, 1)
+    matrix = network(with_own_size(lr, torch.tensor([12, 12, 40]))).matrix
+    assert torch.allclose(matrix[0], matrix[1], atol=1e-5)
+    assert not torch.allclose(matrix[0], matrix[2], atol=1e-3)
+
+
+def test_the_map_of_sizes_counts_octaves_from_16() -> None:
+    lr = torch.rand(3, 3, 32, 32)
+    carried = with_own_size(lr, torch.tensor([8, 16, 64]))
+    assert torch.equal(carried[:, :3], lr)
+    assert carried[:, 3].flatten(1).unique(dim=1).flatten().tolist() == [-1, 0, 2]
+    assert torch.equal(as_own_size(torch.zeros(1, 3, 16, 16))[:, 3], torch.zeros(1, 32, 32))
+
+
+@pytest.mark.parametrize(("lr_side", "shape"), [(16, (1, 4, 32, 32)), (32, (1, 3, 16, 16)), (32, (1, 3, 32, 32))])
+def test_lr_faces_of_another_kind_are_refused(lr_side: int, shape: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match="MTUN-light takes"):
+        LightMTUN(LightConfig(lr_side=lr_side))(torch.zeros(shape))
+
+
+def test_a_generator_and_its_data_agree_on_the_side() -> None:
+    words = ["data.train=[a]", "data.val=[a]", "data.own_size=[12,40]", "data.lr_side=32"]
+    with pytest.raises(UserError, match=r"MTUN takes LR faces of 16 pixels, and data.lr_side is 32"):
+        compose("train", TrainConfig, ["experiment=celeba16x", *words])
+    with pytest.raises(ValueError, match="lr_side must be 16 or 32, not 24"):
+        LightConfig(lr_side=24)
+    config = compose("train", TrainConfig, ["experiment=photo", *words[:2], "data.lr_side=16"])
+    assert config.model.generator.build()(torch.zeros(2, 3, 16, 16)).image.shape == (2, 3, 128, 128)
