@@ -12,12 +12,13 @@ from src.model.mtun import MTUNConfig
 from src.model.srresnet import SRGANDiscriminatorConfig, SRResNetConfig
 from src.model.stage import Stage
 from src.model.stn0 import STN0Config
+from src.model.tdae import TDAEConfig
 from src.model.urdgn import URDGNConfig
 from src.model.xu2017 import Xu2017Config
 from src.system.errors import UserError
 from src.system.plain import from_plain, variant_for, variants
 
-GeneratorConfig = MTUNConfig | LightConfig | STN0Config | URDGNConfig | SRResNetConfig | Xu2017Config
+GeneratorConfig = MTUNConfig | LightConfig | STN0Config | URDGNConfig | SRResNetConfig | Xu2017Config | TDAEConfig
 """Every generator's configuration. This is their only list: the command line and checkpoints are parsed with it."""
 
 AnyDiscriminatorConfig = DiscriminatorConfig | SRGANDiscriminatorConfig
