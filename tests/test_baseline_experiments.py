@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 from torch.utils.flop_counter import FlopCounterMode
 
 from src.config.compose import compose
@@ -15,6 +16,7 @@ from src.model.light import LightConfig
 from src.model.parameters import parameter_count
 from src.training.config import TrainConfig
 from src.training.run import train
+from src.upscale import main as upscale
 from tests.helpers.tiny_files import write_store
 
 STORES = ["data.train=[a]", "data.val=[a]"]
@@ -98,7 +100,7 @@ def test_the_plain_trunk_costs_what_the_light_generator_costs() -> None:
 
 
 @every_baseline
-def test_each_trains_for_its_terms_and_is_evaluated_behind_an_aligner(
+def test_each_trains_for_its_terms_is_evaluated_behind_an_aligner_and_upscales(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stores = [f"data.{split}=[{write_store(tmp_path / split, faces)}]" for split, faces in (("train", 4), ("val", 2))]
@@ -119,3 +121,7 @@ def test_each_trains_for_its_terms_and_is_evaluated_behind_an_aligner(
     assert list(about) == [f"{name}_known", name]
     assert about[name]["needs_aligned"] == (None if name in UNALIGNED else True)
     assert about[f"{name}_known"]["align"] == "known"
+    Image.new("RGB", (16, 16), (200, 100, 50)).save(tmp_path / "face.png")
+    assert upscale([str(tmp_path / "face.png"), "--checkpoint", checkpoint, "--out", str(tmp_path / "faces")]) == 0
+    with Image.open(tmp_path / "faces/face.png") as face:
+        assert face.size == (128, 128)

@@ -18,6 +18,7 @@ from src.training.run import train
 from src.training.stages import Stages
 from src.training.tuning import FullStep, Setting
 from tests.helpers.tiny_files import write_store
+from tests.training.test_ddp import PROCESSES, WORKER, python
 from tests.training.test_resume import same_run
 
 SMALL = ["experiment=baseline/tdae", "model.generator.entry=[4]", "model.generator.decoder_widths=[4,4,4,4]",
@@ -105,6 +106,22 @@ def test_a_group_of_batches_is_one_update_in_every_stage(tmp_path: Path) -> None
     assert steps == {4}, "8 updates, two a stage: a part's own, and the last two"
     counts = {part_of(name): int(value) for name, value in content["state_dict"].items() if "num_batches" in name}
     assert counts == dict.fromkeys(PARTS, 8), "statistics see every batch of those updates once"
+
+
+def test_two_processes_make_the_same_updates_in_every_stage(tmp_path: Path) -> None:
+    """Two batches an epoch, four epochs: one a stage."""
+    write_store(tmp_path / "train", 8, seed=1)
+    write_store(tmp_path / "val", 2, seed=2)
+    stores = [f"data.train=[{tmp_path}/train]", f"data.val=[{tmp_path}/val]"]
+    done = python(str(WORKER), str(tmp_path), *SMALL, *PROCESSES, *stores, "trainer.max_epochs=4")
+    assert done.returncode == 0, done.stderr
+    first, second = (torch.load(tmp_path / f"{rank}.pt", weights_only=True) for rank in (0, 1))
+    for name, tensor in first["networks"].items():
+        assert torch.equal(tensor, second["networks"][name]), f"{name} differs between the processes"
+    moved = {part_of(name) for name, tensor in first["start"].items() if not tensor.equal(first["networks"][name])}
+    assert moved == {*PARTS, "D"}
+    counts = {int(tensor) for name, tensor in first["networks"].items() if "num_batches" in name}
+    assert counts == {4}, "two of a part's own, and the last two"
 
 
 def test_a_step_is_timed_in_the_last_stage(tmp_path: Path) -> None:
