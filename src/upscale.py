@@ -20,7 +20,11 @@ def parser() -> argparse.ArgumentParser:
         "paths", nargs="+", type=path_at_home, metavar="PATH", help="face crops of any size, or folders of them"
     )
     parser.add_argument(
-        "--checkpoint", required=True, type=path_at_home, metavar="FILE", help="checkpoint of src.train"
+        "--checkpoint",
+        required=True,
+        type=path_at_home,
+        metavar="FILE",
+        help="checkpoint of src.train, or a release",
     )
     parser.add_argument(
         "--out", required=True, type=path_at_home, metavar="DIR", help="folder for NAME.png and NAME_heatmaps.png"

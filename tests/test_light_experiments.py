@@ -1,11 +1,13 @@
 """The experiments that train on faces with their surroundings: what they ask for, and that they train."""
 
+import csv
 from pathlib import Path
 
 import pytest
 import torch
 
 from src.config.compose import compose
+from src.model.checkpoint import load_checkpoint
 from src.training.config import TrainConfig
 from src.training.run import train
 from tests.helpers.tiny_files import write_store
@@ -60,3 +62,27 @@ def test_they_train_the_aligner_first_and_then_all_of_it(name: str, tmp_path: Pa
     header, *rows = (tmp_path / "run/metrics.csv").read_text().splitlines()
     assert "val_ema/psnr_registered" in header
     assert len(rows) == 12  # ten batches and two validations
+
+
+@pytest.mark.parametrize(
+    "guidance",
+    [
+        ["model.generator.guidance=modulate", "model.generator.heb.gradient=0"],
+        ["model.generator.heb.resolution=16", "data.heatmaps.std=8", "loss.coordinates=0.1"],
+        ["data.heatmaps.maps=5", "loss.structure.decay=0.5", "loss.structure.floor=0.001"],
+        ["data.heatmaps.maps=68", "loss.coordinates=0.1", "model.generator.guidance=modulate"],
+        ["loss.component=2", "model.generator.heb.enabled=false", "loss.structure.weight=0"],
+    ],
+    ids=["modulate", "at 16", "5 maps", "68 maps", "component"],
+)
+def test_every_form_of_guidance_trains(guidance: list[str], tmp_path: Path) -> None:
+    write_store(tmp_path / "train", 10, seed=1)
+    write_store(tmp_path / "val", 3, seed=2)
+    words = ["experiment=celeba16x_light", *SMALL, f"data.train=[{tmp_path}/train]", f"data.val=[{tmp_path}/val]"]
+    config = compose("train", TrainConfig, [*words, f"run_dir={tmp_path}/run", "loss.alignment_first=0", *guidance])
+    train(config)
+    rows = list(csv.DictReader((tmp_path / "run/metrics.csv").read_text().splitlines()))
+    assert len(rows) == 12
+    assert rows[0]["guard/skipped"] == "0.0"
+    assert ("loss/coordinates" in rows[0]) == (config.loss.coordinates > 0)
+    assert load_checkpoint(tmp_path / "run/checkpoints/last.ckpt").config == config.model.generator

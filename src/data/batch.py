@@ -43,6 +43,8 @@ class FaceBatch(NamedTuple):
     """(B,) bool: mirror this face."""
     camera: CameraDraw | None = None
     """What a camera did to the LR faces; None: plain bicubic."""
+    black: Tensor | None = None
+    """(B,) bool: the LR face sees black around this one, whatever its surroundings; None: none does."""
 
     def on(self, device: torch.device) -> "FaceBatch":
         """The same batch on a device."""
@@ -53,6 +55,7 @@ class FaceBatch(NamedTuple):
             self.misalignment.to(device),
             self.mirror.to(device),
             self.camera and CameraDraw(*(tensor.to(device) for tensor in self.camera)),
+            None if self.black is None else self.black.to(device),
         )
 
 
@@ -91,7 +94,8 @@ def make_batch(batch: FaceBatch, heatmaps: HeatmapConfig, heatmap_side: int | No
     visible = torch.where(flip[:, None], mirror_visible(visible), visible)
     surroundings = Surroundings(batch.images, flip)
     hr = surroundings.face()
-    lr, matrix = make_pair(hr, batch.misalignment, fill, surroundings, batch.camera)
+    seen = surroundings if batch.black is None else surroundings.blacked(batch.black)
+    lr, matrix = make_pair(hr, batch.misalignment, fill, seen, batch.camera)
     target = kernels = None
     if heatmap_side is not None:
         target, kernels = component_heatmaps(landmarks, visible, heatmaps.maps, heatmap_side, heatmaps.std)

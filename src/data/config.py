@@ -76,6 +76,8 @@ class DataConfig:
     """Train and validate on the first N training faces, with fixed draws; N at least batch_size; null: off."""
     balance: BalanceConfig = field(default_factory=BalanceConfig)
     misalignment: MisalignmentConfig = field(default_factory=MisalignmentConfig)
+    black_share: float = 0.0
+    """Share of the training faces that lie on black, as in the published inputs, 0-1; for `fill=context`."""
     degradation: Degradation = "bicubic"
     """How LR faces get small: anti-aliased bicubic (as published), or as a camera makes them."""
     camera: CameraConfig = field(default_factory=CameraConfig)
@@ -89,6 +91,13 @@ class DataConfig:
             raise ValueError(f"overfit={self.overfit} is below batch_size={self.batch_size}: an epoch needs a batch")
         if self.workers < 0:
             raise ValueError("workers must be 0 or more")
+        if not 0 <= self.black_share <= 1:
+            raise ValueError(f"black_share must be 0-1, not {self.black_share:g}")
+        if self.black_share and self.misalignment.fill != "context":
+            raise ValueError(
+                f"black_share={self.black_share:g} is for misalignment.fill=context; with {self.misalignment.fill} "
+                "no face sees its surroundings"
+            )
         large = self.balance.of_batch(self.batch_size)
         if self.balance.enabled and not 0 < large < self.batch_size:
             raise ValueError(

@@ -35,6 +35,7 @@ class FaceDataset(Dataset[FaceBatch]):
         photometric: variation of the light, None for none.
         surroundings: read the faces with those that the stores have; `fill=context` reads them always.
         camera: ranges of a camera's degradation, None for plain bicubic.
+        black_share: share of the faces that the LR face sees on black, 0-1.
 
     Raises:
         UserError: `misalignment.fill` is context, and a store has no surroundings.
@@ -49,6 +50,7 @@ class FaceDataset(Dataset[FaceBatch]):
         photometric: PhotometricConfig | None = None,
         surroundings: bool = True,
         camera: CameraConfig | None = None,
+        black_share: float = 0.0,
     ) -> None:
         bare = [str(store.path) for store in stores.stores if not store.card.margin]
         if misalignment.fill == "context" and bare:
@@ -59,7 +61,7 @@ class FaceDataset(Dataset[FaceBatch]):
             )
         self.margin = stores.margin if surroundings or misalignment.fill == "context" else 0
         self.stores, self.misalignment, self.seed, self.mirror = stores, misalignment, seed, mirror
-        self.camera = camera
+        self.camera, self.black_share = camera, black_share
         self.photometric = Photometric(photometric) if photometric and photometric.probability > 0 else None
 
     def __len__(self) -> int:
@@ -76,7 +78,7 @@ class FaceDataset(Dataset[FaceBatch]):
         # Rows count within a store, so a face is misaligned the same way whatever other stores are read.
         _, rows = self.stores.locate(indices)
         misalignment, mirror = np.empty((len(keys), 4), np.float32), np.zeros(len(keys), bool)
-        photographed = []
+        photographed, black = [], np.zeros(len(keys), bool)
         for place, ((epoch, _), row) in enumerate(zip(keys, rows, strict=True)):
             random = face_random(self.seed, epoch, int(row))
             misalignment[place] = draw_misalignment(self.misalignment, random)
@@ -85,6 +87,7 @@ class FaceDataset(Dataset[FaceBatch]):
                 images[place] = self.photometric(images[place], random)
             if self.camera is not None:  # last: the other draws are those of plain bicubic
                 photographed.append(draw_camera(self.camera, random))
+            black[place] = self.black_share > 0 and random.random() < self.black_share
         return FaceBatch(
             torch.from_numpy(images),
             torch.from_numpy(self.stores.landmarks(indices)),
@@ -92,6 +95,7 @@ class FaceDataset(Dataset[FaceBatch]):
             torch.from_numpy(misalignment),
             torch.from_numpy(mirror),
             to_batch(photographed) if photographed else None,
+            torch.from_numpy(black) if self.black_share > 0 else None,
         )
 
 

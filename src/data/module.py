@@ -73,8 +73,9 @@ class FaceData(LightningDataModule):
             )
             return
         self.train_faces = FaceDataset(
-            train, config.misalignment, self.seed, config.mirror, config.photometric, surroundings=False, camera=camera
-        )
+            train, config.misalignment, self.seed, config.mirror, config.photometric, surroundings=False, camera=camera,
+            black_share=config.black_share,
+        )  # fmt: skip
         self.val_faces = FaceDataset(val, config.misalignment, VALIDATION_SEED, surroundings=False, camera=camera)
 
     def train_dataloader(self) -> DataLoader[FaceBatch]:
@@ -181,7 +182,14 @@ def _first(overfit: int | None, faces: FaceDataset | FaceStores) -> int:
 
 
 def start_worker(_: int) -> None:
-    """Set up a loader's process: give back inherited memory that it does not need, and ignore signals."""
+    """Set up a loader's process: one thread, inherited memory that it does not need given back, signals ignored.
+
+    torch gives a worker one thread; OpenCV would start one for each core in every worker, and they would wait for
+    each other.
+    """
+    import cv2  # here: the main process needs it only for what the workers do
+
+    cv2.setNumThreads(0)
     give_back()
     leave_signals()
 

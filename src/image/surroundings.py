@@ -26,6 +26,14 @@ class Surroundings(NamedTuple):
     mirror: Tensor
     """(B,) bool: this face is seen in a mirror."""
 
+    def blacked(self, black: Tensor) -> "Surroundings":
+        """The same faces with black all around those that `black` (B,) bool names, as whole misaligned crops are."""
+        margin = (self.pictures.shape[1] - SIDE) // 2
+        inside = torch.zeros(self.pictures.shape[1:3], dtype=torch.bool, device=self.pictures.device)
+        inside[margin : margin + SIDE, margin : margin + SIDE] = True
+        keep = inside | ~black[:, None, None]  # (B, S, S)
+        return self._replace(pictures=self.pictures * keep[..., None])
+
     def sample(self, matrix: Tensor, side: int = SIDE) -> Tensor:
         """A square frame, in one bilinear resampling; beyond the surroundings their border pixels.
 

@@ -50,16 +50,33 @@ class StructureLossConfig:
     """0 leaves the heatmaps unsupervised."""
     normalise: Literal["kernels", "mean"] = "kernels"
     """kernels: divide by the visible kernels, Eq. 7.5; mean: by the pixels, as the published code."""
+    decay: float = 1.0
+    """Factor on the weight after each epoch, above 0 to 1; 1: constant, as published."""
+    floor: float = 0.0
+    """The weight never decays below this."""
+
+
+def weight_in_epoch(config: AdversarialLossConfig | StructureLossConfig, epoch: int) -> float:
+    """The weight of a term in an epoch, counted from 0: it decays to the floor, and a lower weight stays as it is."""
+    if config.decay == 1:
+        return config.weight
+    return max(config.weight * config.decay**epoch, min(config.floor, config.weight))
 
 
 @dataclass(frozen=True)
 class LossConfig:
-    """LT = pixel Lp + a Lf + b LU + structure Lh + alignment La."""
+    """LT = pixel Lp + a Lf + b LU + structure Lh + coordinates Lc + alignment La."""
 
     pixel: float = 1.0
     feature: FeatureLossConfig = field(default_factory=FeatureLossConfig)
     adversarial: AdversarialLossConfig = field(default_factory=AdversarialLossConfig)
     structure: StructureLossConfig = field(default_factory=StructureLossConfig)
+    component: float = 0.0
+    """Extra weight of the facial components in Lp: a pixel counts 1 + component at a landmark, less beside it and 1
+    elsewhere; divided by the batch's mean, so that Lp keeps its level. 0: all pixels count the same."""
+    coordinates: float = 0.0
+    """Weight of the distance between the places of the components in the last heatmaps and in the true ones, as a share
+    of a side; 0 leaves it out."""
     alignment: float = 0.0
     """Weight of the alignment term; 0 in the method as published; for short trainings about 3, or 1 with corners."""
     alignment_error: Literal["matrix", "corners"] = "matrix"
@@ -78,6 +95,8 @@ class LossConfig:
             "feature.weight": self.feature.weight,
             "adversarial.weight": self.adversarial.weight,
             "structure.weight": self.structure.weight,
+            "component": self.component,
+            "coordinates": self.coordinates,
             "alignment": self.alignment,
         }
         for name, weight in weights.items():
@@ -85,5 +104,8 @@ class LossConfig:
                 raise ValueError(f"{name} must be 0 or more, not {weight:g}")
         if not 0 <= self.alignment_first <= 1:
             raise ValueError(f"alignment_first must be a share of the run, 0-1, not {self.alignment_first:g}")
-        if not 0 < self.adversarial.decay <= 1:
-            raise ValueError(f"adversarial.decay must be in (0, 1], not {self.adversarial.decay:g}")
+        for name, decay in {"adversarial": self.adversarial.decay, "structure": self.structure.decay}.items():
+            if not 0 < decay <= 1:
+                raise ValueError(f"{name}.decay must be in (0, 1], not {decay:g}")
+        if self.component > 0 and self.pixel == 0:
+            raise ValueError(f"component={self.component:g} weights the pixel term: set pixel above 0")

@@ -4,10 +4,12 @@ from torch import Tensor, nn
 
 from src.data.batch import Pairs
 from src.loss.backbone import Backbone
-from src.loss.config import AdversarialLossConfig, LossConfig
+from src.loss.config import LossConfig, weight_in_epoch
 from src.loss.terms import (
     adversarial_loss,
     alignment_loss,
+    component_weights,
+    coordinate_loss,
     corner_distances,
     feature_loss,
     pixel_loss,
@@ -17,17 +19,8 @@ from src.loss.terms import (
 from src.model.output import Upscaled
 
 
-def adversarial_weight(config: AdversarialLossConfig, epoch: int) -> float:
-    """Weight b of Eq. 7.6 in an epoch: constant in the source text, decaying to a floor in the published code."""
-    return (
-        config.weight * config.decay**epoch
-        if config.decay == 1
-        else max(config.weight * config.decay**epoch, min(config.floor, config.weight))
-    )
-
-
 class Objective(nn.Module):
-    """LT = pixel Lp + a Lf + b LU + structure Lh + alignment La.
+    """LT = pixel Lp + a Lf + b LU + structure Lh + coordinates Lc + alignment La.
 
     Terms of weight 0, except Lp, are neither built nor computed. Only this module holds the frozen feature network, so
     that a checkpoint of the networks need not contain it.
@@ -52,20 +45,23 @@ class Objective(nn.Module):
             output: the generator's output.
             pairs: the batch that it was made from.
             fake_logits: (B,) D's logits of the output; None leaves the adversarial term out.
-            epoch: for the adversarial weight's decay.
+            epoch: epoch from 0, for the weights that decay.
 
         Returns:
             LT, a scalar, and the terms by name, scalars.
         """
         config = self.config
-        terms, weights = {"pixel": pixel_loss(output.image, pairs.hr)}, {"pixel": config.pixel}
+        of_pixels = None
+        if config.component > 0:
+            of_pixels = component_weights(pairs.landmarks, pairs.visible, config.component, pairs.hr.shape[-1])
+        terms, weights = {"pixel": pixel_loss(output.image, pairs.hr, of_pixels)}, {"pixel": config.pixel}
         if self.backbone is not None:
             features = self.backbone(output.image), self.backbone(pairs.hr)
             terms["feature"] = feature_loss(*features, config.feature.relative)
             weights["feature"] = config.feature.weight
         if fake_logits is not None and config.adversarial.weight > 0:
             terms["adversarial"] = adversarial_loss(fake_logits)
-            weights["adversarial"] = adversarial_weight(config.adversarial, epoch)
+            weights["adversarial"] = weight_in_epoch(config.adversarial, epoch)
         if output.heatmaps and config.structure.weight > 0:
             assert pairs.heatmaps is not None
             assert pairs.kernels is not None
@@ -74,7 +70,11 @@ class Objective(nn.Module):
                 if config.structure.normalise == "kernels"
                 else structure_loss_mean(output.heatmaps, pairs.heatmaps)
             )
-            weights["structure"] = config.structure.weight
+            weights["structure"] = weight_in_epoch(config.structure, epoch)
+        if output.heatmaps and config.coordinates > 0:
+            assert pairs.heatmaps is not None
+            terms["coordinates"] = coordinate_loss(output.heatmaps[-1], pairs.heatmaps)
+            weights["coordinates"] = config.coordinates
         if output.matrix is not None and config.alignment > 0:
             terms["alignment"] = self.alignment(output.matrix, pairs)
             weights["alignment"] = config.alignment

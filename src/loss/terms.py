@@ -1,21 +1,60 @@
-"""The terms of the objective, Eqs. 7.1-7.5, and the alignment term, each a small function.
+"""The terms of the objective: Eqs. 7.1-7.5, alignment and coordinates, each a small function.
 
 Squared Euclidean norms are averaged over all elements of a batch (our choice, as in the published code: the weights
 0.01 of Eq. 7.6 only make sense with a mean). Every term is computed in float32.
 """
 
 from collections.abc import Sequence
+from typing import Final
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from src.face.heatmaps import component_heatmaps
 from src.image.warp import product
 
+COMPONENT_STD: Final = 4.0
+"""Our choice: standard deviation of a component's kernels in the weights of pixels, in pixels of the HR image."""
+TEMPERATURE: Final = 0.08
+"""Of the soft-argmax over heatmaps of peak 1. Our choice: at 0.1 and more, the empty places of a map pull the place of
+a single kernel to the middle; at 0.05 and less it sticks to the nearest pixel."""
+PRESENT: Final = 0.25
+"""A true map with a lower peak has its kernels outside of the picture, so it has no place."""
 
-def pixel_loss(sr: Tensor, hr: Tensor) -> Tensor:
-    """Eq. 7.1: Lp = E ||U(l) - h||^2. Both (B, 3, H, W) in [-1, 1]; a scalar."""
-    return F.mse_loss(sr.float(), hr.float())
+
+def pixel_loss(sr: Tensor, hr: Tensor, weights: Tensor | None = None) -> Tensor:
+    """Eq. 7.1: Lp = E ||U(l) - h||^2. Both (B, 3, H, W) in [-1, 1]; a scalar.
+
+    Args:
+        sr: the output.
+        hr: the ground truth.
+        weights: (B, 1, H, W) of mean 1; None: all pixels count the same.
+    """
+    if weights is None:
+        return F.mse_loss(sr.float(), hr.float())
+    return ((sr.float() - hr.float()).square() * weights).mean()
+
+
+def component_weights(landmarks: Tensor, visible: Tensor, strength: float, side: int) -> Tensor:
+    """Our choice: weights of pixels in Lp, 1 + strength at a visible landmark and 1 far from all; over their mean.
+
+    The heatmaps are rendered for this at half the image's side, so that neither a generator's heatmaps nor their number
+    and side change the weights.
+
+    Args:
+        landmarks: (B, 68, 2) x, y in pixels of the HR image.
+        visible: (B, 68) bool.
+        strength: the extra weight of the components, 0 or more.
+        side: the HR image's side in pixels, an even number.
+
+    Returns:
+        (B, 1, side, side) float32, whose mean over the batch is 1.
+    """
+    maps, _ = component_heatmaps(landmarks, visible, 4, side // 2, COMPONENT_STD, side)
+    near = F.interpolate(maps.amax(1, keepdim=True), (side, side), mode="bilinear", align_corners=False)
+    weights = 1 + strength * near
+    return weights / weights.mean()
 
 
 def feature_loss(sr_features: Tensor, hr_features: Tensor, relative: bool = False) -> Tensor:
@@ -91,6 +130,41 @@ def structure_loss(heatmaps: list[Tensor], target: Tensor, kernels: Tensor) -> T
 def structure_loss_mean(heatmaps: list[Tensor], target: Tensor) -> Tensor:
     """The published code's form of Eq. 7.5: the mean squared error of each stack, summed over the stacks."""
     return torch.stack([F.mse_loss(maps.float(), target) for maps in heatmaps]).sum()
+
+
+def soft_argmax(heatmaps: Tensor) -> Tensor:
+    """The place of each component: the mean place over its map, weighted by a softmax with `TEMPERATURE`.
+
+    Args:
+        heatmaps: (B, M, R, R), about 0-1.
+
+    Returns:
+        (B, M, 2) x, y as shares of the side, 0-1, with gradients; the centre of pixel i is at (i + 0.5) / R.
+    """
+    side = heatmaps.shape[-1]
+    shares = (heatmaps.float() / TEMPERATURE).flatten(2).softmax(-1).unflatten(-1, (side, side))
+    centres = (torch.arange(side, device=heatmaps.device, dtype=torch.float32) + 0.5) / side
+    # Products and sums, as a matrix product would be in bfloat16 under autocast.
+    return torch.stack([(shares.sum(2) * centres).sum(-1), (shares.sum(3) * centres).sum(-1)], -1)
+
+
+def coordinate_loss(heatmaps: Tensor, target: Tensor) -> Tensor:
+    """Our choice: the mean distance between the estimated and the true places of the components, as a share of a side.
+
+    A true place is read from the true map in the same way, so that perfect heatmaps cost nothing. In a map of one
+    kernel it is the landmark, to a fifth of a pixel of the map on average; in a map of many, a weighted centre of them.
+
+    Args:
+        heatmaps: (B, M, R, R), the estimates of the last stack.
+        target: (B, M, R, R).
+
+    Returns:
+        A scalar: the mean over the components that the true maps show.
+    """
+    distances = (soft_argmax(heatmaps) - soft_argmax(target)).norm(dim=-1)  # (B, M)
+    present = (target.amax((2, 3)) > PRESENT).float()
+    mean: Tensor = (distances * present).sum() / present.sum().clamp(min=1)
+    return mean
 
 
 def corner_distances(matrix: Tensor, true_matrix: Tensor) -> Tensor:

@@ -10,8 +10,9 @@ from torch import Tensor
 
 from src.image.warp import align_small, compose
 from src.method.method import OF_UNALIGNED, Facts, Method
-from src.model.checkpoint import Weights, load_checkpoint
+from src.model.checkpoint import Weights
 from src.model.output import Upscaled
+from src.model.release import load_generator
 from src.model.stn0 import STN0, STN0Config
 from src.system.errors import UserError
 
@@ -24,7 +25,7 @@ class LoadedAligner:
     """The network STN0 of a checkpoint, on a device.
 
     Args:
-        path: a checkpoint of `experiment=stn0`.
+        path: a checkpoint or a release of `experiment=stn0`.
         device: where it computes.
         weights: which of the checkpoint's weights.
 
@@ -33,14 +34,14 @@ class LoadedAligner:
     """
 
     def __init__(self, path: Path, device: torch.device, weights: Weights = "auto") -> None:
-        checkpoint = load_checkpoint(path, weights)
+        checkpoint = load_generator(path, weights)
         if not isinstance(checkpoint.config, STN0Config):
             raise UserError(
                 f"aligner={path} is a generator ({checkpoint.config.title}), not an aligner: give a checkpoint of "
                 "experiment=stn0"
             )
         self.path = path
-        with path.open("rb") as file:
+        with checkpoint.path.open("rb") as file:
             self.sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         network = checkpoint.generator.to(device)
         assert isinstance(network, STN0)

@@ -13,9 +13,10 @@ from src.data.batch import HeatmapConfig
 from src.data.pairs import MisalignmentConfig
 from src.face.points import COMPONENTS
 from src.method.method import Facts
-from src.model.checkpoint import Checkpoint, Weights, load_checkpoint
+from src.model.checkpoint import Checkpoint, Weights
 from src.model.output import Upscaled
 from src.model.parameters import parameter_count
+from src.model.release import load_generator
 from src.model.stn0 import STN0Config
 from src.system.errors import UserError
 from src.system.plain import from_plain
@@ -57,9 +58,9 @@ def load_trained(path: Path, device: torch.device, weights: Weights = "auto") ->
     """The method of a checkpoint file.
 
     Raises:
-        UserError: `load_checkpoint` refuses the file, or it holds an aligner.
+        UserError: `load_generator` refuses the file, or it holds an aligner.
     """
-    checkpoint = load_checkpoint(path, weights)
+    checkpoint = load_generator(path, weights)
     if isinstance(checkpoint.config, STN0Config):
         raise UserError(f"{path} is an aligner ({checkpoint.config.title}), not a generator: use it as aligner={path}")
     return Trained(checkpoint, device)

@@ -74,14 +74,14 @@ def load_checkpoint(path: str | Path, weights: Weights = "auto") -> Checkpoint:
     averaged = content.get(AVERAGED)
     if averaged is None and weights == "averaged":
         raise UserError(f"{path} has no averaged weights: it was trained with ema.enabled=false; take weights=raw")
-    config, generator = _built(path, values)
+    config, generator = build_generator(path, values)
     taken: Literal["averaged", "raw"] = "raw" if averaged is None or weights == "raw" else "averaged"
     if taken == "averaged":
         tensors = averaged.get("generator") if isinstance(averaged, Mapping) else None
-        _load(path, generator, tensors if isinstance(tensors, Mapping) else {}, f"{AVERAGED}.{GENERATOR}")
+        load_tensors(path, generator, tensors if isinstance(tensors, Mapping) else {}, f"{AVERAGED}.{GENERATOR}")
     else:
         found = {key.removeprefix(GENERATOR): value for key, value in state.items() if key.startswith(GENERATOR)}
-        _load(path, generator, found, GENERATOR)
+        load_tensors(path, generator, found, GENERATOR)
     return Checkpoint(path, generator, config, training, _count(content, "epoch"), _count(content, "iterations"), taken)
 
 
@@ -134,7 +134,8 @@ def _check_archive(path: Path, start: bytes) -> None:
         raise Damaged(f"{path} is damaged (in {damaged}); copy it again from where it was written")
 
 
-def _built(path: Path, values: Mapping[str, Any]) -> tuple[GeneratorConfig, nn.Module]:
+def build_generator(path: Path, values: Mapping[str, Any]) -> tuple[GeneratorConfig, nn.Module]:
+    """The configuration that a file holds, and its network, still without weights; UserError names the file."""
     try:
         config = generator_config(values)
         with torch.device("meta"):  # the weights come from the file: no random number is drawn
@@ -145,8 +146,11 @@ def _built(path: Path, values: Mapping[str, Any]) -> tuple[GeneratorConfig, nn.M
         raise UserError(f"{path}: its generator configuration does not build ({reason_of(error)})") from None
 
 
-def _load(path: Path, generator: nn.Module, found: Mapping[str, Any], prefix: str) -> None:
-    """Load the generator's tensors; UserError names the first that does not fit, with `prefix` before its name."""
+def load_tensors(path: Path, generator: nn.Module, found: Mapping[str, Any], prefix: str = "") -> None:
+    """Load the generator's tensors, whatever their precision, as float32.
+
+    UserError names the first that does not fit, with `prefix` before its name.
+    """
     other = "the file's weights and its configuration are of different versions of the network"
     expected = generator.state_dict()
     for name, tensor in expected.items():

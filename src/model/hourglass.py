@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from src.model.layers import Residual, Upsample, conv_bn_relu
+from src.model.layers import Residual, Upsample, conv_bn_relu, scaled_gradient
 from src.model.recompute import recompute
 
 
@@ -44,6 +44,8 @@ class HEBConfig:
     """Channels inside the hourglasses."""
     depth: int = 4
     """Halvings inside an hourglass: 4 go from 64 to 4."""
+    gradient: float = 1.0
+    """Share of the branch's gradient that reaches the features it reads, 0-1; 0: only the branch learns from it."""
 
     def __post_init__(self) -> None:
         if self.resolution not in (16, 32, 64, 128):
@@ -56,6 +58,8 @@ class HEBConfig:
             raise ValueError(f"stacks must be 1-4, not {self.stacks}; heb.enabled=false leaves the branch out")
         if self.width < 1:
             raise ValueError(f"width must be at least 1, not {self.width}")
+        if not 0 <= self.gradient <= 1:
+            raise ValueError(f"gradient must be a share, 0-1, not {self.gradient:g}")
 
 
 class HeatmapEstimation(nn.Module):
@@ -68,6 +72,7 @@ class HeatmapEstimation(nn.Module):
     def __init__(self, inputs: int, maps: int, config: HEBConfig) -> None:
         super().__init__()
         self.checkpoint_activations = False
+        self.gradient = config.gradient
         width, stacks = config.width, config.stacks
         self.entry = nn.Sequential(nn.Conv2d(inputs, width, 3, padding=1), Residual(width, width))
         self.hourglasses = nn.ModuleList(
@@ -81,7 +86,7 @@ class HeatmapEstimation(nn.Module):
     def forward(self, features: Tensor) -> list[Tensor]:
         """(B, inputs, R, R) -> the heatmaps of every stack, each (B, M, R, R), linear (about 0-1, not clamped)."""
         keep_less = self.checkpoint_activations
-        stack_input = recompute(self.entry, features, enabled=keep_less)
+        stack_input = recompute(self.entry, scaled_gradient(features, self.gradient), enabled=keep_less)
         heatmaps: list[Tensor] = []
         for index, (hourglass, head) in enumerate(zip(self.hourglasses, self.heads, strict=True)):
             out = recompute(hourglass, stack_input, enabled=keep_less)

@@ -4,6 +4,7 @@ Every ReLU works in place. It overwrites the output of a normalisation, convolut
 of these needs its output in the backward pass. Allocating a new tensor takes longer than the ReLU itself.
 """
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -66,6 +67,46 @@ class Attention(nn.Module):
         seen = seen.reshape(batch, height, across, width).permute(0, 3, 1, 2)
         out: Tensor = features + self.out(seen)
         return out
+
+
+class Modulation(nn.Module):
+    """Heatmaps give every place of the features a scale and a shift of its own; at first neither does anything.
+
+    As SPADE (Park et al. 2019), but without its normalisation: features + scale * features + shift, where scale and
+    shift are conv k3 to width / 2, ReLU, conv k3 of the heatmaps.
+
+    Args:
+        maps: M, the number of heatmaps.
+        width: channels of the features, an even number.
+    """
+
+    def __init__(self, maps: int, width: int) -> None:
+        super().__init__()
+        self.hidden = nn.Conv2d(maps, width // 2, 3, padding=1)
+        self.scale_shift = nn.Conv2d(width // 2, 2 * width, 3, padding=1)
+        nn.init.zeros_(self.scale_shift.weight)
+        nn.init.zeros_(self.scale_shift.bias)  # type: ignore[arg-type]
+
+    def forward(self, features: Tensor, heatmaps: Tensor) -> Tensor:
+        """(B, width, H, W), (B, M, H, W) -> (B, width, H, W)."""
+        scale, shift = self.scale_shift(F.relu(self.hidden(heatmaps))).chunk(2, 1)
+        # Not (1 + scale) * features: in bfloat16 1 + scale would lose what a small scale says.
+        out: Tensor = features + (scale * features + shift)
+        return out
+
+
+def scaled_gradient(features: Tensor, share: float) -> Tensor:
+    """The same values, through which only a share of the gradient flows back.
+
+    Args:
+        features: any tensor.
+        share: 0 (none of it) to 1 (all of it).
+    """
+    if share == 1:
+        return features
+    still = features.detach()
+    # Unlike share * features + (1 - share) * still, this leaves the last digit of the values alone.
+    return still if share == 0 else torch.lerp(still, features, share)
 
 
 class Upsample(nn.Module):

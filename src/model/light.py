@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from src.image.pixels import enlarged
@@ -18,7 +19,7 @@ from src.image.warp import warp
 from src.model.aligner import Aligner, AlignerConfig
 from src.model.branches import Branches
 from src.model.hourglass import HeatmapEstimation, HEBConfig
-from src.model.layers import Attention, Residual, residuals
+from src.model.layers import Attention, Modulation, Residual, residuals
 from src.model.output import Upscaled
 from src.model.parameters import groups_without
 from src.model.recompute import recompute
@@ -60,10 +61,21 @@ class LightConfig(Branches):
     (aligner), a small one on 16x16 features (features16), or nobody (ablation)."""
     aligner: AlignerConfig = field(default_factory=AlignerConfig)
     heb: HEBConfig = field(default_factory=lambda: HEBConfig(resolution=32, stacks=2, width=32, depth=3))
+    """The heatmap branch; at resolution 16 it reads the trunk's 16x16 features, at 32 the 32x32 ones."""
+    guidance: Literal["concat", "modulate"] = "concat"
+    """How the last heatmaps act on the 32x32 features: a convolution of both adds to them (concat), or the heatmaps
+    alone give each place a scale and a shift (modulate)."""
 
     def __post_init__(self) -> None:
-        if self.heb.enabled and self.heb.resolution != WARPED:
-            raise ValueError("model.generator.heb.resolution must be 32 in the light generator: its features are 32x32")
+        if self.heb.enabled and self.heb.resolution not in (LR_SIDE, WARPED):
+            raise ValueError(
+                f"model.generator.heb.resolution must be 16 or 32 in the light generator, not {self.heb.resolution}: "
+                "its features are 16x16 and 32x32"
+            )
+        if self.guidance != "concat" and not self.heb.enabled:
+            raise ValueError(
+                f"model.generator.guidance={self.guidance} needs heatmaps: set model.generator.heb.enabled=true"
+            )
         if self.width < 8 or self.width % 8:
             raise ValueError(f"model.generator.width must be a multiple of 8, not {self.width}")
 
@@ -121,7 +133,7 @@ class Trunk(nn.Module):
 
 
 class LightMTUN(nn.Module):
-    """Stem at 16x16, pixel shuffle, STN at 32x32, trunk at 16x16, hourglasses at 32x32, two pixel shuffles.
+    """Stem at 16x16, pixel shuffle, STN at 32x32, trunk at 16x16, hourglasses at 32x32 or 16x16, two pixel shuffles.
 
     The image is the enlarged upright LR face plus what the network adds, which is nothing at first.
 
@@ -144,8 +156,16 @@ class LightMTUN(nn.Module):
         self.fold = nn.PixelUnshuffle(WARPED // LR_SIDE)
         self.trunk = Trunk(4 * (STEM + 3), config)
         self.to32 = nn.Sequential(nn.Conv2d(width, 4 * width32, 1), nn.PixelShuffle(2))
-        self.heb = HeatmapEstimation(width32, config.heatmaps, config.heb) if config.heb.enabled else None
-        self.fuse = nn.Conv2d(width32 + config.heatmaps, width32, 3, padding=1) if config.heb.enabled else None
+        self.heb: HeatmapEstimation | None = None
+        self.fuse: nn.Conv2d | Modulation | None = None
+        if config.heb.enabled:
+            read = width if config.heb.resolution == LR_SIDE else width32
+            self.heb = HeatmapEstimation(read, config.heatmaps, config.heb)
+            self.fuse = (
+                Modulation(config.heatmaps, width32)
+                if config.guidance == "modulate"
+                else nn.Conv2d(width32 + config.heatmaps, width32, 3, padding=1)
+            )
         last = nn.Conv2d(width64, 4 * 3, 3, padding=1)
         nn.init.zeros_(last.weight)
         nn.init.zeros_(last.bias)  # type: ignore[arg-type]
@@ -175,13 +195,24 @@ class LightMTUN(nn.Module):
             features = warp(features, matrix.detach() if alone else matrix)
         face = features[:, :3]
 
-        upright = self.to32(self._run(self.trunk, self.fold(features)))  # (B, 64, 32, 32)
+        at16 = self._run(self.trunk, self.fold(features))  # (B, 128, 16, 16)
+        upright = self.to32(at16)  # (B, 64, 32, 32)
         heatmaps: list[Tensor] = []
-        if self.heb is not None and self.fuse is not None:
-            heatmaps = self.heb(upright)  # 2 x (B, M, 32, 32)
-            upright = upright + self.fuse(torch.cat([upright, heatmaps[-1]], 1))
+        if self.heb is not None:
+            heatmaps = self.heb(at16 if self.config.heb.resolution == LR_SIDE else upright)  # 2 x (B, M, R, R)
+            upright = self._guided(upright, heatmaps[-1])
         image = enlarged(face, SIDE) + self._run(self.tail, upright)  # (B, 3, 128, 128)
         return Upscaled(image, heatmaps, matrix)
 
-    def _run(self, part: nn.Module, features: Tensor) -> Tensor:
-        return recompute(part, features, enabled=self.checkpoint_activations)
+    def _guided(self, upright: Tensor, heatmaps: Tensor) -> Tensor:
+        """The 32x32 features (B, 64, 32, 32) under the guidance of heatmaps (B, M, R, R); these are not detached."""
+        if heatmaps.shape[-1] < WARPED:
+            heatmaps = F.interpolate(heatmaps, (WARPED, WARPED), mode="bilinear", align_corners=False)
+        if isinstance(self.fuse, Modulation):
+            return self._run(self.fuse, upright, heatmaps)
+        assert self.fuse is not None
+        out: Tensor = upright + self.fuse(torch.cat([upright, heatmaps], 1))
+        return out
+
+    def _run(self, part: nn.Module, *inputs: Tensor) -> Tensor:
+        return recompute(part, *inputs, enabled=self.checkpoint_activations)

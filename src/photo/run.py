@@ -27,7 +27,7 @@ class Request:
 
     Attributes:
         paths: pictures, or folders of them.
-        checkpoint: the method: a checkpoint that `src.train` wrote.
+        checkpoint: the method: a checkpoint that `src.train` wrote, or the folder of a release.
         out: folder of the results.
         weights: which of the checkpoint's weights.
         device: "auto", "cpu" or "cuda".

@@ -100,6 +100,11 @@ class TrainConfig:
             )
         if self.callbacks.monitor.startswith("val_ema/") and not self.ema.enabled:
             raise ValueError(f"callbacks.monitor={self.callbacks.monitor} needs ema.enabled=true")
+        if self.loss.coordinates > 0 and generator.heatmap_side is None:
+            raise ValueError(
+                f"loss.coordinates={self.loss.coordinates:g} needs heatmaps, and this {generator.title} has none: "
+                "set loss.coordinates=0"
+            )
         if self.loss.alignment > 0 and not generator.aligns:
             raise ValueError(
                 f"loss.alignment={self.loss.alignment:g} needs an STN, and this {generator.title} has none: "

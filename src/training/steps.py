@@ -61,7 +61,7 @@ def generator_half(
         discriminator: the updated D, whose weights take no gradients; None without the adversarial term.
         output: the generator's output, with its graph.
         pairs: the batch of that output.
-        epoch: epoch from 0, for the adversarial weight's decay.
+        epoch: epoch from 0, for the weights that decay.
         kernel_std: of the heatmaps' targets in pixels of the HR image, for `loss.frame=own`.
 
     Returns:

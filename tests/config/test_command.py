@@ -57,6 +57,12 @@ def test_groups_flags_and_hydras_own_keys_pass(fine: str) -> None:
         (["model.generator.heb.resolution=48"], "resolution must be 16, 32, 64 or 128"),
         (["data.heatmaps.maps=7"], "data.heatmaps.maps: "),
         (["model.generator.heatmaps=68"], "set only data.heatmaps.maps"),
+        (["model.generator.heb.gradient=2"], "gradient must be a share, 0-1, not 2"),
+        (["model=light", "model.generator.guidance=film"], "model.generator.guidance: .*'concat' or 'modulate'"),
+        (
+            ["loss.coordinates=1", "model.generator.heb.enabled=false"],
+            "loss.coordinates=1 needs heatmaps, and this MTUN",
+        ),
         (
             ["loss.alignment=1", "model.generator.localisation=none"],
             "loss.alignment=1 needs an STN, and this MTUN has none: ",

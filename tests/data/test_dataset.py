@@ -87,3 +87,36 @@ def test_misalignments_beyond_the_surroundings_are_said_once(
         assert "reach 53 pixels beyond the face" in caplog.messages[0]
         assert "share 48 pixels" in caplog.messages[0]
         assert "crop.margin=56" in caplog.messages[0]
+
+
+def with_black(two_stores: list[Path], share: float) -> FaceDataset:
+    return FaceDataset(
+        FaceStores(two_stores), MisalignmentConfig(fill="context"), seed=3, mirror=True, black_share=share
+    )
+
+
+def test_faces_on_black_are_the_published_pairs(two_stores: list[Path]) -> None:
+    """The LR face alone lies on black: HR, transform and the surroundings that targets move in stay."""
+    keys = [(0, index) for index in range(7)]
+    around, black = (make_batch(with_black(two_stores, share).__getitems__(keys), HeatmapConfig(), None, "context")
+                     for share in (0.0, 1.0))  # fmt: skip
+    published = make_batch(with_black(two_stores, 0.0).__getitems__(keys), HeatmapConfig(), None, "black")
+    assert (black.lr - published.lr).abs().max() < 1.01 * 2 / 255, "one grey level: the LR face is rounded to 8 bits"
+    assert (black.lr - around.lr).abs().max() > 0.5
+    assert torch.equal(black.hr, around.hr)
+    assert torch.equal(black.matrix, around.matrix)
+    assert black.surroundings is not None
+    assert around.surroundings is not None
+    assert torch.equal(black.surroundings.pictures, around.surroundings.pictures)
+
+
+def test_a_share_of_the_faces_lies_on_black_and_no_other_draw_moves(two_stores: list[Path]) -> None:
+    keys = [[(epoch, index) for index in range(7)] for epoch in range(60)]
+    some, none = ([with_black(two_stores, share).__getitems__(of_epoch) for of_epoch in keys] for share in (0.4, 0.0))
+    flags = torch.cat([batch.black for batch in some if batch.black is not None]).float()
+    assert len(flags) == 420
+    assert 0.33 < flags.mean() < 0.47
+    assert all(batch.black is None for batch in none)
+    for one, other in zip(some, none, strict=True):
+        assert torch.equal(one.misalignment, other.misalignment)
+        assert torch.equal(one.mirror, other.mirror)

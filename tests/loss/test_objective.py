@@ -1,9 +1,17 @@
+from typing import Any
+
 import pytest
 import torch
 
 from src.data.batch import Pairs
-from src.loss.config import AdversarialLossConfig, FeatureLossConfig, LossConfig, StructureLossConfig
-from src.loss.objective import Objective, adversarial_weight
+from src.loss.config import (
+    AdversarialLossConfig,
+    FeatureLossConfig,
+    LossConfig,
+    StructureLossConfig,
+    weight_in_epoch,
+)
+from src.loss.objective import Objective
 from src.model.output import Upscaled
 
 B = 2
@@ -30,9 +38,12 @@ def test_lt_is_the_weighted_sum_of_eq_7_6() -> None:
         adversarial=AdversarialLossConfig(weight=0.04),
         structure=StructureLossConfig(weight=0.5),
         alignment=3.0,
+        component=1.5,
+        coordinates=0.7,
     )
     value, terms = total(config, torch.tensor([1.0, -1.0]))
     weights = {"pixel": 2.0, "feature": 0.03, "adversarial": 0.04, "structure": 0.5, "alignment": 3.0}
+    weights["coordinates"] = 0.7
     assert set(terms) == set(weights)
     assert value == pytest.approx(sum(weights[name] * term for name, term in terms.items()), rel=1e-5)
 
@@ -48,10 +59,47 @@ def test_terms_of_weight_0_are_not_computed() -> None:
 
 def test_the_published_adversarial_weight_decays_to_its_floor() -> None:
     config = AdversarialLossConfig(weight=0.01, decay=0.995, floor=0.005)
-    assert adversarial_weight(config, 0) == 0.01
-    assert adversarial_weight(config, 100) == pytest.approx(0.01 * 0.995**100)
-    assert adversarial_weight(config, 1000) == 0.005
-    assert adversarial_weight(AdversarialLossConfig(weight=0.0, floor=0.005), 3) == 0.0
+    assert weight_in_epoch(config, 0) == 0.01
+    assert weight_in_epoch(config, 100) == pytest.approx(0.01 * 0.995**100)
+    assert weight_in_epoch(config, 1000) == 0.005
+    assert weight_in_epoch(AdversarialLossConfig(weight=0.0, decay=0.9, floor=0.005), 3) == 0.0
+
+
+def test_the_structure_weight_decays_to_its_floor() -> None:
+    config = LossConfig(
+        feature=FeatureLossConfig(weight=0.0),
+        structure=StructureLossConfig(weight=0.032, decay=0.5, floor=0.002),
+    )
+    for epoch, weight in ((0, 0.032), (1, 0.016), (3, 0.004), (4, 0.002), (9, 0.002)):
+        value, terms = total(config, epoch=epoch)
+        assert value == pytest.approx(terms["pixel"] + weight * terms["structure"], rel=1e-5)
+    always = LossConfig(feature=FeatureLossConfig(weight=0.0), structure=StructureLossConfig(weight=0.032))
+    assert total(always, epoch=9) == total(always, epoch=0)
+
+
+@pytest.mark.parametrize(
+    ("config", "words"),
+    [
+        ({"structure": StructureLossConfig(decay=0.0)}, r"structure.decay must be in \(0, 1\], not 0"),
+        ({"adversarial": AdversarialLossConfig(decay=1.5)}, r"adversarial.decay must be in \(0, 1\], not 1.5"),
+        ({"component": -1.0}, "component must be 0 or more, not -1"),
+        ({"coordinates": -0.5}, "coordinates must be 0 or more, not -0.5"),
+        ({"component": 2.0, "pixel": 0.0}, "component=2 weights the pixel term: set pixel above 0"),
+    ],
+)
+def test_weights_out_of_range_are_refused(config: dict[str, Any], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        LossConfig(**config)
+
+
+def test_components_weigh_more_where_the_landmarks_of_the_pairs_are() -> None:
+    config = LossConfig(feature=FeatureLossConfig(weight=0.0), structure=StructureLossConfig(weight=0.0), component=3.0)
+    pairs = PAIRS._replace(landmarks=torch.full((B, 68, 2), 20.0), heatmaps=None, kernels=None)
+    image = torch.zeros(2, B, 3, 64, 64)
+    image[0, :, :, 18:23, 18:23] = 1.0
+    image[1, :, :, 40:45, 40:45] = 1.0
+    at, elsewhere = (Objective(config)(Upscaled(one, [], None), pairs, None)[0] for one in image)
+    assert 3 < at / elsewhere < 4
 
 
 def test_the_frozen_network_gets_no_gradient_but_the_image_does() -> None:

@@ -3,14 +3,19 @@ import math
 import pytest
 import torch
 
+from src.face.heatmaps import component_heatmaps
 from src.loss.terms import (
+    TEMPERATURE,
     adversarial_loss,
     alignment_loss,
+    component_weights,
+    coordinate_loss,
     discriminator_loss,
     feature_loss,
     multi_class_loss,
     pixel_loss,
     real_logits,
+    soft_argmax,
     structure_loss,
     structure_loss_mean,
 )
@@ -82,3 +87,76 @@ def test_two_classes_are_the_binary_loss_and_real_is_the_first() -> None:
     three = torch.randn(4, 3)
     assert torch.allclose(torch.sigmoid(real_logits(three)), three.softmax(1)[:, 0])
     assert torch.allclose(adversarial_loss(real_logits(three)), -three.log_softmax(1)[:, 0].mean())
+
+
+def test_component_weights_are_highest_at_visible_landmarks_and_1_on_average() -> None:
+    landmarks = torch.full((2, 68, 2), 63.5)
+    landmarks[:, 0] = torch.tensor([20.5, 90.5])
+    visible = torch.ones(2, 68, dtype=torch.bool)
+    visible[1, 0] = False
+    weights = component_weights(landmarks, visible, 4.0, 128)
+    assert weights.shape == (2, 1, 128, 128)
+    assert weights.mean() == pytest.approx(1.0, abs=1e-6)
+    far = weights[0, 0, 5, 5]
+    assert weights[0, 0, 90, 20] / far == pytest.approx(5.0, rel=0.06)  # 1 + 4, x to the right and y down
+    assert weights[0, 0, 90, 28] / far == pytest.approx(1 + 4 * math.exp(-(7.5**2) / 2 / 16), rel=0.06)
+    assert weights[1, 0, 90, 20] == far
+    assert torch.equal(component_weights(landmarks, visible, 0.0, 128), torch.ones(2, 1, 128, 128))
+
+
+def test_a_weighted_pixel_loss_keeps_its_level_and_finds_the_error() -> None:
+    hr, weights = torch.zeros(1, 3, 2, 2), torch.tensor([[[[2.5, 0.5], [0.5, 0.5]]]])
+    assert pixel_loss(hr + 0.5, hr, weights) == pytest.approx(0.25)
+    sr = hr.clone()
+    sr[..., 0, 0] = 1.0  # a quarter of the pixels, at 2.5 times the weight
+    assert pixel_loss(sr, hr, weights) == pytest.approx(2.5 / 4)
+    assert pixel_loss(sr, hr, weights.expand(1, 1, 2, 2) * 0 + 1) == pytest.approx(float(pixel_loss(sr, hr)))
+
+
+def test_the_soft_argmax_of_a_map_worked_by_hand() -> None:
+    # exp(H / T) is 3 at x = 0, y = 1 and 1 at the other three of the four pixels: shares 1/2 and 1/6.
+    maps = torch.zeros(1, 1, 2, 2)
+    maps[0, 0, 1, 0] = TEMPERATURE * math.log(3)
+    x, y = soft_argmax(maps)[0, 0].tolist()
+    assert x == pytest.approx((3 + 1) / 6 * 0.25 + 2 / 6 * 0.75)
+    assert y == pytest.approx(2 / 6 * 0.25 + (3 + 1) / 6 * 0.75)
+
+
+@pytest.mark.parametrize(("side", "std", "limit"), [(32, 4.0, 0.012), (64, 3.0, 0.01), (16, 8.0, 0.025)])
+def test_the_soft_argmax_of_one_kernel_is_its_landmark(side: int, std: float, limit: float) -> None:
+    torch.manual_seed(0)
+    landmarks = torch.rand(8, 68, 2) * 90 + 19
+    maps, _ = component_heatmaps(landmarks, torch.ones(8, 68, dtype=torch.bool), 68, side, std)
+    assert (soft_argmax(maps) - (landmarks + 0.5) / 128).norm(dim=-1).max() < limit
+
+
+@pytest.mark.parametrize("maps", [4, 68])
+def test_coordinate_loss_is_the_shift_and_skips_what_the_true_maps_lack(maps: int) -> None:
+    torch.manual_seed(0)
+    landmarks, visible = torch.rand(2, 68, 2) * 60 + 30, torch.ones(2, 68, dtype=torch.bool)
+    visible[0, :17] = False  # of 4 maps the last, of 68 the first 17
+    target, _ = component_heatmaps(landmarks, visible, maps, 32, 4.0)
+    moved, _ = component_heatmaps(landmarks + torch.tensor([12.0, -16.0]), visible, maps, 32, 4.0)  # 20 px
+    assert coordinate_loss(target, target) == 0
+    assert coordinate_loss(moved, target) == pytest.approx(20 / 128, rel=0.01)
+    wild = torch.where(target.amax((2, 3), keepdim=True) > 0.25, moved, torch.rand_like(moved))
+    assert coordinate_loss(wild, target) == pytest.approx(20 / 128, rel=0.01)
+    assert coordinate_loss(moved, torch.zeros_like(target)) == 0
+
+
+def test_a_step_down_the_coordinate_loss_moves_the_place_to_the_true_one() -> None:
+    target, estimate = torch.zeros(1, 1, 8, 8), torch.rand(1, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+    target[0, 0, 6, 1] = 1.0
+    estimate.requires_grad_()
+    before = coordinate_loss(estimate, target)
+    (gradient,) = torch.autograd.grad(before, estimate)
+    assert coordinate_loss(estimate - 0.01 * gradient / gradient.abs().max(), target) < before
+
+
+def test_perfect_heatmaps_have_finite_gradients() -> None:
+    target = torch.zeros(1, 2, 8, 8)
+    target[0, 0, 3, 3] = 1.0
+    estimate = target.clone().requires_grad_()
+    coordinate_loss(estimate, target).backward()
+    assert estimate.grad is not None
+    assert estimate.grad.isfinite().all()

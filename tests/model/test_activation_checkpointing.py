@@ -14,7 +14,8 @@ MTUN_TINY = MTUNConfig(
     encoder_widths=WIDTHS, decoder_widths=WIDTHS, upsampler_widths=(8, 8), features=8, heb=HEBConfig(stacks=2, width=8)
 )
 LIGHT_TINY = LightConfig(width=8, width64=8, blocks16=1, blocks32=1, heb=HEBConfig(True, 32, 1, 8, 2))
-CONFIGS = [MTUN_TINY, replace(MTUN_TINY, skip=False, autoencoder=False), LIGHT_TINY]
+MODULATED = replace(LIGHT_TINY, guidance="modulate", heb=HEBConfig(True, 16, 1, 8, 2, gradient=0.0))
+CONFIGS = [MTUN_TINY, replace(MTUN_TINY, skip=False, autoencoder=False), LIGHT_TINY, MODULATED]
 
 
 def step(config: MTUNConfig | LightConfig, on: bool) -> tuple[nn.Module, list[Tensor], int]:

@@ -1,3 +1,5 @@
+from typing import Any, Literal
+
 import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
@@ -6,6 +8,7 @@ from src.config.compose import compose
 from src.image.pixels import enlarged
 from src.image.warp import warp
 from src.model.hourglass import HEBConfig
+from src.model.layers import Modulation
 from src.model.light import LightConfig, LightMTUN, Trunk
 from src.model.parameters import parameter_count
 from src.training.config import TrainConfig
@@ -23,7 +26,17 @@ def test_the_experiment_keeps_to_its_budget() -> None:
 
 
 @pytest.mark.parametrize(
-    "config", [LightConfig(heb=HEBConfig(enabled=False, resolution=32, depth=3)), LightConfig(localisation="none")]
+    "config",
+    [
+        LightConfig(heb=HEBConfig(enabled=False, resolution=32, depth=3)),
+        LightConfig(localisation="none"),
+        LightConfig(guidance="modulate"),
+        LightConfig(heb=HEBConfig(resolution=32, stacks=2, width=32, depth=3, gradient=0.0)),
+        LightConfig(heb=HEBConfig(resolution=16, stacks=2, width=32, depth=3)),
+        LightConfig(heatmaps=5),
+        LightConfig(heatmaps=68),
+    ],
+    ids=["no heatmaps", "no STN", "modulate", "gradient 0", "heatmaps at 16", "5 maps", "68 maps"],
 )
 def test_its_ablations_train(config: LightConfig) -> None:
     network = LightMTUN(config)
@@ -62,6 +75,63 @@ def test_widths_that_heads_cannot_share_are_refused(width: int) -> None:
         LightConfig(width=width)
 
 
-def test_heatmaps_elsewhere_than_32_are_refused() -> None:
-    with pytest.raises(ValueError, match="must be 32"):
+def test_heatmaps_elsewhere_than_16_and_32_are_refused() -> None:
+    with pytest.raises(ValueError, match="must be 16 or 32 in the light generator, not 64"):
         LightConfig(heb=HEBConfig(resolution=64))
+
+
+def test_guidance_without_heatmaps_is_refused() -> None:
+    with pytest.raises(ValueError, match="guidance=modulate needs heatmaps"):
+        LightConfig(guidance="modulate", heb=HEBConfig(enabled=False, resolution=32, depth=3))
+
+
+def small(**changes: Any) -> LightConfig:
+    heb = HEBConfig(**{"resolution": 32, "stacks": 1, "width": 8, "depth": 2, **changes.pop("heb", {})})
+    return LightConfig(width=16, width64=8, blocks16=1, blocks32=1, heb=heb, **changes)
+
+
+@pytest.mark.parametrize("resolution", [16, 32])
+@pytest.mark.parametrize("guidance", ["concat", "modulate"])
+def test_the_last_heatmaps_guide_the_image(resolution: int, guidance: Literal["concat", "modulate"]) -> None:
+    torch.manual_seed(0)
+    network = small(guidance=guidance, localisation="none", heb={"resolution": resolution}).build().eval()
+    if isinstance(network.fuse, Modulation):
+        torch.nn.init.normal_(network.fuse.scale_shift.weight)
+    torch.nn.init.normal_(network.tail[-2].weight)  # type: ignore[arg-type] - it is zero at first
+    lr = torch.rand(1, 3, 16, 16)
+    before = network(lr)
+    assert before.heatmaps[-1].shape[-2:] == (resolution, resolution)
+    assert network.heb is not None
+    with torch.no_grad():
+        network.heb.heads[-1].bias += 1.0  # type: ignore[operator]
+    assert (network(lr).image - before.image).abs().max() > 1e-4
+
+
+@pytest.mark.parametrize("resolution", [16, 32])
+def test_a_share_of_the_heatmaps_gradient_reaches_the_trunk(resolution: int) -> None:
+    def of_trunk(share: float) -> torch.Tensor:
+        torch.manual_seed(0)
+        network = small(localisation="none", heb={"resolution": resolution, "gradient": share}).build()
+        heatmaps = network(torch.rand(2, 3, 16, 16)).heatmaps[-1]
+        heatmaps.square().sum().backward()
+        assert network.heb is not None
+        assert all(weight.grad is not None for weight in network.heb.parameters())
+        first = network.trunk.down16[0].weight
+        assert isinstance(first, torch.Tensor)
+        return torch.zeros(()) if first.grad is None else first.grad
+
+    whole = of_trunk(1.0)
+    assert whole.abs().sum() > 0
+    assert torch.allclose(of_trunk(0.25), 0.25 * whole, rtol=1e-3, atol=1e-5 * float(whole.abs().max()))
+    assert not of_trunk(0.0).any()
+
+
+def test_the_image_still_teaches_a_branch_whose_gradient_stops() -> None:
+    network = small(heb={"gradient": 0.0}).build()
+    torch.nn.init.normal_(network.tail[-2].weight)  # type: ignore[arg-type]
+    network(torch.rand(2, 3, 16, 16)).image.square().mean().backward()
+    assert network.heb is not None
+    weight = network.heb.heads[-1].weight
+    assert isinstance(weight, torch.Tensor)
+    assert weight.grad is not None
+    assert weight.grad.abs().sum() > 0

@@ -71,7 +71,7 @@ BOTH = {"generator", "discriminator"}
         ({"field": "lr"}, set(), 2),  # U's forward pass, with it its batch statistics, D's loss and U's
         ({"field": "hr"}, set(), 2),
         ({"field": "heatmaps"}, {"discriminator"}, 1),
-        ({"parameter": "generator.tail.0.weight"}, {"discriminator"}, 1),
+        ({"parameter": "generator.fuse.weight"}, {"discriminator"}, 1),
         ({"parameter": "discriminator.head.1.weight"}, {"generator"}, 1),
     ],
 )
@@ -91,7 +91,7 @@ def test_an_update_that_is_not_finite_changes_nothing(
     [
         ({"field": "heatmaps"}, "loss/structure not finite in 3 updates in a row of the generator;"),
         ({"field": "hr"}, "loss/pixel, gan/loss_discriminator not finite in 3 updates in a row of the generator and"),
-        ({"parameter": "generator.tail.0.weight"}, "gradient of the generator not finite in 3 updates"),
+        ({"parameter": "generator.fuse.weight"}, "gradient of the generator not finite in 3 updates"),
         ({"parameter": "discriminator.head.1.weight"}, "gradient of the discriminator not finite in 3 updates"),
     ],
 )
@@ -112,9 +112,9 @@ def test_looking_for_nan_names_the_part_of_the_data(stores: list[str], field: st
 def test_looking_for_nan_names_the_layer(stores: list[str]) -> None:
     class Break(Callback):
         def on_train_batch_start(self, trainer: Trainer, module: LightningModule, *_: Any) -> None:
-            torch.nn.init.constant_(module.get_parameter("generator.tail.0.weight"), NAN)
+            torch.nn.init.constant_(module.get_parameter("generator.fuse.weight"), NAN)
 
-    with pytest.raises(UserError, match=r"come from generator\.tail\.0 \(Conv2d\); non-finite weights: weight"):
+    with pytest.raises(UserError, match=r"come from generator\.fuse \(Conv2d\); non-finite weights: weight"):
         fit(tiny(stores, "trainer.max_epochs=1"), callbacks=[Break(), NotFinite()])
 
 
@@ -179,7 +179,7 @@ def test_a_loss_that_is_not_finite_is_not_excused_by_a_scaler(stores: list[str])
 def test_a_gradient_that_overflows_without_any_scale_is_a_divergence(stores: list[str]) -> None:
     config = tiny(stores, "trainer.max_epochs=2", "guard.max_consecutive=2")
     with pytest.raises(UserError, match="gradient of the generator not finite"):
-        fit(config, callbacks=[Spoil(set(range(9)), parameter="generator.tail.0.weight")], plugins=[scaled(1.0)])
+        fit(config, callbacks=[Spoil(set(range(9)), parameter="generator.fuse.weight")], plugins=[scaled(1.0)])
 
 
 class Norms(Callback):

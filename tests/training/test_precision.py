@@ -1,5 +1,8 @@
 """What stays in float32 under bf16-mixed."""
 
+from dataclasses import replace
+from typing import Literal
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -16,7 +19,7 @@ from src.training.tuning import made_up_pairs
 
 TINY = LightConfig(width=8, width64=8, blocks16=1, blocks32=1, heb=HEBConfig(True, 32, 1, 8, 2))
 LOSSES = LossConfig(feature=FeatureLossConfig(backbone="squeezenet1_1", layer="features.2", weights="random"),
-                    alignment=3.0)  # fmt: skip
+                    alignment=3.0, component=2.0, coordinates=1.0)  # fmt: skip
 
 
 def mixed() -> torch.autocast:
@@ -35,7 +38,7 @@ def test_the_losses_and_ds_loss_are_float32() -> None:
         assert output.matrix.dtype == torch.float32
         total, terms = Objective(LOSSES)(output, pairs, logits)
         of_d = discriminator_loss(logits, logits)
-    assert set(terms) == {"pixel", "feature", "adversarial", "structure", "alignment"}
+    assert set(terms) == {"pixel", "feature", "adversarial", "structure", "coordinates", "alignment"}
     assert {name: term.dtype for name, term in terms.items()} == dict.fromkeys(terms, torch.float32)
     assert total.dtype == of_d.dtype == torch.float32
     # A term that were computed in bfloat16 and cast at the end would be a multiple of 1/256 of its size.
@@ -63,3 +66,30 @@ def test_the_stns_grid_is_float32(monkeypatch: pytest.MonkeyPatch) -> None:
     assert moved.dtype == torch.bfloat16
     expected = warp(features.bfloat16().float(), shifted)
     assert torch.equal(moved, expected.bfloat16())
+
+
+@pytest.mark.parametrize("guidance", ["concat", "modulate"])
+@pytest.mark.parametrize(("resolution", "gradient"), [(16, 0.0), (32, 0.5)])
+def test_every_form_of_guidance_runs_in_bfloat16(
+    guidance: Literal["concat", "modulate"], resolution: int, gradient: float
+) -> None:
+    config = replace(TINY, guidance=guidance, heb=HEBConfig(True, resolution, 1, 8, 2, gradient))
+    generator, pairs = config.build(), made_up_pairs(config, 2, torch.device("cpu"))
+    with mixed():
+        output = generator(pairs.lr)
+        total, _ = Objective(replace(LOSSES, feature=FeatureLossConfig(weight=0.0)))(output, pairs, None)
+    assert output.heatmaps[-1].dtype == torch.bfloat16
+    total.backward()
+    assert all(weight.grad is not None and weight.grad.isfinite().all() for weight in generator.parameters())
+
+
+def test_every_form_of_guidance_stays_on_its_device() -> None:
+    """On the meta device, which computes shapes alone, a tensor of the CPU is an error as it is on a GPU."""
+    # Without the STN, as autocast, which it turns off, knows no such device.
+    config = replace(TINY, guidance="modulate", heb=HEBConfig(True, 16, 1, 8, 2, 0.5), localisation="none")
+    device = torch.device("meta")
+    pairs = made_up_pairs(config, 2, device)
+    generator = config.build().to(device)
+    objective = Objective(replace(LOSSES, feature=FeatureLossConfig(weight=0.0)))
+    total, terms = objective(generator(pairs.lr), pairs, None)
+    assert {term.device for term in (total, *terms.values())} == {device}
