@@ -19,6 +19,7 @@ EXPERIMENTS = (
     "baseline/srgan",
     "baseline/xu2017",
     "baseline/urdgn",
+    "baseline/tdae",
 )
 WORDS = ["data.train=[none]", "data.val=[none]", "loss.feature.weights=random", "trainer=cpu"]
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 from torch.utils.flop_counter import FlopCounterMode
 
 from src.config.compose import compose
@@ -15,6 +16,7 @@ from src.model.light import LightConfig
 from src.model.parameters import parameter_count
 from src.training.config import TrainConfig
 from src.training.run import train
+from src.upscale import main as upscale
 from tests.helpers.tiny_files import write_store
 
 STORES = ["data.train=[a]", "data.val=[a]"]
@@ -36,6 +38,13 @@ BASELINES = {
         {"pixel", "adversarial"},
         [*SMALL_D, "model.generator.width=4", "model.generator.blocks=1"],
     ),
+    "tdae": (
+        6_909_529,
+        6_859_425,
+        {"pixel", "adversarial", "aligned_lr"},
+        [*SMALL_D, "model.generator.entry=[4]", "model.generator.decoder_widths=[4,4,4,4]",
+         "model.generator.encoder_widths=[4,4,4,4]", "trainer.max_epochs=2"],
+    ),
     "plain_light": (
         3_456_876,
         929_105,
@@ -46,6 +55,7 @@ BASELINES = {
 }  # fmt: skip
 DICTIONARIES = ("nearest_face", "ma2010")
 """The others; tests/training/test_dictionary_run.py has them."""
+UNALIGNED = ("plain_light", "tdae")
 every_baseline = pytest.mark.parametrize("name", BASELINES)
 
 
@@ -69,8 +79,8 @@ def test_their_sizes_are_those_of_the_works(name: str) -> None:
 
 
 @every_baseline
-def test_all_but_the_plain_trunk_train_on_aligned_pairs(name: str) -> None:
-    assert config_of(name).data.misalignment.upright == (name != "plain_light")
+def test_all_but_the_plain_trunk_and_tdae_train_on_aligned_pairs(name: str) -> None:
+    assert config_of(name).data.misalignment.upright == (name not in UNALIGNED)
 
 
 def test_the_plain_trunk_costs_what_the_light_generator_costs() -> None:
@@ -90,13 +100,13 @@ def test_the_plain_trunk_costs_what_the_light_generator_costs() -> None:
 
 
 @every_baseline
-def test_each_trains_for_its_terms_and_is_evaluated_behind_an_aligner(
+def test_each_trains_for_its_terms_is_evaluated_behind_an_aligner_and_upscales(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stores = [f"data.{split}=[{write_store(tmp_path / split, faces)}]" for split, faces in (("train", 4), ("val", 2))]
-    words = [*BASELINES[name][3], *stores, "data.batch_size=2", "data.workers=0", "callbacks.progress=none",
-             "callbacks.panel=0", "trainer=cpu", "trainer.max_epochs=1", "trainer.log_every_n_steps=1",
-             f"run_dir={tmp_path}/run"]  # fmt: skip
+    words = [*stores, "data.batch_size=2", "data.workers=0", "callbacks.progress=none", "callbacks.panel=0",
+             "trainer=cpu", "trainer.max_epochs=1", "trainer.log_every_n_steps=1", f"run_dir={tmp_path}/run",
+             *BASELINES[name][3]]  # fmt: skip
     train(config_of(name, *words))
     rows = list(csv.DictReader((tmp_path / "run/metrics.csv").read_text().splitlines()))
     terms = {key.removeprefix("loss/") for key in rows[0] if key.startswith("loss/")}
@@ -109,5 +119,9 @@ def test_each_trains_for_its_terms_and_is_evaluated_behind_an_aligner(
     evaluate()
     about = json.loads((tmp_path / "report/metrics.json").read_text())["about"]
     assert list(about) == [f"{name}_known", name]
-    assert about[name]["needs_aligned"] == (None if name == "plain_light" else True)
+    assert about[name]["needs_aligned"] == (None if name in UNALIGNED else True)
     assert about[f"{name}_known"]["align"] == "known"
+    Image.new("RGB", (16, 16), (200, 100, 50)).save(tmp_path / "face.png")
+    assert upscale([str(tmp_path / "face.png"), "--checkpoint", checkpoint, "--out", str(tmp_path / "faces")]) == 0
+    with Image.open(tmp_path / "faces/face.png") as face:
+        assert face.size == (128, 128)

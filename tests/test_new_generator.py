@@ -15,6 +15,7 @@ from src.evaluate import main as evaluate
 from src.model.checkpoint import load_checkpoint
 from src.model.light import LightConfig
 from src.model.output import Upscaled
+from src.model.stage import WHOLE
 from src.system.errors import UserError
 from src.training.run import train
 from src.upscale import main as upscale
@@ -33,7 +34,7 @@ class Plain(nn.Module):
 @dataclass(frozen=True)
 class PlainConfig:
     name: Literal["plain"] = "plain"
-    title, heatmaps, heatmap_side, aligns, aligns_alone = "Plain", 4, None, False, False
+    title, heatmaps, heatmap_side, aligns, aligns_alone, stages = "Plain", 4, None, False, False, WHOLE
 
     def build(self) -> nn.Module:
         return Plain()

@@ -1,6 +1,9 @@
 """What the configurations of generators with a heatmap branch and an STN say of the two."""
 
+from typing import ClassVar
+
 from src.model.hourglass import HEBConfig
+from src.model.stage import WHOLE, Stage
 
 
 class Branches:
@@ -9,6 +12,7 @@ class Branches:
     heb: HEBConfig
     localisation: str
     """The STN's localisation net; none: no STN."""
+    stages: ClassVar[tuple[Stage, ...]] = WHOLE
 
     @property
     def heatmap_side(self) -> int | None:

@@ -11,13 +11,15 @@ from src.model.discriminator import DiscriminatorConfig
 from src.model.light import LightConfig
 from src.model.mtun import MTUNConfig
 from src.model.srresnet import SRGANDiscriminatorConfig, SRResNetConfig
+from src.model.stage import Stage
 from src.model.stn0 import STN0Config
+from src.model.tdae import TDAEConfig
 from src.model.urdgn import URDGNConfig
 from src.model.xu2017 import Xu2017Config
 from src.system.errors import UserError
 from src.system.plain import from_plain, variant_for, variants
 
-GeneratorConfig = MTUNConfig | LightConfig | STN0Config | URDGNConfig | SRResNetConfig | Xu2017Config
+GeneratorConfig = MTUNConfig | LightConfig | STN0Config | URDGNConfig | SRResNetConfig | Xu2017Config | TDAEConfig
 """Every generator's configuration. This is their only list: the command line and checkpoints are parsed with it."""
 
 AnyDiscriminatorConfig = DiscriminatorConfig | SRGANDiscriminatorConfig
@@ -53,6 +55,10 @@ class AnyGeneratorConfig(Protocol):
     @property
     def aligns_alone(self) -> bool:
         """Whether `generator.stn(lr)` gives the transform, so that it can learn before the rest does."""
+
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        """The stages in which it learns, at least one; `WHOLE` if all of it learns from the start."""
 
     def build(self) -> nn.Module:
         """The network: (B, 3, 16, 16) in [-1, 1] to `Upscaled`; see `lr_side_of` for one that takes more."""

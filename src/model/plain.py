@@ -4,6 +4,8 @@ from typing import ClassVar
 
 from torch import nn
 
+from src.model.stage import WHOLE, Stage
+
 
 class Plain:
     """The base of such a configuration."""
@@ -12,6 +14,7 @@ class Plain:
     heatmap_side: ClassVar[int | None] = None
     aligns: ClassVar[bool] = False
     aligns_alone: ClassVar[bool] = False
+    stages: ClassVar[tuple[Stage, ...]] = WHOLE
 
     def parameter_groups(self, generator: nn.Module) -> list[list[nn.Parameter]]:
         """All weights in one group."""

@@ -86,9 +86,8 @@ def verify(folder: Path) -> None:
         lines = sums.read_text().splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{sums} cannot be read ({reason_of(error)}): {folder} is no whole release; {AGAIN}") from None
-    found = dict(
-        reversed(match.groups()) for line in lines if (match := re.fullmatch(r"([0-9a-f]{64}) [ *](\S+)", line))
-    )
+    matches = (re.fullmatch(r"([0-9a-f]{64}) [ *](\S+)", line) for line in lines)
+    found = {match[2]: match[1] for match in matches if match}
     for name in (MODEL, CONFIG, CARD):
         if name not in found:
             raise UserError(f"{sums} has no line for {name}; {AGAIN}")

@@ -11,10 +11,13 @@ from src.model.layers import conv_bn_relu
 Localisation = Literal["source", "published", "features16", "none"]
 
 
-def _source_localisation(inputs: int) -> nn.Sequential:
-    """The source text's: pool, conv k5 n20, pool, conv k5 n20, pool, FC 80 to 20. For 32x32 features and larger."""
+def _source_localisation(inputs: int, pool: bool) -> nn.Sequential:
+    """The source text's: pool, conv k5 n20, pool, conv k5 n20, pool, FC 80 to 20. For 32x32 features and larger.
+
+    Without the first pool it is for 16x16 features, as in the encoder of the published code of TDAE.
+    """
     return nn.Sequential(
-        nn.MaxPool2d(2),
+        nn.MaxPool2d(2) if pool else nn.Identity(),
         nn.Conv2d(inputs, 20, 5),
         nn.ReLU(inplace=True),
         nn.MaxPool2d(2),
@@ -60,13 +63,19 @@ def _features16_localisation(inputs: int) -> nn.Sequential:
 
 
 class SpatialTransformer(nn.Module):
-    """Estimates a similarity transform: 4 numbers (angle, scale, tx, ty) that start at the identity."""
+    """Estimates a similarity transform: 4 numbers (angle, scale, tx, ty) that start at the identity.
 
-    def __init__(self, inputs: int, localisation: Localisation) -> None:
+    Args:
+        inputs: channels of the features.
+        localisation: which localisation net.
+        pool: False: without the first pool of `source`, for 16x16 features.
+    """
+
+    def __init__(self, inputs: int, localisation: Localisation, pool: bool = True) -> None:
         super().__init__()
         match localisation:
             case "source":
-                self.localisation, hidden = _source_localisation(inputs), 20
+                self.localisation, hidden = _source_localisation(inputs, pool), 20
             case "published":
                 self.localisation, hidden = _published_localisation(inputs), 20
             case "features16":

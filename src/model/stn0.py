@@ -10,6 +10,7 @@ from src.image.sides import LR_SIDE, SIDE
 from src.image.warp import align_small
 from src.model.aligner import Aligner, AlignerConfig
 from src.model.output import Upscaled
+from src.model.stage import WHOLE, Stage
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,7 @@ class STN0Config(AlignerConfig):
     heatmap_side: ClassVar[int | None] = None
     aligns: ClassVar[bool] = True
     aligns_alone: ClassVar[bool] = True
+    stages: ClassVar[tuple[Stage, ...]] = WHOLE
 
     def build(self) -> "STN0":
         """The network."""

@@ -13,6 +13,7 @@ from src.logger.config import LoggerConfig
 from src.loss.config import LossConfig
 from src.method.dictionary import DictionaryConfig
 from src.model.config import AnyDiscriminatorConfig, GeneratorConfig, lr_side_of
+from src.model.stage import Stage, aligner_first
 from src.model.stn0 import STN0Config
 from src.optimizer import AdamConfig, RMSpropConfig
 from src.trainer import TrainerConfig
@@ -71,6 +72,12 @@ class TrainConfig:
         if self.callbacks.monitor == "auto":
             return "val_ema/psnr_rgb" if self.ema.enabled else "val/psnr_rgb"
         return self.callbacks.monitor
+
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        """The stages of the run, at least one: the aligner's, then all of it; or those of the generator."""
+        first = self.loss.alignment_first if self.loss.alignment > 0 else 0.0
+        return aligner_first(first) if first > 0 else self.model.generator.stages
 
     def build_discriminator(self) -> nn.Module | None:
         """D, or None without the adversarial term."""

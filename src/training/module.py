@@ -18,14 +18,14 @@ from src.system.plain import to_plain
 from src.training.clock import progress
 from src.training.config import TrainConfig
 from src.training.guard import TOTAL, Guard, gradient_name, not_finite
+from src.training.stages import Stages
 from src.training.steps import (
     Statistics,
-    alignment_half,
     discriminator_half,
-    generator_half,
     gradient_norm,
     group_size,
     laid_out,
+    stage_half,
     updates_done,
 )
 
@@ -36,6 +36,7 @@ class FaceSR(LightningModule):
     A batch makes two updates: first D by LD alone (Eq. 7.3), on the fakes of one forward pass of U; then U by LT (Eq.
     7.6) through the updated D, with the graph of that same pass. With `trainer.accumulate` a group of batches makes the
     two updates, by the mean over the group, as one large batch would (but batch normalisation sees each batch alone).
+    The stage of the run (`TrainConfig.stages`) says what of U runs and learns, by which loss, and whether D waits.
 
     Args:
         config: the run's configuration; stored in the checkpoints as plain values.
@@ -61,8 +62,8 @@ class FaceSR(LightningModule):
         self._report: dict[str, Tensor | float] = {}  # values to log of the last group
         self._stepping = ""
         self._statistics: dict[str, Statistics] = {}
-        self._alone = False  # in this group of batches the STN alone learns; see `loss.alignment_first`
-        self._together = False  # U and D have learnt together: the STN never learns alone again
+        self._stages = Stages(config.stages)
+        self._new_stage = False  # the group is the first of its stage
 
     @property
     def objective(self) -> Objective:
@@ -99,6 +100,7 @@ class FaceSR(LightningModule):
         for optimizer in self.trainer.optimizers:
             restore_constants(optimizer)
         self._statistics = {name: Statistics(network) for name, network in self._networks().items()}
+        self._stages.current.prepare(self.generator)
 
     def on_train_epoch_start(self) -> None:
         """Start with an empty group, and drop the batches of a group that was cut short."""
@@ -111,15 +113,15 @@ class FaceSR(LightningModule):
         pairs = laid_out(pairs, self._layout)
         self._group.append(pairs)
         last = len(self._group) == self._group_size
-        if self._alone:
-            self._align(pairs, last)
-        elif self.discriminator is None:
-            self._generator_backward(pairs, self(pairs.lr), last)
+        if not self._against_discriminator:
+            self._generator_backward(pairs, self._output(pairs), last)
         else:
+            assert self.discriminator is not None
             # U's loss needs the updated D, so U's backward passes wait for D's update. Only the last batch goes through
             # U once: keeping the graphs of the others would take the memory that accumulation saves.
             with torch.set_grad_enabled(last):
-                output = self(pairs.lr)
+                output = self._output(pairs)
+            assert isinstance(output, Upscaled)
             self._discriminator_backward(pairs, output.image.detach(), last)
             if last:
                 self._step("discriminator")
@@ -127,7 +129,7 @@ class FaceSR(LightningModule):
                 waiting = self._group[:-1]
                 self._generator_backward(pairs, output, not waiting)
                 for number, other in enumerate(waiting, 1):
-                    self._generator_backward(other, self(other.lr), number == len(waiting))
+                    self._generator_backward(other, self._output(other), number == len(waiting))
             else:
                 self._statistics["generator"].put_back()  # only the pass with gradients counts
         if last:
@@ -141,18 +143,14 @@ class FaceSR(LightningModule):
                 {name: torch.as_tensor(value) for name, value in self._report.items()}, batch_size=len(pairs.lr)
             )
 
-    def _stn_learns_alone(self) -> bool:
-        """Whether the run is in its first part; a run that has left it never returns, however long it becomes."""
-        loss = self.config.loss
-        first = loss.alignment_first if loss.alignment > 0 else 0.0
-        return first > 0 and not self._together and (first == 1 or progress(self.trainer) < first)
+    @property
+    def _against_discriminator(self) -> bool:
+        """Whether D learns in this stage, and U through it."""
+        return self.discriminator is not None and self._stages.current.half == "objective"
 
-    def _align(self, pairs: Pairs, last: bool) -> None:
-        """Gradients of the alignment term for the STN alone."""
-        assert isinstance(self.generator.stn, torch.nn.Module)
-        total, terms = alignment_half(self.objective, self.generator.stn, pairs)
-        self._add("generator", {**_named(terms), TOTAL: total})
-        self._backward(total, last)
+    def _output(self, pairs: Pairs) -> Upscaled | Tensor:
+        """The output of what runs in this stage."""
+        return self._stages.current.output(self.generator, pairs.lr)
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
         """Let the guard check the update, then clip: by now a loss scaler has unscaled the gradients."""
@@ -185,20 +183,23 @@ class FaceSR(LightningModule):
         for name in self._networks():
             self._optimizer(name).zero_grad()
             self._statistics[name].keep()
-        self._alone = self._stn_learns_alone()
-        if not self._alone and not self._together:
-            self._together = True
+        self._new_stage = self._stages.advance(self.trainer)
+        if self._new_stage:
+            self._stages.current.prepare(self.generator)
             if self._averaging is not None:  # the average must forget the random start of what learns from now on
                 self._averaging.restart()
 
     def _end_group(self) -> None:
         self._group.clear()
-        if self.discriminator is not None and not self._alone:
+        if self._against_discriminator:
+            assert self.discriminator is not None
             self.discriminator.requires_grad_(True)
             means = self._means["discriminator"]
             accuracy = (means["gan/accuracy_real"] + means["gan/accuracy_fake"]) / 2
             self.guard.watch(accuracy, self._group_size, self._summed, self.trainer.world_size)
         self._report = {**self._coming, "guard/skipped": float(self.guard.skipped)}
+        if self._new_stage and self.trainer._results is not None:
+            self.trainer._results.reset()  # or Lightning would repeat what only the stage before has logged
         self.guard.stop_if_diverged()
 
     def _discriminator_backward(self, pairs: Pairs, fakes: Tensor, sync: bool) -> None:
@@ -208,11 +209,10 @@ class FaceSR(LightningModule):
         self._add("discriminator", {"gan/loss_discriminator": loss, **accuracies})
         self._backward(loss, sync)
 
-    def _generator_backward(self, pairs: Pairs, output: Upscaled, sync: bool) -> None:
-        """Gradients of LT, Eq. 7.6, on a batch, through a fixed D."""
-        total, terms = generator_half(
-            self.objective, self.discriminator, output, pairs, self.current_epoch, self.config.data.heatmaps.std
-        )
+    def _generator_backward(self, pairs: Pairs, output: Upscaled | Tensor, sync: bool) -> None:
+        """Gradients of the stage's loss on a batch: of LT, Eq. 7.6, through a fixed D, or of one term."""
+        half, std = self._stages.current.half, self.config.data.heatmaps.std
+        total, terms = stage_half(half, self.objective, self.discriminator, output, pairs, self.current_epoch, std)
         self._add("generator", {**_named(terms), TOTAL: total})
         self._backward(total, sync)
 
@@ -253,14 +253,14 @@ class FaceSR(LightningModule):
         checkpoint["hyper_parameters"] = to_plain(self.config)
         checkpoint["iterations"] = self.trainer.fit_loop.total_batch_idx + 1
         checkpoint["guard"] = self.guard.state_dict()
-        checkpoint["together"] = self._together
+        checkpoint["stage"] = self._stages.number
         # A save falls between two groups: nothing else is pending. Batches inside a group log the last group's values.
         checkpoint["report"] = {name: float(value) for name, value in self._report.items()}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Restore the guard's counts and the values to log of the last group."""
+        """Restore the stage, the guard's counts and the values to log of the last group."""
         self._report = dict(checkpoint.get("report", {}))
-        self._together = bool(checkpoint.get("together", True))  # older runs had no other part
+        self._stages.restore(checkpoint.get("stage"), bool(checkpoint.get("together", True)))
         if "guard" in checkpoint:
             self.guard.load_state_dict(checkpoint["guard"])
 

@@ -7,9 +7,11 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from src.data.batch import Pairs
 from src.data.not_faces import not_faces
 from src.data.own_frame import in_own_frame
+from src.image.pixels import downsample
 from src.loss.objective import Objective
-from src.loss.terms import discriminator_loss, multi_class_loss, real_logits
+from src.loss.terms import discriminator_loss, multi_class_loss, pixel_loss, real_logits
 from src.model.output import Upscaled
+from src.model.stage import Half
 
 
 def laid_out(pairs: Pairs, layout: torch.memory_format) -> Pairs:
@@ -65,21 +67,69 @@ def generator_half(
     Returns:
         LT, a scalar, and its terms before their weights.
     """
-    if objective.config.frame == "own" and output.matrix is not None and pairs.surroundings is not None:
-        pairs = in_own_frame(pairs, output.matrix, kernel_std)
+    pairs = _in_chosen_frame(objective, output, pairs, kernel_std)
     fake_logits = None if discriminator is None else real_logits(discriminator(output.image))
     total, terms = objective(output, pairs, fake_logits, epoch)
     return total, terms
 
 
-def alignment_half(objective: Objective, stn: nn.Module, pairs: Pairs) -> tuple[Tensor, dict[str, Tensor]]:
-    """The whole step while the STN learns alone, which looks at the LR faces; D and the rest of U wait.
+def alignment_half(objective: Objective, matrix: Tensor, pairs: Pairs) -> tuple[Tensor, dict[str, Tensor]]:
+    """The whole step while the STN learns alone, from its transform (B, 2, 3); D and the rest of U wait.
 
     Returns:
         The weighted alignment term, a scalar, and the term before its weight by its name.
     """
-    loss = objective.alignment(stn(pairs.lr), pairs)
+    loss = objective.alignment(matrix, pairs)
     return objective.config.alignment * loss, {"alignment": loss}
+
+
+def aligned_lr_half(
+    objective: Objective, output: Upscaled, pairs: Pairs, kernel_std: float = 3.0
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """The whole step while a part of U learns to give the upright, clean LR face; D and the rest of U wait.
+
+    Args:
+        objective: says in which frame the targets lie.
+        output: with an image of the LR face's size.
+        pairs: the batch of that output.
+        kernel_std: as in `generator_half`.
+
+    Returns:
+        The pixel loss of the LR face, a scalar, twice: as the total and by its name.
+    """
+    pairs = _in_chosen_frame(objective, output, pairs, kernel_std)
+    loss = pixel_loss(output.image, downsample(pairs.hr, output.image.shape[-1]))
+    return loss, {"aligned_lr": loss}
+
+
+def stage_half(
+    half: Half,
+    objective: Objective,
+    discriminator: nn.Module | None,
+    output: Upscaled | Tensor,
+    pairs: Pairs,
+    epoch: int,
+    kernel_std: float = 3.0,
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """U's half of a step by the loss of the run's stage; the arguments are those of `generator_half`.
+
+    Returns:
+        The loss, a scalar, and its terms before their weights.
+    """
+    if half == "alignment":
+        assert isinstance(output, Tensor)
+        return alignment_half(objective, output, pairs)
+    assert isinstance(output, Upscaled)
+    if half == "aligned_lr":
+        return aligned_lr_half(objective, output, pairs, kernel_std)
+    return generator_half(objective, discriminator, output, pairs, epoch, kernel_std)
+
+
+def _in_chosen_frame(objective: Objective, output: Upscaled, pairs: Pairs, kernel_std: float) -> Pairs:
+    """The pairs with their targets in the frame that `loss.frame` names."""
+    if objective.config.frame == "own" and output.matrix is not None and pairs.surroundings is not None:
+        return in_own_frame(pairs, output.matrix, kernel_std)
+    return pairs
 
 
 def gradient_norm(network: nn.Module) -> Tensor:

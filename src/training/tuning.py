@@ -16,12 +16,13 @@ from src.image.sides import LR_SIDE, SIDE
 from src.image.surroundings import Surroundings
 from src.loss.objective import Objective
 from src.model.config import AnyGeneratorConfig, lr_side_of
+from src.model.output import Upscaled
 from src.model.recompute import checkpoint_activations
 from src.optimizer import build_optimizer
 from src.system.errors import UserError
 from src.trainer import Machine, Precision
 from src.training.config import TrainConfig
-from src.training.steps import alignment_half, discriminator_half, generator_half, laid_out
+from src.training.steps import discriminator_half, laid_out, stage_half
 
 ROUNDS = 3
 MADE_UP_MARGIN = 48  # of made-up faces, as of prepared ones
@@ -84,7 +85,9 @@ def made_up_pairs(generator: AnyGeneratorConfig, faces: int, device: torch.devic
 
 
 class FullStep:
-    """The computation of a training step without Lightning: one update of D and one of U on made-up faces.
+    """The computation of a training step of the last stage without Lightning: an update of D, then one of U.
+
+    The faces are made up.
 
     Args:
         config: networks, losses and optimisers of a run.
@@ -106,7 +109,10 @@ class FullStep:
         groups = config.model.generator.parameter_groups(self.generator)
         self.optimizer = build_optimizer(config.optimizer, groups)
         self.discriminator = config.build_discriminator()
-        self.alone = config.loss.alignment_first == 1
+        self.stage = config.stages[-1]
+        self.stage.prepare(self.generator)
+        if self.stage.half != "objective":
+            self.discriminator = None  # D waits
         if self.discriminator is not None:
             self.discriminator.to(device).to(memory_format=layout)
             self.d_optimizer = build_optimizer(config.optimizer, [list(self.discriminator.parameters())], True)
@@ -122,15 +128,10 @@ class FullStep:
         precision = torch.float16 if self.setting.precision == "16-mixed" else torch.bfloat16
         mixed = self.setting.precision != "32-true"
         discriminator = self.discriminator
-        if self.alone:
-            assert isinstance(self.generator.stn, torch.nn.Module)
-            with torch.autocast(self.device.type, precision, enabled=mixed):
-                total, _ = alignment_half(self.objective, self.generator.stn, self.pairs)
-            self._update(total)
-            return
         with torch.autocast(self.device.type, precision, enabled=mixed):
-            output = self.generator(self.pairs.lr)
+            output = self.stage.output(self.generator, self.pairs.lr)
             if discriminator is not None:
+                assert isinstance(output, Upscaled)
                 loss, _ = discriminator_half(discriminator, self.pairs, output.image.detach())
         if discriminator is not None:
             self.d_optimizer.zero_grad()
@@ -138,7 +139,7 @@ class FullStep:
             self.d_optimizer.step()
             discriminator.requires_grad_(False)
         with torch.autocast(self.device.type, precision, enabled=mixed):
-            total, _ = generator_half(self.objective, discriminator, output, self.pairs, epoch=0)
+            total, _ = stage_half(self.stage.half, self.objective, discriminator, output, self.pairs, epoch=0)
         self._update(total)
         if discriminator is not None:
             discriminator.requires_grad_(True)
