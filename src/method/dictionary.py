@@ -35,6 +35,8 @@ def planned(
     degradation: dict[str, Any] = {"name": data.degradation}
     if data.degradation == "camera":
         degradation |= asdict(data.camera)
+    if data.own_size is not None:
+        degradation["own_size"] = list(data.own_size)
     faces = len(spread(len(stores), config.faces))
     return DictionaryCard(to_plain(config), experiment, seed, faces, degradation, made_of(stores))
 

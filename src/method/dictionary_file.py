@@ -48,7 +48,7 @@ class DictionaryCard:
         experiment: name of the run.
         seed: seed of the draws of `degradation=camera`.
         faces: the number of training faces, evenly spread over the stores.
-        degradation: how they got small, bicubic or camera, and the ranges of a camera; plain values.
+        degradation: how they got small, bicubic or camera, the ranges of a camera and of own sizes; plain values.
         stores: the stores, in their order.
         layout: version of the file's content.
     """

@@ -21,7 +21,7 @@ from src.training.run_log import LOG, log_to
 log = logging.getLogger(__name__)
 
 KEYS = ("name", "seed", "run_dir", "method")
-DATA_KEYS = ("train", "synthetic", "misalignment", "degradation", "camera")
+DATA_KEYS = ("train", "synthetic", "misalignment", "degradation", "camera", "own_size")
 """What a dictionary depends on; `config.yaml` holds these keys alone."""
 
 

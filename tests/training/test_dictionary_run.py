@@ -126,3 +126,12 @@ def test_what_no_dictionary_can_be_made_of(stores: Path, tmp_path: Path) -> None
     (tmp_path / "checkpoints").mkdir()
     with pytest.raises(UserError, match="holds a training: choose another run_dir"):
         train(config("ma2010", stores, tmp_path))
+
+
+def test_a_dictionary_of_other_own_sizes_is_another(stores: Path, tmp_path: Path) -> None:
+    words = ["experiment=baseline/nearest_face", f"data.train=[{stores}/train]", f"data.val=[{stores}/val]"]
+    words.append(f"run_dir={tmp_path}/run")
+    plain, own = (compose("train", TrainConfig, [*words, *more]) for more in ([], ["data.own_size=[12,12]"]))
+    train(own)
+    with pytest.raises(UserError, match="dictionary"):
+        train(plain)
