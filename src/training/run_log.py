@@ -15,8 +15,9 @@ PROJECT_LOG = logging.getLogger("src")
 def log_to_console() -> None:
     """Show the log on stderr: of the first process its information, of the others warnings alone."""
     PROJECT_LOG.setLevel(logging.INFO if first_process() else logging.WARNING)
-    if not PROJECT_LOG.handlers:
-        PROJECT_LOG.addHandler(logging.StreamHandler(sys.stderr))
+    for handler in [handler for handler in PROJECT_LOG.handlers if type(handler) is logging.StreamHandler]:
+        PROJECT_LOG.removeHandler(handler)  # stderr may be another one since the last run of this process
+    PROJECT_LOG.addHandler(logging.StreamHandler(sys.stderr))
 
 
 def log_to(path: Path | None) -> None:
