@@ -63,6 +63,8 @@ class TrainConfig:
     ema: EmaConfig
     logger: Annotated[LoggerConfig, Discriminator("name")]
     callbacks: CallbacksConfig
+    init: str | None = None
+    """Checkpoint or release whose generator's weights a new run starts with, to fine-tune them; null: random ones."""
     method: DictionaryConfig | None = None
     """Make the dictionary of this method in place of training a network; null: train."""
 
@@ -93,6 +95,10 @@ class TrainConfig:
                 raise ValueError(f"{self.method.name} is a dictionary of upright faces: add data=aligned")
             if self.resume is not None:
                 raise ValueError(f"resume={self.resume}: {self.method.name} has no training to resume; leave it out")
+        if self.init is not None and (self.resume is not None or self.method is not None):
+            raise ValueError(
+                f"init={self.init} gives a new training its first weights: leave out resume= and method=, or init="
+            )
         generator = self.model.generator
         if self.method is not None and self.data.lr_side != LR_SIDE:
             raise ValueError(f"{self.method.name} is a dictionary of 16x16 faces: set data.lr_side={LR_SIDE}")

@@ -27,6 +27,7 @@ from src.training.assembly import build_dashboard, build_trainer
 from src.training.config import TrainConfig
 from src.training.dictionary_run import make_dictionary
 from src.training.drawn_faces import draw_missing_faces
+from src.training.first_weights import load_weights
 from src.training.module import FaceSR
 from src.training.resume import save_config, start_from
 from src.training.run_log import LOG, log_to, log_to_console
@@ -103,6 +104,8 @@ def _fit(config: TrainConfig, machine: Machine, run_dir: Path, signals: Signals)
         config = tuned_before(config, start.config) if start.here else tuned(config, machine)
         machine = machine_of(config.trainer)
     module = FaceSR(config)
+    if config.init is not None and start.path is None:
+        load_weights(module.generator, config.model.generator, config.init)
     save_config(run_dir, to_plain(config))
     if first_process():
         log_to(run_dir / LOG)

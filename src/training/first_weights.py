@@ -1,0 +1,35 @@
+"""The first weights of a run that fine-tunes a trained generator."""
+
+import logging
+
+from torch import nn
+
+from src.model.config import GeneratorConfig
+from src.model.release import load_generator
+from src.system.errors import UserError
+from src.system.plain import to_plain
+from src.training.resume import differing
+
+log = logging.getLogger(__name__)
+
+
+def load_weights(generator: nn.Module, config: GeneratorConfig, init: str) -> None:
+    """Give a new generator the weights of a trained one, the averaged ones where there are any.
+
+    Args:
+        generator: of the run, on the CPU.
+        config: its configuration.
+        init: the checkpoint or the release.
+
+    Raises:
+        UserError: there is nothing to load, or it is another network.
+    """
+    trained = load_generator(init)
+    changed = differing(to_plain(trained.config), to_plain(config))
+    if changed:
+        raise UserError(
+            f"init={init} is another network: model.generator.{changed[0]} differs; give the same model, "
+            "or leave init= out"
+        )
+    generator.load_state_dict(trained.generator.state_dict())
+    log.info("first weights: %s, %s", init, trained.weights)

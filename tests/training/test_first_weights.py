@@ -1,0 +1,56 @@
+"""A run that fine-tunes a trained generator."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from src.model.checkpoint import load_checkpoint
+from src.model.release import write_release
+from src.system.errors import UserError
+from src.training.run import train
+from tests.helpers.tiny_run import tiny_run
+
+STILL = ["optimizer.lr=0", "optimizer.discriminator_lr=0"]
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("trained")
+    return train(tiny_run(folder, "trainer.max_epochs=1", f"run_dir={folder}/run"))
+
+
+@pytest.mark.parametrize("kind", ["checkpoint", "release"])
+def test_a_run_starts_with_the_averaged_weights(trained: Path, tmp_path: Path, kind: str) -> None:
+    averaged = load_checkpoint(trained)
+    assert averaged.weights == "averaged"
+    init = trained
+    if kind == "release":
+        init = tmp_path / "release"
+        write_release(averaged, init, "card")
+    run = train(tiny_run(tmp_path, "trainer.max_epochs=1", f"init={init}", *STILL, f"run_dir={tmp_path}/run"))
+    after = load_checkpoint(run, "raw")
+    assert after.iterations == 3, "a run of its own"
+    for name, parameter in averaged.generator.named_parameters():
+        assert torch.equal(after.generator.get_parameter(name), parameter), name
+
+
+def test_a_run_that_resumes_keeps_what_it_has_learnt(trained: Path, tmp_path: Path) -> None:
+    words = [f"init={trained}", f"run_dir={tmp_path}/run"]
+    first = load_checkpoint(train(tiny_run(tmp_path, "trainer.max_epochs=1", *words)), "raw")
+    again = load_checkpoint(train(tiny_run(tmp_path, "trainer.max_epochs=1", *words)), "raw")
+    assert again.iterations == first.iterations
+    for name, parameter in first.generator.named_parameters():
+        assert torch.equal(again.generator.get_parameter(name), parameter), name
+
+
+def test_another_network_is_refused(trained: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"is another network: model.generator.width differs"):
+        train(tiny_run(tmp_path, f"init={trained}", "model.generator.width=16", f"run_dir={tmp_path}/run"))
+    with pytest.raises(UserError, match="does not exist"):
+        train(tiny_run(tmp_path, f"init={tmp_path}/none.ckpt", f"run_dir={tmp_path}/run"))
+
+
+def test_it_goes_with_no_other_start(trained: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="leave out resume= and method=, or init="):
+        tiny_run(tmp_path, f"init={trained}", f"resume={trained}")
