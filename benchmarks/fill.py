@@ -11,6 +11,7 @@ from src.data.pairs import Fill
 from src.evaluation.config import ProtocolConfig
 from src.evaluation.run import evaluate
 from src.method.load import load_method
+from src.model.release import is_release
 from src.preparation.config import PrepareConfig
 from src.preparation.run import run_preparation
 from src.source.config import SyntheticSource
@@ -42,11 +43,11 @@ def difference(name: str, errors: dict[str, float]) -> Figure:
 
 def run() -> list[Figure]:
     """A row for every model in `weights`, on drawn faces; the demo's has its row in `demo`."""
-    models = sorted(path for path in SHIPPED.glob("*") if path.suffix in (".ckpt", ".safetensors"))
+    models = sorted(path for path in SHIPPED.glob("*") if is_release(path))
     if not models:
         return [Figure("models in weights/ whose fill of the corners was tried", 0, "", "", None)]
     with tempfile.TemporaryDirectory() as folder:
         faces = Path(folder) / "faces"
         source = SyntheticSource(name="synthetic", count=FACES, seed=1)
         run_preparation(PrepareConfig(source=source, out=str(faces), workers=2), lambda _: None)
-        return [difference(model.stem, angle_errors(str(model), [faces])) for model in models]
+        return [difference(model.name, angle_errors(str(model), [faces])) for model in models]

@@ -81,7 +81,6 @@ def test_several_methods_share_one_table(checkpoint_file: Path, face_store: Path
         (["batch_size=0"], "batch_size must be 1 or more"),
         (["bathc_size=4"], "did you mean 'batch_size'"),
         (["out=file.txt"], "file.txt is a file"),
-        (["method=[bicubic]"], "not both"),
         (["method=[bicubik]", "checkpoint=null"], "no method is called 'bicubik'"),
         (["method=[bicubic]", "checkpoint=null", "out=null"], "add out=DIR"),
         (["protocol.rotation=190"], "protocol: rotation must be 0-180 degrees"),

@@ -91,7 +91,7 @@ def commands() -> list[str]:
 def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder like a fresh clone, with a few pictures in it."""
     folder = tmp_path_factory.mktemp("clone")
-    for name in ("src", "conf", "Makefile", "pyproject.toml", "requirements.lock"):
+    for name in ("src", "conf", "Makefile", "pyproject.toml", "requirements.lock", "weights"):
         (folder / name).symlink_to(ROOT / name)
     (folder / ".venv").symlink_to(sys.prefix)
     face_folder(folder / "pictures", ["a.png", "b.png", "c.png"])

@@ -56,7 +56,7 @@ class EvaluateConfig:
 
     data: EvaluateData = field(default_factory=EvaluateData)
     checkpoint: str | None = None
-    """A checkpoint that src.train wrote: short for method=[bicubic,bicubic_aligned,FILE]."""
+    """A checkpoint that src.train wrote, measured after those of `method`, or after the two bicubic baselines."""
     method: Methods = ()
     """Methods to compare on the same inputs; one that ends in @none, @stn0 or @known says what aligns its inputs."""
     align: Align = "none"
@@ -96,10 +96,6 @@ class EvaluateConfig:
             raise ValueError("reference= is the full model of a sweep: give run=FOLDER with it")
         if self.run is None and self.checkpoint is None and not self.method:
             raise ValueError("nothing to measure: add checkpoint=FILE, or method='[FILE,bicubic]' for several methods")
-        if self.checkpoint is not None and self.method:
-            raise ValueError(
-                "checkpoint= is short for method='[bicubic,bicubic_aligned,FILE]': give it or method=, not both"
-            )
 
     @property
     def named(self) -> tuple[str, ...]:
