@@ -24,3 +24,16 @@ def face_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def bare_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Faces without surroundings."""
     return write_store(tmp_path_factory.mktemp("bare") / "three", 3, margin=0)
+
+
+@pytest.fixture(scope="session")
+def onnx_files(checkpoint_file: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[bool, Path]:
+    """The tiny checkpoint as ONNX models, float (False) and uint8 (True); seconds each."""
+    from src.model.checkpoint import load_checkpoint
+    from src.model.onnx_file import onnx_bytes
+
+    folder = tmp_path_factory.mktemp("onnx")
+    files = {False: folder / "float.onnx", True: folder / "uint8.onnx"}
+    for uint8, path in files.items():
+        path.write_bytes(onnx_bytes(load_checkpoint(checkpoint_file), uint8))
+    return files

@@ -14,11 +14,10 @@ from src.method.method import Method, ToldTransform
 from src.method.onnx import SUFFIX as ONNX
 from src.method.onnx import in_onnxruntime, load_onnx
 from src.method.trained import load_trained
-from src.model.about import KEY
 from src.model.checkpoint import Weights
 from src.model.hub import PREFIX, pull
 from src.model.single import SUFFIX as SINGLE
-from src.model.single import metadata_of
+from src.model.single import is_single
 from src.system.errors import UserError
 
 WORDS = ("bicubic", "bicubic_aligned")
@@ -65,7 +64,7 @@ def load_file(path: Path, device: torch.device, weights: Weights = "auto", runti
     """
     if path.suffix == ONNX:
         return load_onnx(path, device)
-    if path.suffix == SINGLE and not (path.is_file() and KEY in metadata_of(path)):
+    if path.suffix == SINGLE and not is_single(path):
         return load_dictionary(path, device)
     trained = load_trained(path, device, weights)
     return in_onnxruntime(trained.checkpoint, device) if runtime == "onnxruntime" else trained

@@ -29,7 +29,7 @@ def pull(named: str | Path, endpoint: str | None = None, cache: Path | None = No
         UserError: there is neither, the hub cannot be reached, the release is not whole, or huggingface_hub is missing.
     """
     name = str(named).removeprefix(PREFIX)
-    if not str(named).startswith(PREFIX) and Path(name).exists():
+    if name and not str(named).startswith(PREFIX) and Path(name).exists():
         folder = Path(name)
         if not is_release(folder):
             raise UserError(f"{folder} is no release: it holds no {CONFIG}; write one with src.export format=release")

@@ -40,12 +40,15 @@ def single_bytes(checkpoint: Checkpoint, precision: Precision = "float32") -> by
     return save(tensors_for(checkpoint, precision), {KEY: json.dumps(about(checkpoint))})
 
 
-def metadata_of(path: Path) -> dict[str, str]:
-    """A safetensors file's metadata.
+def is_single(path: Path) -> bool:
+    """Whether a path is a safetensors file that says that it holds a generator."""
+    try:
+        return path.suffix == SUFFIX and KEY in _metadata(path)
+    except UserError:
+        return False
 
-    Raises:
-        UserError: the file is missing, cut short, or no safetensors file.
-    """
+
+def _metadata(path: Path) -> dict[str, str]:
     if not path.is_file():
         raise UserError(f"{path} {'is a folder' if path.is_dir() else 'does not exist'}: give a {SUFFIX} file")
     try:
@@ -62,7 +65,7 @@ def load_single(path: Path) -> Checkpoint:
         UserError: it is damaged, holds something else, or a tensor is missing, left over, not finite or of another
             shape.
     """
-    text = metadata_of(path).get(KEY)
+    text = _metadata(path).get(KEY)
     if text is None:
         raise UserError(
             f"{path} does not say which network it is of: give the release's folder, or a file of "

@@ -166,10 +166,10 @@ def _numbers(one: Measured) -> list[str]:
         *markdown(Table(table(rows, protocol, True), 1)),
     ]
     for binning in BINNINGS:
-        for key in binning.metrics:
-            binned = bin_table(rows, protocol, binning, key)
-            if binned:
-                lines += ["", f"{binning.title} ({binning.unit}):", "", *markdown(Table(binned, 2))]
+        tables = [found for key in binning.metrics if (found := bin_table(rows, protocol, binning, key))]
+        if tables:
+            together = [tables[0][0], *(line for found in tables for line in found[1:])]
+            lines += ["", f"{binning.title} ({binning.unit}):", "", *markdown(Table(together, 2))]
     stores = [f"`{Path(str(store['path'])).name}` ({store['faces']:,} faces)" for store in protocol.stores]
     words = [f"Faces: {', '.join(stores)}.", *protocol_words(protocol, rows)]
     return [*lines, "", *(f"- {word}" for word in words), ""]
