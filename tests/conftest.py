@@ -27,7 +27,20 @@ def bare_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def onnx_files(checkpoint_file: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[bool, Path]:
+def busy_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkpoint none of whose layers is zero, as those are that a training begins with."""
+    content = checkpoint_content()
+    random = torch.Generator().manual_seed(1)
+    for name, tensor in content["state_dict"].items():
+        if name.endswith(("weight", "bias")):
+            tensor += 0.02 * torch.randn(tensor.shape, generator=random)
+    path = tmp_path_factory.mktemp("busy") / "last.ckpt"
+    torch.save(content, path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def onnx_files(busy_file: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[bool, Path]:
     """The tiny checkpoint as ONNX models, float (False) and uint8 (True); seconds each."""
     from src.model.checkpoint import load_checkpoint
     from src.model.onnx_file import onnx_bytes
@@ -35,5 +48,5 @@ def onnx_files(checkpoint_file: Path, tmp_path_factory: pytest.TempPathFactory) 
     folder = tmp_path_factory.mktemp("onnx")
     files = {False: folder / "float.onnx", True: folder / "uint8.onnx"}
     for uint8, path in files.items():
-        path.write_bytes(onnx_bytes(load_checkpoint(checkpoint_file), uint8))
+        path.write_bytes(onnx_bytes(load_checkpoint(busy_file), uint8))
     return files

@@ -22,10 +22,10 @@ CPU = torch.device("cpu")
 @pytest.mark.parametrize("uint8", [False, True])
 @pytest.mark.parametrize("faces", [1, 2, 5])
 def test_it_is_the_network_for_any_batch(
-    onnx_files: dict[bool, Path], checkpoint_file: Path, uint8: bool, faces: int
+    onnx_files: dict[bool, Path], busy_file: Path, uint8: bool, faces: int
 ) -> None:
     lr = quantise(torch.rand(faces, 3, 16, 16, generator=torch.Generator().manual_seed(faces)) * 2 - 1)
-    mine, eager = load_file(onnx_files[uint8], CPU)(lr), load_trained(checkpoint_file, CPU)(lr)
+    mine, eager = load_file(onnx_files[uint8], CPU)(lr), load_trained(busy_file, CPU)(lr)
     image = quantise(eager.image) if uint8 else eager.image
     assert (mine.image - image).abs().max() <= (2.02 / 255 if uint8 else 1e-4)
     assert mine.matrix is not None
@@ -33,9 +33,9 @@ def test_it_is_the_network_for_any_batch(
     torch.testing.assert_close(mine.heatmaps[-1], eager.heatmaps[-1], atol=1e-5, rtol=0)
 
 
-def test_its_facts_are_those_of_the_checkpoint(onnx_files: dict[bool, Path], checkpoint_file: Path) -> None:
+def test_its_facts_are_those_of_the_checkpoint(onnx_files: dict[bool, Path], busy_file: Path) -> None:
     path = onnx_files[True]
-    mine, trained = load_onnx(path, CPU), load_trained(checkpoint_file, CPU)
+    mine, trained = load_onnx(path, CPU), load_trained(busy_file, CPU)
     facts, wanted = mine.facts, trained.facts
     assert facts.checkpoint_sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
     assert facts.runtime == "ONNX Runtime float32, 8-bit images"
@@ -48,16 +48,16 @@ def test_no_path_of_the_machine_is_in_it(onnx_files: dict[bool, Path]) -> None:
     assert str(Path(__file__).parents[2]).encode() not in onnx_files[False].read_bytes()
 
 
-def test_a_checkpoint_runs_in_onnx_runtime(checkpoint_file: Path) -> None:
-    [torch_one, onnx_one] = [load_method(str(checkpoint_file), CPU, runtime=kind) for kind in ("torch", "onnxruntime")]
+def test_a_checkpoint_runs_in_onnx_runtime(busy_file: Path) -> None:
+    [torch_one, onnx_one] = [load_method(str(busy_file), CPU, runtime=kind) for kind in ("torch", "onnxruntime")]
     lr = torch.zeros(2, 3, 16, 16)
     torch.testing.assert_close(onnx_one(lr).image, torch_one(lr).image, atol=1e-4, rtol=0)
     assert onnx_one.facts.checkpoint_sha256 == torch_one.facts.checkpoint_sha256
     assert (onnx_one.facts.runtime, torch_one.facts.runtime) == ("ONNX Runtime float32", None)
 
 
-def test_one_beside_its_checkpoint_has_a_name_of_its_own(onnx_files: dict[bool, Path], checkpoint_file: Path) -> None:
-    methods = load_methods([str(onnx_files[False]), str(checkpoint_file)], CPU)
+def test_one_beside_its_checkpoint_has_a_name_of_its_own(onnx_files: dict[bool, Path], busy_file: Path) -> None:
+    methods = load_methods([str(onnx_files[False]), str(busy_file)], CPU)
     assert [method.name for method in methods] == ["tiny", "tiny_2"]
 
 
