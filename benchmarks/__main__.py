@@ -14,8 +14,8 @@ from src.system.console import show_everything
 
 # The longest comes last.
 NAMES = (
-    "throughput", "baselines", "dictionaries", "memory", "step", "pairs", "prepare", "landmarks", "visibility",
-    "store", "fill", "demo",
+    "throughput", "baselines", "export", "dictionaries", "memory", "step", "pairs", "prepare", "landmarks",
+    "visibility", "store", "fill", "demo",
 )  # fmt: skip
 
 

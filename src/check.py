@@ -7,6 +7,7 @@ from omegaconf import OmegaConf
 from src.config.compose import compose
 from src.config.overrides import CONF, options
 from src.evaluation.config import EvaluateConfig
+from src.exporting.config import ExportConfig
 from src.preparation.config import PrepareConfig
 from src.system.command_line import EXIT_USER_ERROR
 from src.system.console import show_everything
@@ -55,6 +56,7 @@ def main() -> None:
         for protocol in options("protocol"):
             compose("evaluate", EvaluateConfig, [f"protocol={protocol}", "checkpoint=x", "data.test=[x]"])
         compose("evaluate", EvaluateConfig, ["checkpoint=x", "data.test=[x]"])
+        compose("export", ExportConfig, ["checkpoint=x", "out=x.onnx"])
         silent = uncommented_keys()
         if silent:
             raise UserError(f"{silent[0]}: this key has no comment; add its meaning and range")

@@ -52,7 +52,9 @@ def main(config: EvaluateConfig) -> None:
         ablation = ablate(evaluation.rows, jobs.experiments, jobs.reference)
         methods: Iterable[Method] = job_methods(jobs, device, config.weights)
     else:
-        loaded = load_methods(config.named, device, config.weights, config.checkpoint, config.align, config.aligner)
+        loaded = load_methods(
+            config.named, device, config.weights, config.checkpoint, config.align, config.aligner, config.runtime
+        )
         methods = loaded
         evaluation = evaluate(
             loaded, stores, config.protocol, device, config.batch_size, config.faces, config.grid_faces, chosen=chosen

@@ -26,7 +26,7 @@ every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.re
 PATH = re.compile(r"(?<![\w./-])(?:src|conf|tests|benchmarks|docs|notebooks)/[\w./-]*\w")
 SYMBOL = re.compile(r"`([\w./]+\.py): ([\w.]+)`")
 MODULE = re.compile(r"-m ((?:src|benchmarks)(?:\.\w+)*)")
-COMMAND = re.compile(r"-m src\.(train|prepare|evaluate) ([^`\n]*)")
+COMMAND = re.compile(r"-m src\.(train|prepare|evaluate|export) ([^`\n]*)")
 LINK = re.compile(r"\]\((?!https?://)([^)#\s]*)#?([^)\s]*)\)")
 KEY = re.compile(r"`(?!\w+\.(?:npy|csv|json|parquet)`)(\w+(?:\.\w+)+)(?:=[^`]*)?`")
 

@@ -21,8 +21,9 @@ from tests.test_layers import ROOT, VERBS, every_import, imported, modules
 
 ALLOWED = {
     "train": {"log", "prepare"},  # dashboards and curves.png; the faces of experiment=demo are drawn
-    "evaluate": {"prepare"},  # NME and identity, where they are asked for
+    "evaluate": {"prepare", "export", "hub"},  # NME and identity, ONNX files, releases on the hub, if asked for
     "compare": {"prepare"},  # likewise
+    "export": {"prepare", "export", "hub"},
     "prepare": {"prepare"},
     "upscale": set(),
     "check": set(),
@@ -134,22 +135,22 @@ def test_only_what_is_an_extras_as_a_whole_imports_it_at_the_top() -> None:
 def test_a_verb_imports_its_own_extras_alone(command: str, extras: set[str]) -> None:
     found = reached(command, functions=True)
     assert outside(found, extras) == []
-    assert {extra for name in found for extra in homes(name)} - {""} == extras, "allowed, and not needed"
+    needed = {extra for name in found for extra in homes(name)}
+    assert extras - needed == set(), "allowed, and not needed"
 
 
 def test_every_package_that_is_imported_is_declared() -> None:
     known = modules()
     every = {library(name): module for module in known for name in every_import(known[module], known) if library(name)}
     assert len(every) > 10
-    assert outside(every, ["prepare", "sweep", "log"]) == []  # nothing in src/ is for developers
+    assert outside(every, ["prepare", "sweep", "log", "export", "hub"]) == []  # nothing in src/ is for developers
 
 
 def test_the_tables_of_imports_and_of_uses_are_those_of_pyproject() -> None:
     asked = {(name, extra) for extra, names in installed.requirements().items() for name in names}
     named = {*IMPORTS.values(), *PLUGINS.values()}
-    assert named == {(name, extra) for name, extra in asked if extra in ("prepare", "sweep", "log")} - {
-        (name, "sweep") for name in BOUNDS
-    }
+    of_use = {(name, extra) for name, extra in asked if extra in ("prepare", "sweep", "log", "export", "hub")}
+    assert named == of_use - {(name, "sweep") for name in BOUNDS} - {("onnxruntime", "export")}, "one home is named"
     assert [name for name, home in IMPORTS.items() if home[1] not in homes(name)] == []
     assert {name for name, _ in named} <= installed.USES.keys() <= {name for name, _ in asked}
 
@@ -216,6 +217,7 @@ def test_a_missing_extra_is_one_line(tmp_path: Path, words: str, package: str, e
         ["src.train", "experiment=celeba16x", *STORES, "--cfg", "job"],
         ["src.evaluate", "checkpoint=x", "data.test=[x]", "--cfg", "job"],
         ["src.prepare", "--cfg", "job"],
+        ["src.export", "checkpoint=x", "out=x.onnx", "--cfg", "job"],
         ["src.upscale", "--help"],
         ["src.doctor"],
     ],
@@ -227,7 +229,7 @@ def test_what_needs_no_extra_works_without_any(words: list[str]) -> None:
     if words == ["src.doctor"]:
         notes = [line for line in done.stdout.splitlines() if line.startswith("note") and " missing: no " in line]
         assert [line.rsplit("; ", 1)[1] for line in notes] == [
-            f"make setup EXTRAS={extra}" for extra in ("prepare", "sweep", "log")
+            f"make setup EXTRAS={extra}" for extra in ("prepare", "export", "hub", "sweep", "log")
         ]
 
 

@@ -9,13 +9,14 @@ import pytest
 
 from src.config.overrides import read_overrides
 from src.evaluation.config import EvaluateConfig
+from src.exporting.config import ExportConfig
 from src.preparation.config import PrepareConfig
 from src.training.config import TrainConfig
 from src.upscale import parser
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
-SCHEMAS = {"train": TrainConfig, "prepare": PrepareConfig, "evaluate": EvaluateConfig}
+SCHEMAS = {"train": TrainConfig, "prepare": PrepareConfig, "evaluate": EvaluateConfig, "export": ExportConfig}
 
 
 def commands() -> list[tuple[str, list[str]]]:

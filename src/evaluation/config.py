@@ -10,6 +10,7 @@ from src.data.config import Stores, as_list
 from src.data.own_size import OwnSizes, check_own_size
 from src.data.pairs import VALIDATION_SEED, MisalignmentConfig
 from src.method.aligned import Align
+from src.method.load import Runtime
 from src.metric.config import MetricsConfig
 from src.model.checkpoint import Weights
 
@@ -70,6 +71,9 @@ class EvaluateConfig:
     """Faces at a time, 1 or more; the numbers depend on it only by rounding."""
     weights: Weights = "auto"
     """averaged: the generator's moving average; raw: its last update; auto: averaged where the checkpoint has it."""
+    runtime: Runtime = "torch"
+    """What computes trained networks: torch, or ONNX Runtime on the CPU, to which they are then exported in memory; an
+    .onnx file is always ONNX Runtime's."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """auto: a GPU if there is one."""
     faces: int | None = None

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 import torch
 
@@ -10,21 +11,29 @@ from src.method.aligned import ALIGN, Align, BehindAligner, BehindKnown, LoadedA
 from src.method.bicubic import Bicubic, BicubicAligned
 from src.method.dictionary import load_dictionary
 from src.method.method import Method, ToldTransform
+from src.method.onnx import SUFFIX as ONNX
+from src.method.onnx import in_onnxruntime, load_onnx
 from src.method.trained import load_trained
 from src.model.checkpoint import Weights
+from src.model.hub import PREFIX, pull
+from src.model.single import SUFFIX as SINGLE
+from src.model.single import is_single
 from src.system.errors import UserError
 
 WORDS = ("bicubic", "bicubic_aligned")
 """The methods that have a name; all others are files."""
+Runtime = Literal["torch", "onnxruntime"]
+"""What computes a trained network; an `.onnx` file is always computed by ONNX Runtime."""
 
 
-def load_method(named: str, device: torch.device, weights: Weights = "auto") -> Method:
+def load_method(named: str, device: torch.device, weights: Weights = "auto", runtime: Runtime = "torch") -> Method:
     """The method of a name or of a file.
 
     Args:
-        named: one of `WORDS`, or a checkpoint or dictionary that `src.train` wrote.
+        named: one of `WORDS`, a file or folder of `load_file`, or `hub:OWNER/NAME`, see `pull`.
         device: where a network computes.
         weights: which of the checkpoint's weights.
+        runtime: what computes a trained network.
 
     Raises:
         UserError: no method or file is called so, or the file is refused.
@@ -36,16 +45,29 @@ def load_method(named: str, device: torch.device, weights: Weights = "auto") -> 
             return BicubicAligned()
     if not Path(named).exists() and "/" not in named and "." not in named:
         raise UserError(f"no method is called '{named}': give a checkpoint file, or one of {', '.join(WORDS)}")
-    return load_file(Path(named), device, weights)
+    path = pull(named) if named.startswith(PREFIX) else Path(named)
+    return load_file(path, device, weights, runtime)
 
 
-def load_file(path: Path, device: torch.device, weights: Weights = "auto") -> Method:
-    """The method of a file: a dictionary if its name ends in `.safetensors`, else a checkpoint.
+def load_file(path: Path, device: torch.device, weights: Weights = "auto", runtime: Runtime = "torch") -> Method:
+    """The method of a file, or of a release's folder.
+
+    Args:
+        path: ends in `.onnx` for a file of `src.export`, in `.safetensors` for one of it or a dictionary, in `.pt2`
+            likewise; else a release or a checkpoint.
+        device: where a network computes.
+        weights: which of the checkpoint's weights.
+        runtime: what computes a trained network.
 
     Raises:
-        UserError: `load_dictionary` or `load_trained` refuses the file.
+        UserError: the function for its kind refuses the file.
     """
-    return load_dictionary(path, device) if path.suffix == ".safetensors" else load_trained(path, device, weights)
+    if path.suffix == ONNX:
+        return load_onnx(path, device)
+    if path.suffix == SINGLE and not is_single(path):
+        return load_dictionary(path, device)
+    trained = load_trained(path, device, weights)
+    return in_onnxruntime(trained.checkpoint, device) if runtime == "onnxruntime" else trained
 
 
 def load_methods(
@@ -55,6 +77,7 @@ def load_methods(
     checkpoint: str | None = None,
     align: Align = "none",
     aligner: str | None = None,
+    runtime: Runtime = "torch",
 ) -> list[Method]:
     """Several methods, with names and titles that distinguish them.
 
@@ -66,6 +89,7 @@ def load_methods(
         checkpoint: one more, which must be a file.
         align: what aligns the inputs of the methods whose names do not say; a `ToldTransform` stays as it is.
         aligner: the checkpoint of STN0, for `stn0`.
+        runtime: what computes trained networks.
 
     Raises:
         UserError: a method or the aligner cannot be loaded, or no aligner was given.
@@ -73,12 +97,12 @@ def load_methods(
     words = [split_align(word) for word in named]
     kinds = [kind or align for _, kind in words] + ([] if checkpoint is None else [align])
     stn0 = _aligner(aligner, device, weights) if "stn0" in kinds else None
-    methods = [load_method(name, device, weights) for name, _ in words]
+    methods = [load_method(name, device, weights, runtime) for name, _ in words]
     for word, (_, kind), method in zip(named, words, methods, strict=True):
         if kind in ("stn0", "known") and isinstance(method, ToldTransform):
             raise UserError(f"{word}: {method.name} is given the known transform already; leave out @{kind}")
     if checkpoint is not None:
-        methods.append(load_file(Path(checkpoint), device, weights))
+        methods.append(load_file(Path(checkpoint), device, weights, runtime))
     methods = [_behind(method, kind, stn0) for method, kind in zip(methods, kinds, strict=True)]
     _distinguish(methods, [*named, *([] if checkpoint is None else [checkpoint])])
     return methods

@@ -37,6 +37,7 @@ class Facts:
         align: what stands in front of it and aligns its inputs, stn0 or known.
         aligner: the checkpoint of `align=stn0`.
         aligner_sha256: hash of that file.
+        runtime: what computes it, in words; None: torch.
     """
 
     checkpoint: str | None = None
@@ -58,6 +59,7 @@ class Facts:
     align: str | None = None
     aligner: str | None = None
     aligner_sha256: str | None = None
+    runtime: str | None = None
 
     @property
     def needs_aligner(self) -> bool:

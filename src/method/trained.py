@@ -1,8 +1,9 @@
-"""A checkpoint that `src.train` wrote, as a method."""
+"""A trained generator as a method."""
 
 import functools
 import hashlib
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -32,17 +33,29 @@ class Trained:
     Args:
         checkpoint: as read from the file.
         device: where it computes.
+        run: what computes the output in place of the checkpoint's generator, which then may lack its weights.
+        runtime: that in words, for tables.
+        sha256: hash of the file where it is known; None: taken when first asked for.
     """
 
-    def __init__(self, checkpoint: Checkpoint, device: torch.device) -> None:
-        self.checkpoint = checkpoint
-        self.generator = checkpoint.generator.to(device)
+    def __init__(
+        self,
+        checkpoint: Checkpoint,
+        device: torch.device,
+        run: Callable[[Tensor], Upscaled] | None = None,
+        runtime: str | None = None,
+        sha256: str | None = None,
+    ) -> None:
+        self.checkpoint, self.runtime, self._sha256 = checkpoint, runtime, sha256
+        self.generator = run or checkpoint.generator.to(device)
         self.lr_side = lr_side_of(checkpoint.config)
         experiment = _experiment(checkpoint)
         self.name = re.sub(r"\W+", "_", experiment or "").strip("_") or checkpoint.path.stem
         network = checkpoint.config.title
         # An experiment that is called as its network says nothing new.
         self.title = network if experiment in (None, checkpoint.config.name) else f"{network}, {experiment}"
+        if runtime is not None:
+            self.title = f"{self.title} ({runtime})"
 
     @functools.cached_property
     def facts(self) -> Facts:
@@ -53,7 +66,8 @@ class Trained:
         """
         own = self.own_size
         return replace(
-            _facts(self.checkpoint),
+            _facts(self.checkpoint, self._sha256),
+            runtime=self.runtime,
             lr_side=self.lr_side if self.lr_side != LR_SIDE else None,
             own_size=own and f"{own[0]}-{own[1]} px",
         )
@@ -80,9 +94,15 @@ def load_trained(path: Path, device: torch.device, weights: Weights = "auto") ->
         UserError: `load_generator` refuses the file, or it holds an aligner.
     """
     checkpoint = load_generator(path, weights)
-    if isinstance(checkpoint.config, STN0Config):
-        raise UserError(f"{path} is an aligner ({checkpoint.config.title}), not a generator: use it as aligner={path}")
+    refuse_aligner(checkpoint)
     return Trained(checkpoint, device)
+
+
+def refuse_aligner(checkpoint: Checkpoint) -> None:
+    """UserError for the checkpoint of an aligner, which is no method."""
+    if isinstance(checkpoint.config, STN0Config):
+        path, title = checkpoint.path, checkpoint.config.title
+        raise UserError(f"{path} is an aligner ({title}), not a generator: use it as aligner={path}")
 
 
 def _experiment(checkpoint: Checkpoint) -> str | None:
@@ -90,14 +110,17 @@ def _experiment(checkpoint: Checkpoint) -> str | None:
     return name if isinstance(name, str) else None
 
 
-def _facts(checkpoint: Checkpoint) -> Facts:
-    with checkpoint.path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _facts(checkpoint: Checkpoint, sha256: str | None) -> Facts:
     heatmaps, misalignment = _trained_on(checkpoint)
     seed = checkpoint.training.get("seed")
     return Facts(
         checkpoint=str(checkpoint.path),
-        checkpoint_sha256=digest,
+        checkpoint_sha256=sha256 or _sha256(checkpoint.path),
         experiment=_experiment(checkpoint),
         seed=seed if isinstance(seed, int) else None,
         epoch=checkpoint.epoch,

@@ -55,7 +55,8 @@ class Aligner(nn.Module):
         """
         if self.training:
             return similarity_matrix(*self._estimate(lr).unbind(1))
-        seen, mirrored = self._estimate(torch.cat([lr, lr.flip(3)])).chunk(2)
+        both = self._estimate(torch.cat([lr, lr.flip(3)]))
+        seen, mirrored = both.reshape(2, lr.shape[0], 4).unbind(0)  # a chunk would fix the batch when exported
         # In a mirror, angle and horizontal shift change their signs.
         back = mirrored * mirrored.new_tensor([-1.0, 1.0, -1.0, 1.0])
         return similarity_matrix(*((seen + back) / 2).unbind(1))

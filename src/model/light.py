@@ -129,7 +129,7 @@ class Trunk(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """(B, inputs, 16, 16) -> (B, width, 16, 16)."""
-        places = self.positions.to(features.dtype).expand(len(features), -1, -1, -1)
+        places = self.positions.to(features.dtype).expand(features.shape[0], -1, -1, -1)
         at16 = self.down16(torch.cat([features, places], 1))
         at8 = self.down8(at16)
         at8 = self.up8(at8 + self.to8(self.bottom(at8)))

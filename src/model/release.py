@@ -9,30 +9,23 @@ SHA256SUMS          checksums of the three, as `sha256sum` writes them
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 
-import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save
+from safetensors.torch import save
 
-from src.model.checkpoint import Checkpoint, Weights, build_generator, load_checkpoint, load_tensors
+from src.model import program_file
+from src.model.about import AGAIN, about, read_about, unloaded
+from src.model.checkpoint import Checkpoint, Weights, load_checkpoint, load_tensors
+from src.model.single import SUFFIX, Precision, load_single, tensors_for, tensors_of
 from src.system.errors import UserError, reason_of
-from src.system.files import write_whole
+from src.system.files import utf8, write_whole
 
-LAYOUT: Final = 1
-"""Version of the folder's content."""
 MODEL: Final = "model.safetensors"
 CONFIG: Final = "config.json"
 CARD: Final = "README.md"
 SUMS: Final = "SHA256SUMS"
-KEYS: Final = {"layout", "training", "epoch", "iterations", "weights"}
-TRAINING: Final = ("name", "seed", "model", "data", "loss", "optimizer", "ema")
-"""What of a run's configuration others can use; the rest belongs to the machine."""
-OF_THE_MACHINE: Final = ("train", "val", "synthetic", "workers")
-Precision = Literal["float32", "bfloat16"]
-AGAIN: Final = "copy or download it again"
 
 
 def is_release(path: Path) -> bool:
@@ -41,19 +34,24 @@ def is_release(path: Path) -> bool:
 
 
 def load_generator(path: str | Path, weights: Weights = "auto") -> Checkpoint:
-    """The trained generator of a release's folder or of a checkpoint file.
+    """The trained generator of a release's folder, of a `.safetensors` or `.pt2` file, or of a checkpoint.
 
     Args:
         path: the folder or the file.
         weights: which of a checkpoint's generators; a release has one.
 
     Raises:
-        UserError: `load_release` or `load_checkpoint` refuses it, or a release does not have the weights asked for.
+        UserError: the function for its kind refuses it, or it does not have the weights asked for.
     """
     path = Path(path)
-    if not is_release(path):
+    if is_release(path):
+        release = load_release(path)
+    elif path.suffix == SUFFIX:
+        release = load_single(path)
+    elif path.suffix == program_file.SUFFIX:
+        release = program_file.load_program(path)
+    else:
         return load_checkpoint(path, weights)
-    release = load_release(path)
     if weights not in ("auto", release.weights):
         raise UserError(f"{path} holds {release.weights} weights alone: leave out weights={weights}")
     return release
@@ -67,16 +65,17 @@ def load_release(folder: Path) -> Checkpoint:
             not build, or a tensor is missing, left over, not finite or of another shape.
     """
     verify(folder)
-    values = _config(folder / CONFIG)
-    training = values["training"]
-    config, generator = build_generator(folder / CONFIG, training["model"]["generator"])
     path = folder / MODEL
+    checkpoint = unloaded(folder / CONFIG, _values(folder / CONFIG))
+    load_tensors(path, checkpoint.generator, tensors_of(path))
+    return replace(checkpoint, path=path)
+
+
+def _values(path: Path) -> dict[str, Any]:
     try:
-        tensors = load_file(path)
-    except (SafetensorError, OSError) as error:
-        raise UserError(f"{path} is damaged ({reason_of(error)}); {AGAIN}") from None
-    load_tensors(path, generator, tensors)
-    return Checkpoint(path, generator, config, training, values["epoch"], values["iterations"], values["weights"])
+        return read_about(path, path.read_text(encoding="utf-8"))
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path} is no JSON ({reason_of(error)}); {AGAIN}") from None
 
 
 def verify(folder: Path) -> None:
@@ -100,26 +99,6 @@ def verify(folder: Path) -> None:
             raise UserError(f"{folder / name} does not fit its checksum in {SUMS}: it is damaged or changed; {AGAIN}")
 
 
-def _config(path: Path) -> dict[str, Any]:
-    try:
-        values = json.loads(path.read_text())
-    except (ValueError, RecursionError) as error:
-        raise UserError(f"{path} is no JSON ({reason_of(error)}); {AGAIN}") from None
-    if not isinstance(values, dict) or values.get("layout") != LAYOUT:
-        raise UserError(f"{path} is not of layout {LAYOUT}, which this version reads; update mtun, or {AGAIN}")
-    if set(values) != KEYS:
-        raise UserError(f"{path}: its keys are {sorted(values)}, not {sorted(KEYS)}; {AGAIN}")
-    training = values["training"]
-    unknown = set(training) - set(TRAINING) if isinstance(training, dict) else {"training"}
-    model = None if unknown else training.get("model")
-    if unknown or not isinstance(model, dict) or not isinstance(model.get("generator"), dict):
-        raise UserError(f"{path}: its training configuration is not one of a release ({sorted(unknown)}); {AGAIN}")
-    counts = (values["epoch"], values["iterations"])
-    if values["weights"] not in ("averaged", "raw") or not all(isinstance(count, int | None) for count in counts):
-        raise UserError(f"{path}: weights, epoch or iterations are of the wrong kind; {AGAIN}")
-    return values
-
-
 def write_release(checkpoint: Checkpoint, folder: Path, card: str, precision: Precision = "float32") -> None:
     """Write or replace a release; the checksums come last, so that a folder without them is not whole.
 
@@ -132,34 +111,11 @@ def write_release(checkpoint: Checkpoint, folder: Path, card: str, precision: Pr
     Raises:
         OSError: a file cannot be written.
     """
-    dtype = getattr(torch, precision)
-    weights = {name for name, _ in checkpoint.generator.named_parameters()}
-    tensors = {
-        name: (tensor.to(dtype) if name in weights else tensor).contiguous()
-        for name, tensor in checkpoint.generator.state_dict().items()
-    }
-    values = {
-        "layout": LAYOUT,
-        "training": _for_others(checkpoint.training),
-        "epoch": checkpoint.epoch,
-        "iterations": checkpoint.iterations,
-        "weights": checkpoint.weights,
-    }
     folder.mkdir(parents=True, exist_ok=True)
     (folder / SUMS).unlink(missing_ok=True)
-    contents = {MODEL: save(tensors), CONFIG: f"{json.dumps(values, indent=2)}\n".encode(), CARD: card.encode()}
+    config = f"{json.dumps(about(checkpoint), indent=2)}\n"
+    contents = {MODEL: save(tensors_for(checkpoint, precision)), CONFIG: config.encode(), CARD: utf8(card)}
     for name, content in contents.items():
         write_whole(folder / name, content)
     sums = (f"{hashlib.sha256(content).hexdigest()}  {name}\n" for name, content in contents.items())
     write_whole(folder / SUMS, "".join(sums))
-
-
-def _for_others(training: Mapping[str, Any]) -> dict[str, Any]:
-    """A run's configuration without what belongs to the machine it ran on: stores, workers and paths."""
-    kept = {key: training[key] for key in TRAINING if key in training}
-    if isinstance(kept.get("data"), dict):
-        kept["data"] = {key: value for key, value in kept["data"].items() if key not in OF_THE_MACHINE}
-    feature = kept.get("loss", {}).get("feature") if isinstance(kept.get("loss"), dict) else None
-    if isinstance(feature, dict) and isinstance(feature.get("weights"), str):
-        kept["loss"] = {**kept["loss"], "feature": {**feature, "weights": Path(feature["weights"]).name}}
-    return kept

@@ -32,14 +32,15 @@ def report_md(
     for section in measured_sections(rows, protocol, ablation):
         lines += [f"## {section.title}", ""]
         for block in section.blocks:
-            lines += [*(_markdown(block) if isinstance(block, Table) else [block]), ""]
+            lines += [*(markdown(block) if isinstance(block, Table) else [block]), ""]
     lines += ["## Methods", "", *(f"- {sentence}" for sentence in method_sentences(protocol)), ""]
     lines += ["## Protocol", "", *(f"- {sentence}" for sentence in protocol_sentences(rows, protocol, DIGITS))]
     lines += ["", "; ".join(files) + "."]
     return "\n".join(lines) + "\n"
 
 
-def _markdown(table: Table) -> list[str]:
+def markdown(table: Table) -> list[str]:
+    """The lines of a table in Markdown."""
     head, *body = table.lines
     rule = [*["---"] * table.left, *["---:"] * (len(head) - table.left)]
     return [f"| {' | '.join(_escaped(word) for word in values)} |" for values in (head, rule, *body)]
