@@ -28,7 +28,7 @@ SYMBOL = re.compile(r"`([\w./]+\.py): ([\w.]+)`")
 MODULE = re.compile(r"-m ((?:src|benchmarks)(?:\.\w+)*)")
 COMMAND = re.compile(r"-m src\.(train|prepare|evaluate|export) ([^`\n]*)")
 LINK = re.compile(r"\]\((?!https?://)([^)#\s]*)#?([^)\s]*)\)")
-KEY = re.compile(r"`(?!\w+\.(?:npy|csv|json|parquet)`)(\w+(?:\.\w+)+)(?:=[^`]*)?`")
+KEY = re.compile(r"`(?!\w+\.(?:npy|csv|json|parquet|safetensors|onnx)`)(\w+(?:\.\w+)+)(?:=[^`]*)?`")
 
 
 def symbols(file: Path) -> set[str]:

@@ -10,7 +10,7 @@ from src.data.config import Stores, as_list
 from src.data.own_size import OwnSizes, check_own_size
 from src.data.pairs import VALIDATION_SEED, MisalignmentConfig
 from src.method.aligned import Align
-from src.method.load import Runtime
+from src.method.method import Runtime
 from src.metric.config import MetricsConfig
 from src.model.checkpoint import Weights
 

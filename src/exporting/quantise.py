@@ -21,7 +21,7 @@ def quantised(content: bytes, lr: Tensor, uint8: bool) -> bytes:
     """The int8 model of a float32 one; its inputs and outputs keep their types.
 
     Convolutions get 8-bit weights (a scale for each output channel) and 8-bit inputs; those that the estimated
-    transform depends on stay float32, because its error would shift the whole face.
+    transform depends on stay float32, because its error would shift the whole face; what they read may be rounded.
 
     Args:
         content: of the float32 `.onnx` file.
@@ -50,7 +50,7 @@ def quantised(content: bytes, lr: Tensor, uint8: bool) -> bytes:
             weight_type=QuantType.QInt8,
             calibrate_method=CalibrationMethod.MinMax,
             nodes_to_exclude=_alignment(ready),
-            extra_options={"DedicatedQDQPair": True},  # else the aligner would read the trunk's rounded input
+            extra_options={"DedicatedQDQPair": True},  # each reader of a feature rounds it for itself
         )
         return with_metadata(onnx.load(folder / "int8.onnx"), {**metadata, PRECISION: "int8"})
 

@@ -3,14 +3,13 @@
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
 
 import torch
 
 from src.method.aligned import ALIGN, Align, BehindAligner, BehindKnown, LoadedAligner
 from src.method.bicubic import Bicubic, BicubicAligned
 from src.method.dictionary import load_dictionary
-from src.method.method import Method, ToldTransform
+from src.method.method import Method, Runtime, ToldTransform
 from src.method.onnx import SUFFIX as ONNX
 from src.method.onnx import in_onnxruntime, load_onnx
 from src.method.trained import load_trained
@@ -22,8 +21,6 @@ from src.system.errors import UserError
 
 WORDS = ("bicubic", "bicubic_aligned")
 """The methods that have a name; all others are files."""
-Runtime = Literal["torch", "onnxruntime"]
-"""What computes a trained network; an `.onnx` file is always computed by ONNX Runtime."""
 
 
 def load_method(named: str, device: torch.device, weights: Weights = "auto", runtime: Runtime = "torch") -> Method:

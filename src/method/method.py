@@ -1,13 +1,15 @@
 """The interface of methods: small unaligned faces in, upright faces out."""
 
 from dataclasses import dataclass
-from typing import Final, Protocol, runtime_checkable
+from typing import Final, Literal, Protocol, runtime_checkable
 
 from torch import Tensor
 
 from src.data.pairs import MisalignmentConfig
 from src.model.output import Upscaled
 
+Runtime = Literal["torch", "onnxruntime"]
+"""What computes a trained network; an `.onnx` file is always computed by ONNX Runtime."""
 OF_UNALIGNED: Final = " of the unaligned input"
 """The end of the title of a method that is nothing without alignment; a title behind an aligner leaves it out."""
 

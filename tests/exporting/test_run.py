@@ -43,7 +43,7 @@ def test_int8_is_written_with_its_cost_and_is_a_method(busy_file: Path, face_sto
     method, whole = load_file(out, CPU), load_file(busy_file, CPU)
     assert method.facts.runtime == "ONNX Runtime int8"
     lr = torch.zeros(2, 3, 16, 16)
-    torch.testing.assert_close(method(lr).matrix, whole(lr).matrix, atol=1e-5, rtol=0)
+    torch.testing.assert_close(method(lr).matrix, whole(lr).matrix, atol=2e-3, rtol=0)
     assert (method(lr).heatmaps[-1] - whole(lr).heatmaps[-1]).abs().max() > 1e-4, "nothing was quantised"
 
 
