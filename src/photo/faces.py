@@ -1,0 +1,78 @@
+"""What is known of the faces of a photograph after it was upscaled."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from src.image.crop import FaceBox, Square
+
+
+@dataclass(frozen=True, eq=False)
+class UpscaledFace:
+    """An upright face made from one of a photograph.
+
+    Attributes:
+        image: (128, 128, 3) uint8 RGB.
+        heatmaps: (M, R, R) float32, about 0-1; None from a network without them.
+        box: x0, y0, x1, y1 as found or given, in pixel edges of the photograph.
+        score: the detector's, 0 to 1; 1 for a box that was given.
+        own_size: side in pixels of the square that was cut from the photograph for the network.
+        square: where the upright face is on the photograph.
+        confidence: component -> the peak of its heatmap, 0 to 1; empty without heatmaps.
+    """
+
+    image: NDArray[np.uint8]
+    heatmaps: NDArray[np.float32] | None
+    box: FaceBox
+    score: float
+    own_size: int
+    square: Square
+    confidence: Mapping[str, float]
+
+    @property
+    def matrix(self) -> NDArray[np.float64]:
+        """(2, 3), from pixels of the photograph to those of the face; pixel centres are at integers in both."""
+        return self.square.matrix(len(self.image))
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A face that was found and not upscaled.
+
+    Attributes:
+        box: as found or given, in pixel edges of the photograph.
+        score: the detector's.
+        own_size: side in pixels of its square.
+        reason: why, in a few words.
+    """
+
+    box: FaceBox
+    score: float
+    own_size: int
+    reason: str
+
+
+@dataclass(frozen=True, eq=False)
+class PhotoResult:
+    """A photograph and its faces, from left to right.
+
+    Attributes:
+        photograph: (H, W, 3) uint8 RGB, upright, in sRGB.
+        faces: those upscaled.
+        left_out: those not, each with its reason.
+        seconds: what took how long: read, detect, cut, network.
+    """
+
+    photograph: NDArray[np.uint8]
+    faces: Sequence[UpscaledFace]
+    left_out: Sequence[LeftOut]
+    seconds: Mapping[str, float]
+
+    def pasted(self, scale: float | None = None) -> NDArray[np.uint8]:
+        """The photograph enlarged, the upscaled faces in their places; see `paste`."""
+        from src.photo.paste import paste, whole_face_scale
+
+        scale = whole_face_scale(self.photograph, self.faces) if scale is None else scale
+        return paste(self.photograph, self.faces, scale)
