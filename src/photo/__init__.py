@@ -1,17 +1,17 @@
-"""From photographs to upright faces: `from src.photo import FaceUpscaler`; what needs torch is imported when asked for."""
+"""From photographs to upright faces: `from src.photo import FaceUpscaler`; torch is imported when that is asked for."""
 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from src.photo.faces import LeftOut as LeftOut
-    from src.photo.faces import PhotoResult as PhotoResult
     from src.photo.faces import UpscaledFace as UpscaledFace
+    from src.photo.result import PhotoResult as PhotoResult
     from src.photo.upscaler import FaceUpscaler as FaceUpscaler
 
 _WHERE = {
     "FaceUpscaler": "src.photo.upscaler",
     "LeftOut": "src.photo.faces",
-    "PhotoResult": "src.photo.faces",
+    "PhotoResult": "src.photo.result",
     "UpscaledFace": "src.photo.faces",
 }
 

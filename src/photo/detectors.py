@@ -41,8 +41,8 @@ class OfLandmarks:
         weights = str(folder) if folder is not None else None
         if name == "onnx" and weights is None:
             raise UserError(
-                "--detector onnx needs --detector-weights DIR: the folder with the .onnx files of a face detector and of "
-                "a 68-point landmark network"
+                "--detector onnx needs --detector-weights DIR: the folder with the .onnx files of a face detector and "
+                "of a 68-point landmark network"
             )
         config = OnnxConfig("onnx", weights) if name == "onnx" else FaceAlignmentConfig("face_alignment", weights)
         self.name: str = name

@@ -1,6 +1,6 @@
-"""What is known of the faces of a photograph after it was upscaled."""
+"""A face of a photograph after it was upscaled, or why it was not."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,27 +52,3 @@ class LeftOut:
     score: float
     own_size: int
     reason: str
-
-
-@dataclass(frozen=True, eq=False)
-class PhotoResult:
-    """A photograph and its faces, from left to right.
-
-    Attributes:
-        photograph: (H, W, 3) uint8 RGB, upright, in sRGB.
-        faces: those upscaled.
-        left_out: those not, each with its reason.
-        seconds: what took how long: read, detect, cut, network.
-    """
-
-    photograph: NDArray[np.uint8]
-    faces: Sequence[UpscaledFace]
-    left_out: Sequence[LeftOut]
-    seconds: Mapping[str, float]
-
-    def pasted(self, scale: float | None = None) -> NDArray[np.uint8]:
-        """The photograph enlarged, the upscaled faces in their places; see `paste`."""
-        from src.photo.paste import paste, whole_face_scale
-
-        scale = whole_face_scale(self.photograph, self.faces) if scale is None else scale
-        return paste(self.photograph, self.faces, scale)

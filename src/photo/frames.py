@@ -15,10 +15,10 @@ from src.image.pixels import to_network
 from src.image.sides import LR_SIDE
 
 SIDE_PER_BOX: Final = 1.5
-"""Side of the network's square / root of the box's area. With CenterFace's boxes of 31 annotated faces of AFW at 14 to 42
-pixels, the crop rule's own square has 1.42 to 1.47 in the median, with a standard deviation of 0.06 to 0.10 (1.25 and
-0.08 to 0.13 of the box's longer side). Our choice is a little more: the face is then in the middle of the scales of the
-training, 0.75 to 1.15."""
+"""Side of the network's square / root of the box's area. With CenterFace's boxes of 31 annotated faces of AFW at 14 to
+42 pixels, the crop rule's own square has 1.42 to 1.47 in the median, with a standard deviation of 0.06 to 0.10 (1.25
+and 0.08 to 0.13 of the box's longer side). Our choice is a little more: the face is then in the middle of the
+scales of the training, 0.75 to 1.15."""
 DOWN_PER_BOX: Final = 0.12
 """How far the square's centre lies below the box's, as a share of the box's height: medians of 0.11 to 0.135 there,
 standard deviation 0.04, which is 3 % of the square's side; the trained shift is 10 %."""

@@ -1,5 +1,6 @@
 """Puts upscaled faces back into their photograph, which is enlarged around them."""
 
+import math
 from collections.abc import Sequence
 from typing import Final
 
@@ -30,7 +31,7 @@ def whole_face_scale(image: NDArray[np.uint8], faces: Sequence[UpscaledFace]) ->
     if not faces:
         return 1.0
     wanted = SIDE / min(side_of(face.square) for face in faces)
-    most = (MOST / (image.shape[0] * image.shape[1])) ** 0.5
+    most = math.sqrt(MOST / (image.shape[0] * image.shape[1]))
     return max(1.0, round(min(wanted, LARGEST, most) - 0.005, 2))
 
 

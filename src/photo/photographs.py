@@ -18,10 +18,11 @@ from src.image.decode import MAX_PIXELS, Reading, decode
 from src.image.encode_as import encode_as, origin_of
 from src.image.pixels import to_bytes, to_network
 from src.model.checkpoint import Weights
-from src.photo.detectors import Boxes, DetectorName
-from src.photo.faces import PhotoResult, UpscaledFace
+from src.photo.detectors import Boxes, DetectorName, build_detector
+from src.photo.faces import UpscaledFace
 from src.photo.inputs import find_images
 from src.photo.outputs import MARK, Names, marked_png, write_new
+from src.photo.result import PhotoResult
 from src.photo.run import EXIT_SOME_FAILED, say, warn
 from src.photo.upscaler import BATCH, FaceUpscaler
 from src.report.grid import overlay
@@ -80,13 +81,13 @@ def upscale_photographs(request: PhotoRequest) -> int:
     """
     if request.scale is not None and not 1 <= request.scale <= 32:
         raise UserError(f"--scale {request.scale:g} is not in 1 to 32")
-    upscaler = FaceUpscaler.from_pretrained(
-        request.checkpoint, device=request.device, weights=request.weights, detector=request.detector,
-        detector_weights=request.detector_weights, batch=request.batch, any_size=request.any_size,
-    )  # fmt: skip
     boxes = Boxes(request.boxes) if request.boxes is not None else None
-    if boxes is None:
-        upscaler.detector  # noqa: B018 - what is missing is said before the first photograph
+    # What is missing is said before the network is read.
+    detector = request.detector if boxes else build_detector(request.detector, request.detector_weights)
+    upscaler = FaceUpscaler.from_pretrained(
+        request.checkpoint, device=request.device, weights=request.weights, detector=detector, batch=request.batch,
+        any_size=request.any_size,
+    )  # fmt: skip
     try:
         request.out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -167,7 +168,9 @@ class _Job:
         height, width = result.photograph.shape[:2]
         if self.request.scale is not None and height * width * self.request.scale**2 > MOST_OUT:
             most = (MOST_OUT / (height * width)) ** 0.5
-            raise BadFace(str(path), f"{width}x{height} enlarged has over {MOST_OUT:,} pixels: --scale {most:.1f} at most")
+            raise BadFace(
+                str(path), f"{width}x{height} enlarged has over {MOST_OUT:,} pixels: --scale {most:.1f} at most"
+            )
         origin = origin_of(data, MARK[1])
         file = self.request.out / f"{name}_upscaled{origin.suffix}"
         try:

