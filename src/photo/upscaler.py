@@ -35,8 +35,8 @@ BATCH: Final = 64
 SIZES_OF_16: Final = (12, 24)
 """Our choice: the own sizes that a network of 16x16 inputs takes without being asked, those near its 16 pixels."""
 LOOK_AGAIN: Final = 0.1
-"""Our choice: a face whose square the network moves by more than this share is cut out anew, by its estimate. Of faces
-that lean by 30 degrees the corners are then 6 to 7 pixels of 128 off in place of 10 to 13, see docs/use.md."""
+"""Our choice, not tuned: a face whose square the network moves by more than this share is cut out anew, by its
+estimate. docs/use.md compares it with one look."""
 
 
 class FaceUpscaler:
