@@ -1,4 +1,4 @@
-"""`python -m src.upscale PATH... --checkpoint FILE --out DIR`: face crops to upright 128x128 faces.
+"""`python -m src.upscale PHOTO...`: the small faces of photographs, or face crops, to upright 128x128 faces.
 
 Plain torch: this never imports the trainer, and imports torch only after it has parsed the command line.
 """
@@ -6,59 +6,77 @@ Plain torch: this never imports the trainer, and imports torch only after it has
 import argparse
 import sys
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
 
+from src.photo.released import RELEASED
 from src.system.command_line import exit_code_of, path_at_home
 from src.system.console import show_everything
 
+OF_PHOTOGRAPHS: Final = ("detector", "detector_weights", "boxes", "any_size", "paste", "scale", "json", "batch")
+"""What says nothing to face crops."""
+
 
 def parser() -> argparse.ArgumentParser:
-    """The command line."""
+    """The command line; what is not given is left to `Request` and `PhotoRequest`."""
     parser = argparse.ArgumentParser(
-        prog="python -m src.upscale", description="Upscale face crops to upright 128x128 faces."
+        prog="python -m src.upscale",
+        description="Find the small faces of photographs and upscale each to an upright 128x128 face.",
+        argument_default=argparse.SUPPRESS,
     )
-    parser.add_argument(
-        "paths", nargs="+", type=path_at_home, metavar="PATH", help="face crops of any size, or folders of them"
-    )
-    parser.add_argument(
-        "--checkpoint",
-        required=True,
-        type=path_at_home,
-        metavar="FILE",
-        help="checkpoint of src.train, or a release",
-    )
-    parser.add_argument(
-        "--out", required=True, type=path_at_home, metavar="DIR", help="folder for NAME.png and NAME_heatmaps.png"
-    )
-    parser.add_argument(
-        "--weights",
-        choices=("auto", "averaged", "raw"),
-        default="auto",
+    add = parser.add_argument
+    add("paths", nargs="+", type=path_at_home, metavar="PHOTO", help="photographs, or folders of them")
+    add("--out", default=Path("upscaled"), type=path_at_home, metavar="DIR", help="folder of NAME_1.png ... (upscaled)")
+    add("--crops", action="store_true", default=False, help="the pictures are face crops: no detector")
+    add("--paste", action="store_true", help="write each photograph enlarged too, with its faces put back in place")
+    add("--scale", type=float, metavar="X", help="of --paste (so that the smallest face keeps its 128 pixels)")
+    add("--heatmaps", action=argparse.BooleanOptionalAction, help="write heatmaps too (with --crops, unless --no-...)")
+    add("--json", action="store_true", help="write NAME.json: boxes, transforms, confidence of each component, seconds")
+    add("--any-size", action="store_true", help="take faces of all sizes; larger ones are reduced to the training's")
+    add("--overwrite", action="store_true", help="replace files of an earlier run")
+
+    network = parser.add_argument_group("network").add_argument
+    network(
+        "--method", "--checkpoint", dest="checkpoint", default=RELEASED, type=path_at_home, metavar="PATH",
+        help="folder of a release, or checkpoint of src.train (weights/photo)",
+    )  # fmt: skip
+    network(
+        "--weights", choices=("auto", "averaged", "raw"),
         help="auto: the moving average if the checkpoint has it; raw: the last update",
-    )
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="auto: a GPU if there is one")
-    parser.add_argument(
-        "--heatmaps", action=argparse.BooleanOptionalAction, default=True, help="write the heatmaps too"
-    )
-    parser.add_argument("--overwrite", action="store_true", help="replace files of an earlier run")
-    parser.add_argument(
-        "--max-pixels",
-        type=int,
-        default=argparse.SUPPRESS,  # that of `Request`
-        metavar="N",
-        help="a larger picture is taken for a decompression bomb (89 megapixels)",
-    )
+    )  # fmt: skip
+    network("--ema", dest="weights", action="store_const", const="averaged", help="short for --weights averaged")
+    network("--raw", dest="weights", action="store_const", const="raw", help="short for --weights raw")
+    network("--device", choices=("auto", "cpu", "cuda"), help="auto: a GPU if there is one")
+    network("--batch", type=int, metavar="N", help="faces in the network at once (64)")
+
+    faces = parser.add_argument_group("faces").add_argument
+    faces("--detector", choices=("centerface", "onnx", "face_alignment"), help="what finds faces (centerface)")
+    faces("--detector-weights", type=path_at_home, metavar="DIR", help="folder of its weights")
+    faces("--boxes", type=path_at_home, metavar="FILE", help="CSV of the faces: file,x0,y0,x1,y1; no detector")
+    faces("--max-pixels", type=int, metavar="N", help="a larger picture is taken for a bomb (89 megapixels)")
     return parser
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; the exit code is 2 for a mistake that stops everything."""
     show_everything()
-    values = vars(parser().parse_args(arguments))
+    line = parser()
+    values = vars(line.parse_args(arguments))
+    crops = values.pop("crops")
+    unused = [name for name in OF_PHOTOGRAPHS if name in values]
+    if crops and unused:
+        line.error(f"--{unused[0].replace('_', '-')} is for photographs: leave it or --crops out")
+    if "scale" in values and "paste" not in values:
+        line.error("--scale is of --paste: add that")
 
     def task() -> int:
-        from src.photo.run import Request, upscale  # imports torch
+        if crops:
+            from src.photo.run import Request, upscale  # imports torch
 
-        return upscale(Request(**values))
+            return upscale(Request(**values))
+        from src.photo.photographs import PhotoRequest, upscale_photographs
+
+        return upscale_photographs(PhotoRequest(**values))
 
     return exit_code_of(task)
 

@@ -122,6 +122,9 @@ def test_each_trains_for_its_terms_is_evaluated_behind_an_aligner_and_upscales(
     assert about[name]["needs_aligned"] == (None if name in UNALIGNED else True)
     assert about[f"{name}_known"]["align"] == "known"
     Image.new("RGB", (16, 16), (200, 100, 50)).save(tmp_path / "face.png")
-    assert upscale([str(tmp_path / "face.png"), "--checkpoint", checkpoint, "--out", str(tmp_path / "faces")]) == 0
+    assert (
+        upscale([str(tmp_path / "face.png"), "--crops", "--checkpoint", checkpoint, "--out", str(tmp_path / "faces")])
+        == 0
+    )
     with Image.open(tmp_path / "faces/face.png") as face:
         assert face.size == (128, 128)

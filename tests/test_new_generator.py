@@ -79,7 +79,12 @@ def test_it_is_evaluated_and_upscales(run_dir: Path, tmp_path: Path, monkeypatch
     assert "angle error" not in text
     assert "eatmap" not in text
     Image.new("RGB", (20, 20), (200, 100, 50)).save(tmp_path / "face.png")
-    assert upscale([str(tmp_path / "face.png"), "--checkpoint", str(checkpoint), "--out", str(tmp_path / "faces")]) == 0
+    assert (
+        upscale(
+            [str(tmp_path / "face.png"), "--crops", "--checkpoint", str(checkpoint), "--out", str(tmp_path / "faces")]
+        )
+        == 0
+    )
     assert [path.name for path in (tmp_path / "faces").iterdir()] == ["face.png"]
 
 

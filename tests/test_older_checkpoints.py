@@ -59,6 +59,6 @@ def test_it_is_evaluated_and_upscales(before: Path, monkeypatch: pytest.MonkeyPa
     evaluate()
     assert "MTUN-light, demo" in Path("report/report.md").read_text()
     Image.new("RGB", (16, 16)).save("face.png")
-    assert upscale(["face.png", "--checkpoint", str(before), "--out", "faces"]) == 0
+    assert upscale(["face.png", "--crops", "--checkpoint", str(before), "--out", "faces"]) == 0
     with Image.open("faces/face.png") as face:
         assert face.size == (128, 128)

@@ -68,7 +68,8 @@ RUNS = (
     Run("src.train experiment=celeba16x_light", f" {LIGHT}", leaves=("outputs/mine/checkpoints/best.ckpt",)),
     Run("src.evaluate checkpoint=", leaves=("outputs/mine/evaluation/report.md",)),
     Run("src.evaluate method=", leaves=("outputs/compared/metrics.json",)),
-    Run("src.upscale", leaves=("upscaled/face.png", "upscaled/one_heatmaps.png")),
+    Run("src.upscale photos", " --boxes boxes.csv", leaves=("upscaled/a_1.png", "upscaled/a_upscaled.png")),
+    Run("src.upscale face.jpg", leaves=("upscaled/face.png", "upscaled/one_heatmaps.png")),
     Run("src.train -m", f" {LIGHT} hydra.sweep.dir=outputs/sweeps/here", leaves=("outputs/sweeps/here/sweep.md",)),
     Run("make ablations", f" TRAIN=data/mine VAL=data/other ARGS='{FULL} hydra.sweep.dir=outputs/sweeps/ablations'",
         leaves=("outputs/sweeps/ablations/sweep.md",)),
@@ -97,6 +98,9 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Path:
     face_folder(folder / "pictures", ["a.png", "b.png", "c.png"])
     celeba_files(folder / "raw", 40)
     (folder / "faces").mkdir()
+    face_folder(folder / "drawn", ["a.png"])
+    (folder / "photos").symlink_to(folder / "drawn" / "images")
+    (folder / "boxes.csv").write_text("file,x0,y0,x1,y1\na.png,40,40,52,56\n")
     for path in ("face.jpg", "faces/one.png"):
         Image.new("RGB", (40, 40), (200, 150, 120)).save(folder / path)
     return folder

@@ -36,7 +36,7 @@ def files(folder: Path) -> list[str]:
 def test_a_16x16_crop_goes_in_as_it_is(checkpoint_file: Path, tmp_path: Path) -> None:
     image = picture(tmp_path / "face.png")
     out = tmp_path / "out"
-    assert main([str(tmp_path / "face.png"), "--checkpoint", str(checkpoint_file), "--out", str(out)]) == 0
+    assert main([str(tmp_path / "face.png"), "--crops", "--checkpoint", str(checkpoint_file), "--out", str(out)]) == 0
     assert files(out) == ["face.png", "face_heatmaps.png"]
     generator = load_checkpoint(checkpoint_file).generator
     wanted = to_bytes(generator(to_network(torch.from_numpy(image)[None])).image.detach())[0].numpy()
@@ -64,7 +64,14 @@ def test_a_crop_below_16_is_enlarged_with_a_warning(
     checkpoint_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     picture(tmp_path / "small.png", 9, 7)
-    arguments = [str(tmp_path / "small.png"), "--checkpoint", str(checkpoint_file), "--out", str(tmp_path / "out")]
+    arguments = [
+        str(tmp_path / "small.png"),
+        "--crops",
+        "--checkpoint",
+        str(checkpoint_file),
+        "--out",
+        str(tmp_path / "out"),
+    ]
     assert main(arguments) == 0
     warning = capsys.readouterr().err.strip()
     assert warning.startswith("warning: ")
@@ -79,7 +86,9 @@ def test_bad_pictures_are_passed_by(checkpoint_file: Path, tmp_path: Path, capsy
     (folder / "c.jpg").write_bytes((folder / "a.png").read_bytes()[:60])
     picture(folder / "d.png", 40, 30)
     missing = folder / "none.png"
-    code = main([str(folder), str(missing), "--checkpoint", str(checkpoint_file), "--out", str(out), "--no-heatmaps"])
+    code = main(
+        [str(folder), str(missing), "--crops", "--checkpoint", str(checkpoint_file), "--out", str(out), "--no-heatmaps"]
+    )
     assert code == 1
     assert files(out) == ["a.png", "d.png"]
     errors = capsys.readouterr().err.strip().splitlines()
@@ -93,7 +102,7 @@ def test_equal_names_do_not_overwrite_each_other(checkpoint_file: Path, tmp_path
         picture(tmp_path / name, seed=number)
     out = tmp_path / "out"
     folders = [str(tmp_path / "p"), str(tmp_path / "q"), str(tmp_path / "p" / "x.png")]  # the last is named twice
-    assert main([*folders, "--checkpoint", str(checkpoint_file), "--out", str(out)]) == 0
+    assert main([*folders, "--crops", "--checkpoint", str(checkpoint_file), "--out", str(out)]) == 0
     written = [path.name for path in out.iterdir()]
     assert len(written) == 10
     assert len({name.casefold() for name in written}) == 10
@@ -117,7 +126,7 @@ def test_an_input_is_never_overwritten(
     picture(tmp_path / "face.png")
     picture(tmp_path / "photo.bmp")
     before = (tmp_path / "face.png").read_bytes()
-    code = main([str(tmp_path), "--checkpoint", str(checkpoint_file), "--out", str(tmp_path), "--overwrite"])
+    code = main([str(tmp_path), "--crops", "--checkpoint", str(checkpoint_file), "--out", str(tmp_path), "--overwrite"])
     assert code == 1
     assert (tmp_path / "face.png").read_bytes() == before
     assert "is an input" in capsys.readouterr().err
@@ -131,7 +140,7 @@ def test_earlier_results_stay_unless_told(
     out = tmp_path / "out"
     out.mkdir()
     (out / "face_heatmaps.png").write_bytes(b"old")
-    arguments = [str(tmp_path / "in"), "--checkpoint", str(checkpoint_file), "--out", str(out)]
+    arguments = [str(tmp_path / "in"), "--crops", "--checkpoint", str(checkpoint_file), "--out", str(out)]
     assert main(arguments) == 1
     assert "--overwrite" in capsys.readouterr().err
     assert files(out) == ["face_heatmaps.png"]  # nor is half of the pair written
@@ -145,7 +154,7 @@ def test_a_second_run_in_the_same_folder_changes_nothing(
 ) -> None:
     for number, name in enumerate(("a.jpg", "a.bmp", "A.tif", "own.png")):
         picture(tmp_path / name, seed=number)
-    arguments = [str(tmp_path), "--checkpoint", str(checkpoint_file), "--out", str(tmp_path)]
+    arguments = [str(tmp_path), "--crops", "--checkpoint", str(checkpoint_file), "--out", str(tmp_path)]
     arguments += [] if heatmaps else ["--no-heatmaps"]
     assert main(arguments) == 1  # own.png is an input, which stays
     before = {path: path.read_bytes() for path in tmp_path.iterdir()}
@@ -162,7 +171,7 @@ def test_a_second_run_in_the_same_folder_changes_nothing(
 
 def test_a_result_is_recognised_under_any_name_and_upscaled_if_named(checkpoint_file: Path, tmp_path: Path) -> None:
     picture(tmp_path / "in" / "face.png")
-    arguments = ["--checkpoint", str(checkpoint_file), "--out"]
+    arguments = ["--crops", "--checkpoint", str(checkpoint_file), "--out"]
     assert main([str(tmp_path / "in"), *arguments, str(tmp_path / "out")]) == 0
     result = (tmp_path / "out" / "face.png").rename(tmp_path / "out" / "renamed.PNG")
     with Image.open(result) as image:
@@ -177,7 +186,7 @@ def test_a_folder_of_results_alone_says_so(
     checkpoint_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     picture(tmp_path / "in" / "face.png")
-    arguments = ["--checkpoint", str(checkpoint_file), "--out", str(tmp_path / "out")]
+    arguments = ["--crops", "--checkpoint", str(checkpoint_file), "--out", str(tmp_path / "out")]
     assert main([str(tmp_path / "in"), *arguments]) == 0
     assert main([str(tmp_path / "out"), *arguments]) == 1
     assert "no picture in this folder but the results of earlier runs" in capsys.readouterr().err
@@ -191,7 +200,15 @@ def test_what_lies_beside_the_pictures_is_left_out_or_named(
     for name in ("._face.png", ".DS_Store", "Thumbs.db", "notes.txt", "a.NEF", "b.nef", "c.psd"):
         (folder / name).write_bytes(b"x")
     picture(folder / "sub" / "deeper.png")
-    arguments = [str(folder), "--checkpoint", str(checkpoint_file), "--out", str(tmp_path / "out"), "--overwrite"]
+    arguments = [
+        str(folder),
+        "--crops",
+        "--checkpoint",
+        str(checkpoint_file),
+        "--out",
+        str(tmp_path / "out"),
+        "--overwrite",
+    ]
     assert main(arguments) == 0
     assert files(tmp_path / "out") == ["face.png", "face_heatmaps.png"]
     said = capsys.readouterr().err.splitlines()
@@ -210,7 +227,7 @@ def test_a_network_without_heatmaps_says_so(tmp_path: Path, capsys: pytest.Captu
     torch.save(checkpoint_content(bare), tmp_path / "bare.ckpt")
     picture(tmp_path / "in" / "face.png")
     out = tmp_path / "out"
-    assert main([str(tmp_path / "in"), "--checkpoint", str(tmp_path / "bare.ckpt"), "--out", str(out)]) == 0
+    assert main([str(tmp_path / "in"), "--crops", "--checkpoint", str(tmp_path / "bare.ckpt"), "--out", str(out)]) == 0
     assert files(out) == ["face.png"]
     assert "no heatmap branch" in capsys.readouterr().err
 
@@ -220,19 +237,21 @@ def test_mistakes_that_stop_everything_exit_with_2(
 ) -> None:
     picture(tmp_path / "face.png")
     face, out = str(tmp_path / "face.png"), tmp_path / "out"
-    assert main([face, "--checkpoint", str(tmp_path / "none.ckpt"), "--out", str(out)]) == 2
+    assert main([face, "--crops", "--checkpoint", str(tmp_path / "none.ckpt"), "--out", str(out)]) == 2
     assert "none.ckpt does not exist" in capsys.readouterr().err
     assert not out.exists()
-    assert main([face, "--checkpoint", str(checkpoint_file), "--out", face]) == 2
+    assert main([face, "--crops", "--checkpoint", str(checkpoint_file), "--out", face]) == 2
     assert "--out" in capsys.readouterr().err
     with pytest.raises(SystemExit, match="2"):
-        main([face, "--out", str(out)])
-    assert main([str(tmp_path / "empty"), "--checkpoint", str(checkpoint_file), "--out", str(out)]) == 1
+        main([face, "--crops", "--json", "--out", str(out)])
+    with pytest.raises(SystemExit, match="2"):
+        main([face, "--scale", "2", "--out", str(out)])
+    assert main([str(tmp_path / "empty"), "--crops", "--checkpoint", str(checkpoint_file), "--out", str(out)]) == 1
 
 
 def test_a_method_that_needs_no_file_is_no_checkpoint(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     Image.new("RGB", (20, 20)).save(tmp_path / "face.png")
-    words = [str(tmp_path / "face.png"), "--out", str(tmp_path / "out"), "--checkpoint"]
+    words = [str(tmp_path / "face.png"), "--out", str(tmp_path / "out"), "--crops", "--checkpoint"]
     assert main([*words, "bicubic"]) == 2
     assert "bicubic does not exist: give one that src.train wrote" in capsys.readouterr().err
 
@@ -242,7 +261,14 @@ def test_what_only_an_evaluation_reads_is_no_reason_to_refuse(tmp_path: Path) ->
     content["hyper_parameters"]["data"]["misalignment"]["older"] = 1
     torch.save(content, tmp_path / "older.ckpt")
     Image.new("RGB", (20, 20)).save(tmp_path / "face.png")
-    words = [str(tmp_path / "face.png"), "--out", str(tmp_path / "out"), "--checkpoint", str(tmp_path / "older.ckpt")]
+    words = [
+        str(tmp_path / "face.png"),
+        "--out",
+        str(tmp_path / "out"),
+        "--crops",
+        "--checkpoint",
+        str(tmp_path / "older.ckpt"),
+    ]
     assert main(words) == 0
 
 
@@ -250,7 +276,7 @@ def test_an_ignored_profile_and_a_size_are_said(
     checkpoint_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     Image.new("RGB", (20, 10)).save(tmp_path / "a.png", icc_profile=b"broken" * 40)
-    words = [str(tmp_path / "a.png"), "--checkpoint", str(checkpoint_file), "--out", str(tmp_path / "out")]
+    words = [str(tmp_path / "a.png"), "--crops", "--checkpoint", str(checkpoint_file), "--out", str(tmp_path / "out")]
     assert main(words) == 0
     assert f"warning: {tmp_path / 'a.png'}: colour profile ignored: damaged\n" in capsys.readouterr().err
     with Image.open(tmp_path / "out" / "a.png") as result:
@@ -264,7 +290,7 @@ def test_a_pipe_in_a_folder_is_passed_over(checkpoint_file: Path, tmp_path: Path
     folder.mkdir()
     Image.new("RGB", (20, 20)).save(folder / "a.png")
     os.mkfifo(folder / "pipe.png")
-    assert main([str(folder), "--checkpoint", str(checkpoint_file), "--out", str(tmp_path / "out")]) == 0
+    assert main([str(folder), "--crops", "--checkpoint", str(checkpoint_file), "--out", str(tmp_path / "out")]) == 0
 
 
 @pytest.mark.parametrize("pixels", [399, 100])
@@ -272,7 +298,7 @@ def test_the_limit_on_pixels_names_the_size_and_the_flag(
     pixels: int, checkpoint_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     Image.new("RGB", (20, 20)).save(tmp_path / "a.png")
-    words = [str(tmp_path / "a.png"), "--checkpoint", str(checkpoint_file), "--out", str(tmp_path / "out")]
+    words = [str(tmp_path / "a.png"), "--crops", "--checkpoint", str(checkpoint_file), "--out", str(tmp_path / "out")]
     assert main([*words, "--max-pixels", str(pixels)]) == 1
     assert f"20x20: more than {pixels} pixels" in capsys.readouterr().err
     assert main([*words, "--max-pixels", "400"]) == 0
@@ -283,7 +309,7 @@ def test_a_name_with_a_line_end_stays_in_its_line(
 ) -> None:
     picture(tmp_path / "in" / "a\nb.png")
     (tmp_path / "in" / "c\nd.png").write_bytes(b"no picture")
-    arguments = [str(tmp_path / "in"), "--checkpoint", str(checkpoint_file), "--out", str(tmp_path / "out")]
+    arguments = [str(tmp_path / "in"), "--crops", "--checkpoint", str(checkpoint_file), "--out", str(tmp_path / "out")]
     assert main([*arguments, "--no-heatmaps"]) == 1
     told = capsys.readouterr()
     assert [line.count("a\\nb.png") for line in told.out.splitlines()] == [2]
@@ -306,7 +332,12 @@ def test_a_network_for_many_sizes_is_told_the_crops_own(own_size_file: Path, tmp
     lr = to_lr(image, 32, (12, 40))
     assert lr.shape == (1, 4, 32, 32)
     assert torch.equal(lr[:, 3], torch.full((1, 32, 32), np.log2(24 / 16)))
-    assert main([str(tmp_path / "face.png"), "--checkpoint", str(own_size_file), "--out", str(tmp_path / "out")]) == 0
+    assert (
+        main(
+            [str(tmp_path / "face.png"), "--crops", "--checkpoint", str(own_size_file), "--out", str(tmp_path / "out")]
+        )
+        == 0
+    )
     wanted = to_bytes(load_checkpoint(own_size_file).generator(lr).image.detach())[0].numpy()
     assert (read(tmp_path / "out/face.png") == wanted).all()
     whole = picture(tmp_path / "whole.png", 32, 32)
@@ -318,7 +349,12 @@ def test_a_size_beyond_the_training_is_told_as_its_nearest(
     own_size_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], side: int, told: int | None
 ) -> None:
     image = picture(tmp_path / "face.png", side, side)
-    assert main([str(tmp_path / "face.png"), "--checkpoint", str(own_size_file), "--out", str(tmp_path / "out")]) == 0
+    assert (
+        main(
+            [str(tmp_path / "face.png"), "--crops", "--checkpoint", str(own_size_file), "--out", str(tmp_path / "out")]
+        )
+        == 0
+    )
     warning = capsys.readouterr().err
     assert (f"not among the 12 to 40 px of the training: taken as a face of {told} px" in warning) == bool(told)
     assert bool(warning) == bool(told)

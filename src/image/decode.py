@@ -102,6 +102,23 @@ def decode(data: bytes, reading: Reading) -> NDArray[np.uint8]:
         raise BadFace(file, f"damaged or cut short: {error or type(error).__name__}") from None
 
 
+def decode_opened(image: Image.Image, file: str = "picture") -> NDArray[np.uint8]:
+    """The same of a Pillow picture, which stays as it is: upright, (H, W, 3) uint8 in sRGB.
+
+    Raises:
+        BadFace: the picture is animated, cannot be loaded, or is of unknown pixel range.
+    """
+    try:
+        if getattr(image, "n_frames", 1) > 1 and image.format not in ("MPO", "HEIF"):
+            raise BadFace(file, f"animated image: {getattr(image, 'n_frames', 1)} frames")
+        turn, profile = (UPRIGHT if image.format == "TIFF" else orientation(image)), profile_of(image)
+        return np.ascontiguousarray(upright(array_of(_rgb(image.copy(), profile, file)[0]), turn))
+    except BadFace:
+        raise
+    except Exception as error:  # Pillow's decoders raise a dozen types for damaged data
+        raise BadFace(file, f"damaged or cut short: {error or type(error).__name__}") from None
+
+
 @contextmanager
 def _pillow_set_up() -> Iterator[None]:
     """Pillow's switches for the whole process: other libraries switch its tolerant mode on, and keep its limit."""

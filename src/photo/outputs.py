@@ -3,10 +3,13 @@
 from pathlib import Path
 from typing import Final
 
+import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
 from src.image.encode import png_bytes
+from src.image.encode_as import SOFTWARE
 from src.image.pixels import to_bytes
 from src.system.errors import UserError
 from src.system.files import write_whole
@@ -18,8 +21,14 @@ HEAD: Final = 4096
 
 
 def is_result(path: Path) -> bool:
-    """Whether a file is a PNG that `save` wrote, under whatever name; False where it cannot be read."""
+    """Whether a file is a picture that this command wrote, under whatever name; False where it cannot be read."""
     keyword, text = (word.encode("latin-1") for word in MARK)
+    if path.suffix.lower() in (".jpg", ".webp", ".tif", ".avif"):
+        try:
+            with Image.open(path) as image:  # reads the header alone
+                return bool(image.getexif().get(SOFTWARE) == MARK[1])
+        except Exception:  # Pillow raises a dozen types for damaged data; who reads the picture says so
+            return False
     if path.suffix.lower() != ".png":
         return False
     try:
@@ -47,18 +56,29 @@ class Names:
 
 
 def save(pictures: dict[Path, Tensor], inputs: set[Path], overwrite: bool) -> None:
-    """Write (1, 3, H, W) in [-1, 1] as 8-bit PNGs in sRGB.
+    """Write (1, 3, H, W) in [-1, 1] as 8-bit PNGs in sRGB; see `write_new` for the errors."""
+    images = {path: to_bytes(image)[0].cpu().numpy() for path, image in pictures.items()}
+    write_new({path: marked_png(image) for path, image in images.items()}, inputs, overwrite)
+
+
+def marked_png(image: NDArray[np.uint8]) -> bytes:
+    """(H, W, 3) uint8 as a PNG that is known as a result again."""
+    return png_bytes(Image.fromarray(image), MARK)
+
+
+def write_new(contents: dict[Path, bytes], inputs: set[Path], overwrite: bool) -> None:
+    """Write files that are not there yet.
 
     Raises:
         UserError: a file exists already or is one of the inputs (then none is written), or cannot be written.
     """
-    for path in pictures:
+    for path in contents:
         if path.resolve() in inputs:
             raise UserError(f"{path} is an input, which is never overwritten; choose another --out")
         if path.exists() and not overwrite:
             raise UserError(f"{path} is there already; --overwrite replaces it")
-    for path, image in pictures.items():
+    for path, content in contents.items():
         try:
-            write_whole(path, png_bytes(Image.fromarray(to_bytes(image)[0].cpu().numpy()), MARK))
+            write_whole(path, content)
         except OSError as error:
             raise UserError(f"{path} cannot be written: {error.strerror or error}") from None

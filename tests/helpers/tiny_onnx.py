@@ -82,3 +82,25 @@ def seeing_network(path: Path, height: int, width: int) -> Path:
         helper.make_node("Reshape", ["points", "shape"], ["output"]),
     ]
     return save(path, nodes, values, [1, 3, height, width], ["output"])
+
+
+def write_centerface(path: Path) -> Path:
+    """A stand-in for CenterFace as exported, with its names and fixed sides.
+
+    The heatmap is the mean of the green channel in each cell of 4x4 pixels; every box has sides of e cells and lies
+    about its cell's centre.
+    """
+    values, nodes, outputs = dict[str, np.ndarray](), [], []
+    for name, channels, bias in (("537", 1, 0), ("538", 2, 1), ("539", 2, 0), ("540", 10, 0)):
+        weights = np.zeros((channels, 3, 4, 4), np.float32)
+        if name == "537":
+            weights[0, 1] = 1 / (16 * 255)
+        values |= {f"w{name}": weights, f"b{name}": np.full(channels, bias, np.float32)}
+        nodes.append(helper.make_node("Conv", ["input.1", f"w{name}", f"b{name}"], [name], strides=[4, 4]))
+        outputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, [10, channels, 8, 8]))
+    graph = helper.make_graph(
+        nodes, "tiny", [helper.make_tensor_value_info("input.1", TensorProto.FLOAT, [10, 3, 32, 32])], outputs,
+        [numpy_helper.from_array(value, name) for name, value in values.items()],
+    )  # fmt: skip
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 9)], ir_version=4), path)
+    return path

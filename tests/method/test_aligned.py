@@ -132,7 +132,7 @@ def test_mistakes_are_one_line(
 
 
 def test_an_aligner_does_not_upscale(aligner_file: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    assert upscale([str(tmp_path), "--checkpoint", str(aligner_file), "--out", str(tmp_path / "out")]) == 2
+    assert upscale([str(tmp_path), "--crops", "--checkpoint", str(aligner_file), "--out", str(tmp_path / "out")]) == 2
     assert "is an aligner (STN0), not a generator" in capsys.readouterr().err
 
 

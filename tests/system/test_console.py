@@ -72,7 +72,7 @@ def test_upscale_shows_any_name(
         place.parent.mkdir(exist_ok=True)
         Image.fromarray(np.zeros((16, 16, 3), np.uint8)).save(place)
     (tmp_path / "in" / "坏.png").write_bytes(b"")
-    words = [str(tmp_path / "in"), "--checkpoint", str(checkpoint_file), "--out", str(tmp_path / "out")]
+    words = [str(tmp_path / "in"), "--crops", "--checkpoint", str(checkpoint_file), "--out", str(tmp_path / "out")]
     assert upscale.main(words) == 1
     assert len([*(tmp_path / "out").iterdir()]) == 2 * len(ODD)
     assert "1 of 6 failed" in console.text()

@@ -1,0 +1,242 @@
+"""Upscales the faces of a photograph: found, cut out with their surroundings, and turned upright in one batch."""
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from src.face.points import COMPONENTS
+from src.image.crop import FaceBox, Square
+from src.image.decode import MAX_PIXELS, decode_opened, read_image
+from src.image.pixels import to_bytes
+from src.landmarks.boxes import usable
+from src.method.trained import Trained, load_trained
+from src.model.checkpoint import Weights
+from src.model.output import Upscaled
+from src.photo.centerface import FoundFace
+from src.photo.detectors import Detector, DetectorName, build_detector
+from src.photo.faces import LeftOut, UpscaledFace
+from src.photo.frames import cut, moved, side_of, square_of, upright_square
+from src.photo.released import RELEASED
+from src.photo.result import PhotoResult
+from src.system.devices import pick_device
+from src.system.errors import UserError
+
+BATCH: Final = 64
+"""Our choice: faces in the network at once."""
+SIZES_OF_16: Final = (12, 24)
+"""Our choice: the own sizes that a network of 16x16 inputs takes without being asked, those near its 16 pixels."""
+LOOK_AGAIN: Final = 0.1
+"""Our choice, not tuned: a face whose square the network moves by more than this share is cut out anew, by its
+estimate. docs/use.md compares it with one look."""
+
+
+class FaceUpscaler:
+    """Upscales the faces of photographs to upright 128x128 faces.
+
+    Args:
+        method: the network.
+        detector: what finds faces, or its name and the folder of its weights, to build when it is first needed.
+        device: where the network computes.
+        batch: faces in the network at once.
+        any_size: take faces of all sizes: larger ones than the training's are reduced to them.
+    """
+
+    def __init__(
+        self,
+        method: Trained,
+        detector: Detector | tuple[DetectorName, Path | None] = ("centerface", None),
+        device: torch.device | None = None,
+        batch: int = BATCH,
+        any_size: bool = False,
+    ) -> None:
+        self.method, self._detector = method, detector
+        self.device = device or torch.device("cpu")
+        self.batch, self.any_size = batch, any_size
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        path: str | Path = RELEASED,
+        *,
+        device: str = "auto",
+        weights: Weights = "auto",
+        detector: DetectorName | Detector = "centerface",
+        detector_weights: str | Path | None = None,
+        batch: int = BATCH,
+        any_size: bool = False,
+    ) -> Self:
+        """An upscaler of a trained network.
+
+        Args:
+            path: folder of a release, or a checkpoint file.
+            device: "auto", "cpu" or "cuda".
+            weights: of a checkpoint: the averaged or the raw ones; auto: averaged if there are any.
+            detector: what finds the faces, or its name.
+            detector_weights: folder of the weights of a named one.
+            batch: faces in the network at once.
+            any_size: take faces of all sizes.
+
+        Raises:
+            UserError: a file is missing or damaged, or the device is not here.
+        """
+        if batch < 1:
+            raise UserError(f"--batch {batch}: 1 face or more")
+        chosen, path = pick_device(device, "--device "), Path(path)
+        if path == RELEASED and not path.exists():
+            raise UserError(
+                f"the released network {path} is not there: check the project out again, or give --method PATH"
+            )
+        folder = Path(detector_weights) if detector_weights is not None else None
+        finder = (detector, folder) if isinstance(detector, str) else detector
+        return cls(load_trained(path, chosen, weights), finder, chosen, batch, any_size)
+
+    @cached_property
+    def detector(self) -> Detector:
+        """What finds the faces.
+
+        Raises:
+            UserError: a package or a file of it is missing.
+        """
+        return build_detector(*self._detector) if isinstance(self._detector, tuple) else self._detector
+
+    @property
+    def sizes(self) -> tuple[int, int]:
+        """The least and the largest own size of the faces that it takes, in pixels."""
+        return self.method.own_size or SIZES_OF_16
+
+    def __call__(
+        self, image: str | Path | Image.Image | NDArray[np.uint8], boxes: Sequence[FaceBox] | None = None
+    ) -> PhotoResult:
+        """The upscaled faces of a photograph.
+
+        Args:
+            image: a file, a Pillow picture, or (H, W, 3) uint8 RGB.
+            boxes: the faces if they are known, x0, y0, x1, y1 in pixel edges from the upper forehead to the chin; None:
+                the detector finds them.
+
+        Raises:
+            UserError: the file is no picture that can be read, or a box is none.
+            ValueError: the array is of another shape or type.
+        """
+        seconds: dict[str, float] = {}
+        with _timed(seconds, "read"):
+            pixels = _pixels(image)
+        with _timed(seconds, "detect"):
+            found = self.detector.find(pixels) if boxes is None else [_given(box) for box in boxes]
+        squares, kept, left_out = [], [], []
+        for face in found:
+            square = square_of(face.box)
+            reason = self._refused(round(side_of(square)), square, pixels)
+            if reason:
+                left_out.append(LeftOut(face.box, face.score, round(side_of(square)), reason))
+            else:
+                squares.append(square)
+                kept.append(face)
+        faces: list[UpscaledFace] = []
+        for start in range(0, len(kept), self.batch):
+            part = slice(start, start + self.batch)
+            faces += self._upscaled(pixels, kept[part], squares[part], seconds)
+        return PhotoResult(pixels, faces, left_out, seconds)
+
+    def _refused(self, own: int, square: Square, pixels: NDArray[np.uint8]) -> str:
+        """Why a face is left out; "" if it is not."""
+        height, width = pixels.shape[:2]
+        if square.outside(width, height) >= 0.75 or own > 4 * max(width, height):
+            return "its square lies outside the photograph"
+        low, high = self.sizes
+        if self.any_size or low <= own <= high:
+            return ""
+        what = f"below the {low}" if own < low else f"above the {high}"
+        return f"{own} px is {what} px of the training"
+
+    def _upscaled(
+        self,
+        pixels: NDArray[np.uint8],
+        found: Sequence[FoundFace],
+        squares: Sequence[Square],
+        seconds: dict[str, float],
+    ) -> list[UpscaledFace]:
+        first, places = self._looked(pixels, squares, seconds)
+        again = [
+            at for at, (seen, place) in enumerate(zip(squares, places, strict=True)) if moved(seen, place) > LOOK_AGAIN
+        ]
+        if again:
+            second, closer = self._looked(pixels, [places[at] for at in again], seconds)
+            for at, place in zip(again, closer, strict=True):
+                places[at] = place
+            _replace(first, second, again)
+        images = to_bytes(first.image).cpu().numpy()
+        maps = first.heatmaps[-1].float().cpu().numpy() if first.heatmaps else None
+        faces = []
+        for at, (face, seen, place) in enumerate(zip(found, squares, places, strict=True)):
+            heatmaps = None if maps is None else maps[at]
+            faces.append(
+                UpscaledFace(
+                    images[at], heatmaps, face.box, face.score, round(side_of(seen)), place, _confidence(heatmaps)
+                )
+            )
+        return faces
+
+    def _looked(
+        self, pixels: NDArray[np.uint8], squares: Sequence[Square], seconds: dict[str, float]
+    ) -> tuple[Upscaled, list[Square]]:
+        """The network's output for squares of a photograph, and where the upright faces are on it."""
+        with _timed(seconds, "cut"):
+            lr = cut(pixels, squares, self.method.lr_side, self.method.own_size)
+        with _timed(seconds, "network"), torch.inference_mode():
+            output = self.method(lr.to(self.device))
+            if output.matrix is None:
+                return output, list(squares)
+            matrices = output.matrix.cpu().numpy()
+        return output, [upright_square(*pair) for pair in zip(squares, matrices, strict=True)]
+
+
+def _replace(first: Upscaled, second: Upscaled, at: list[int]) -> None:
+    """Put faces looked at again in the places that they have in the batch."""
+    with torch.inference_mode():
+        pairs: list[tuple[Tensor, Tensor]] = [(first.image, second.image)]
+        pairs += zip(first.heatmaps, second.heatmaps, strict=True)
+        for old, new in pairs:
+            old[at] = new
+
+
+def _confidence(heatmaps: NDArray[np.float32] | None) -> dict[str, float]:
+    """Component -> the peak of its map, from 0 to 1."""
+    if heatmaps is None:
+        return {}
+    peaks = heatmaps.max((1, 2)).clip(0, 1).tolist()
+    return dict(zip(COMPONENTS[len(heatmaps)], peaks, strict=True))
+
+
+def _pixels(image: Any) -> NDArray[np.uint8]:
+    if isinstance(image, str | Path):
+        return read_image(Path(image), MAX_PIXELS)
+    if isinstance(image, Image.Image):
+        return decode_opened(image)
+    if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+        raise ValueError("a path, a Pillow picture or an array (H, W, 3) of uint8 RGB expected")
+    if not image.size:
+        raise ValueError(f"a picture without pixels: {image.shape}")
+    return image
+
+
+def _given(box: FaceBox) -> FoundFace:
+    if not usable(box):
+        raise UserError(f"{box} is no face box: x0, y0, x1, y1 with x0 < x1 and y0 < y1 expected")
+    return FoundFace(box)
+
+
+@contextmanager
+def _timed(seconds: dict[str, float], what: str) -> Iterator[None]:
+    start = time.perf_counter()
+    yield
+    seconds[what] = seconds.get(what, 0.0) + time.perf_counter() - start

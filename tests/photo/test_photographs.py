@@ -1,0 +1,226 @@
+import json
+from collections.abc import Callable
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image, ImageCms
+
+from src.image.colour import adobe_rgb
+from src.model.hourglass import HEBConfig
+from src.model.light import LightConfig
+from src.photo import outputs
+from src.photo.outputs import is_result
+from src.upscale import main
+from tests.helpers.drawn_faces import noise_picture
+from tests.helpers.tiny_files import checkpoint_content
+
+Run = Callable[..., int]
+
+
+@pytest.fixture(scope="module")
+def network(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    heb = HEBConfig(resolution=32, stacks=1, width=16, depth=2)
+    content = checkpoint_content(LightConfig(lr_side=32, width=16, blocks16=1, blocks32=1, heb=heb))
+    content["hyper_parameters"]["data"]["own_size"] = [12, 40]
+    path = tmp_path_factory.mktemp("network") / "own.ckpt"
+    torch.save(content, path)
+    return path
+
+
+@pytest.fixture
+def run(network: Path, tmp_path: Path) -> Run:
+    """Runs the command on `in` with the boxes of `boxes.csv`."""
+
+    def _run(
+        *words: str, rows: str = "a.png,20,20,32,36\na.png,60,30,75,50\n", paths: tuple[str, ...] = ("in",)
+    ) -> int:
+        (tmp_path / "boxes.csv").write_text(f"file,x0,y0,x1,y1\n{rows}")
+        (tmp_path / "in").mkdir(exist_ok=True)
+        return main([
+            *(str(tmp_path / path) for path in paths), "--method", str(network), "--device", "cpu",
+            "--boxes", str(tmp_path / "boxes.csv"), "--out", str(tmp_path / "out"), *words,
+        ])  # fmt: skip
+
+    (tmp_path / "in").mkdir()
+    return _run
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def photo(path: Path, **options: object) -> np.ndarray:
+    image = noise_picture(110, 90)
+    Image.fromarray(image).save(path, **options)
+    return image
+
+
+def test_each_face_the_photograph_and_what_is_known_of_it_are_written(run: Run, tmp_path: Path) -> None:
+    photo(tmp_path / "in" / "a.png")
+    assert run("--paste", "--heatmaps", "--json") == 0
+    out = tmp_path / "out"
+    assert names(out) == ["a.json", "a_1.png", "a_1_heatmaps.png", "a_2.png", "a_2_heatmaps.png", "a_upscaled.png"]
+    told = json.loads((out / "a.json").read_text())
+    assert [face["file"] for face in told["faces"]] == ["a_1.png", "a_2.png"]
+    assert [face["own_size"] for face in told["faces"]] == [21, 26]
+    assert told["faces"][0]["box"] == [20, 20, 32, 36]
+    assert np.shape(told["faces"][0]["matrix"]) == (2, 3)
+    assert set(told["seconds"]) == {"read", "detect", "cut", "network", "paste"}
+    with Image.open(out / "a_upscaled.png") as pasted:
+        assert pasted.size == (round(110 * 6.09), round(90 * 6.09))  # 128 / 21
+    with Image.open(out / "a_1.png") as face:
+        assert face.size == (128, 128)
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "png", "webp", "tif", "bmp"])
+def test_the_format_stays_and_a_result_is_no_photograph(
+    run: Run, tmp_path: Path, suffix: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    photo(tmp_path / "in" / f"a.{suffix}")
+    assert run("--paste", rows=f"a.{suffix},20,20,32,36\n") == 0
+    pasted = tmp_path / "out" / f"a_upscaled.{'png' if suffix == 'bmp' else suffix}"
+    with Image.open(pasted) as image:
+        assert image.size == (670, 548)
+    assert is_result(pasted)
+    assert is_result(tmp_path / "out" / "a_1.png")
+    assert not is_result(tmp_path / "in" / f"a.{suffix}")
+    assert run("--paste", paths=("out",)) == 1
+    assert "no picture in this folder but the results" in capsys.readouterr().err
+
+
+def test_orientation_colours_and_metadata(run: Run, tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112], exif[315], exif[305] = 6, "Somebody", "a camera"
+    exif.get_ifd(0x8769).update({0x9003: "2020:01:02 03:04:05", 0xA001: 65535, 0xA002: 90})
+    shown = np.full((110, 90, 3), (200, 60, 60), np.uint8)  # as stored, turned
+    Image.fromarray(shown).save(tmp_path / "in" / "a.jpg", exif=exif, icc_profile=adobe_rgb(), quality=100)
+    assert run("--paste", "--scale", "2", rows="a.jpg,20,20,32,36\n") == 0
+    with Image.open(tmp_path / "out" / "a_upscaled.jpg") as pasted:
+        assert pasted.size == (220, 180)
+        found = pasted.getexif()
+        assert found.get(0x0112, 1) == 1
+        assert (found[315], found[305]) == ("Somebody", "MTUN upscale")
+        assert found.get_ifd(0x8769) == {0x9003: "2020:01:02 03:04:05", 0xA001: 1}
+        assert "icc_profile" not in pasted.info
+        corner = np.asarray(pasted)[-20:, -20:].mean((0, 1))
+    source = ImageCms.ImageCmsProfile(BytesIO(adobe_rgb()))
+    srgb = ImageCms.profileToProfile(Image.new("RGB", (1, 1), (200, 60, 60)), source, ImageCms.createProfile("sRGB"), 1)
+    assert np.abs(corner - srgb.getpixel((0, 0))).max() < 3
+
+
+def test_transparency_stays(run: Run, tmp_path: Path) -> None:
+    pixels = np.dstack([noise_picture(110, 90) // 2 + 60, np.full((90, 110), 255, np.uint8)])
+    pixels[:, 90:, 3], pixels[:10, :, 3] = 0, 128
+    Image.fromarray(pixels).save(tmp_path / "in" / "a.png")
+    assert run("--paste", "--scale", "1", rows="a.png,20,40,32,56\n") == 0
+    with Image.open(tmp_path / "out" / "a_upscaled.png") as pasted:
+        found = np.asarray(pasted)
+    assert np.array_equal(found[..., 3], pixels[..., 3])
+    assert np.abs(found[:10, :80, :3].astype(int) - pixels[:10, :80, :3]).max() <= 2
+
+
+def test_no_face_is_said_and_no_failure(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    photo(tmp_path / "in" / "a.png")
+    photo(tmp_path / "in" / "b.png")
+    assert run("--paste", rows="b.png,0,0,5,5\n") == 0
+    told = capsys.readouterr()
+    assert told.out == (
+        f"{tmp_path / 'in/a.png'}: no box is listed for it\n{tmp_path / 'in/b.png'}: no face that can be upscaled\n"
+    )
+    assert told.err == (
+        f"warning: {tmp_path / 'in/b.png'}: the face at 0,0,5,5 is left out: 8 px is below the 12 px of the training; "
+        "--any-size takes it\n"
+    )
+    assert names(tmp_path / "out") == []
+    assert run("--any-size", rows="b.png,0,0,5,5\n") == 0
+    assert names(tmp_path / "out") == ["b_1.png"]
+
+
+def test_bad_files_are_said_and_the_rest_goes_on(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    photo(tmp_path / "in" / "a.png")
+    (tmp_path / "in" / "b.jpg").write_text("a text")
+    Image.new("L", (1, 1)).save(tmp_path / "in" / "c.png")
+    Image.new("1", (20_000, 20_000)).save(tmp_path / "in" / "d.png")
+    assert run("--paste") == 1
+    told = capsys.readouterr()
+    assert [line.split("/in/")[1].split(":")[0] for line in told.err.splitlines()[:-1]] == ["b.jpg", "d.png"]
+    assert "a decompression bomb?" in told.err
+    assert told.err.endswith("2 of 4 failed\n")
+    assert names(tmp_path / "out") == ["a_1.png", "a_2.png", "a_upscaled.png"]
+
+
+def test_two_hundred_faces_and_a_tiny_picture(run: Run, tmp_path: Path) -> None:
+    photo(tmp_path / "in" / "a.png")
+    Image.new("RGB", (1, 1)).save(tmp_path / "in" / "b.png")
+    rows = "".join(f"a.png,{x},{y},{x + 9},{y + 11}\n" for x in range(0, 100, 5) for y in range(0, 50, 5))
+    assert run("--batch", "70", "--paste", "--any-size", rows=f"{rows}b.png,0,0,1,1\n") == 0
+    assert len(names(tmp_path / "out")) == 201  # one pixel is no face
+
+
+def test_nothing_is_overwritten_unasked(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    photo(tmp_path / "in" / "a.png")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "a_2.png").write_bytes(b"old")
+    assert run("--paste") == 1
+    assert "--overwrite replaces it" in capsys.readouterr().err
+    assert names(tmp_path / "out") == ["a_2.png"]
+    assert run("--paste", "--overwrite") == 0
+    assert len(names(tmp_path / "out")) == 3
+
+
+def test_names_of_any_kind_stay_in_their_line_and_folder(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("a\nb.png", "..a.png", "x/a.png", "y/a.png"):
+        (tmp_path / "in" / name).parent.mkdir(exist_ok=True)
+        photo(tmp_path / "in" / name)
+    rows = '"a\nb.png",20,20,32,36\n..a.png,20,20,32,36\na.png,20,20,32,36\n'
+    assert run(rows=rows, paths=("in", "in/..a.png", "in/x", "in/y", "in/x/../x/a.png")) == 0
+    assert names(tmp_path / "out") == ["..a_1.png", "a\nb_1.png", "a_1.png", "a_2_1.png"]
+    assert len(capsys.readouterr().out.splitlines()) == 4
+
+
+def test_a_folder_that_cannot_be_written_is_said(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(path: Path, content: bytes) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    photo(tmp_path / "in" / "a.png")
+    monkeypatch.setattr(outputs, "write_whole", refused)
+    assert run() == 1
+    assert "a_1.png cannot be written: Permission denied" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ("a.png,1,2,3\n", "line 2"),
+        ("a.png,1,2,1,4\n", "no box"),
+        ("a.png,0,0,nan,4\n", "no box"),
+        ("a.png,x,0,1,4\n", "not file"),
+    ],
+)
+def test_boxes_that_are_none_stop_everything(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str], rows: str, said: str
+) -> None:
+    assert run(rows=rows) == 2
+    assert said in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_scale_too_large_and_files_of_no_use_are_named(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    photo(tmp_path / "in" / "a.png")
+    assert run("--paste", "--scale", "0.5") == 2
+    Image.new("RGB", (3000, 2000)).save(tmp_path / "in" / "a.png")
+    assert run("--paste", "--scale", "8") == 1
+    assert "--scale 5.8 at most" in capsys.readouterr().err
+    (tmp_path / "boxes.txt").write_text("x,y\n")
+    assert run("--boxes", str(tmp_path / "boxes.txt")) == 2
+    assert "not 'file,x0,y0,x1,y1'" in capsys.readouterr().err
+    assert run("--boxes", str(tmp_path / "none.csv")) == 2

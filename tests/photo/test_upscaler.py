@@ -1,0 +1,170 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from src.image.crop import Square
+from src.method.trained import load_trained
+from src.model.checkpoint import load_checkpoint
+from src.model.hourglass import HEBConfig
+from src.model.light import LightConfig
+from src.model.release import write_release
+from src.photo import FaceUpscaler, LeftOut, PhotoResult, UpscaledFace, upscaler
+from src.photo.centerface import FoundFace
+from src.photo.frames import cut, square_of
+from src.system.errors import BadFace, UserError
+from tests.helpers.drawn_faces import noise_picture
+from tests.helpers.tiny_files import checkpoint_content
+
+BOXES = [(20, 20, 32, 36), (60, 30, 75, 50)]
+"""Faces of 21 and 26 pixels."""
+
+
+class Found:
+    """A detector that finds the same faces everywhere."""
+
+    name = "found"
+
+    def find(self, image: np.ndarray) -> list[FoundFace]:
+        return [FoundFace(box, 0.5 + number / 10) for number, box in enumerate(BOXES)]
+
+
+@pytest.fixture
+def own_size_file(tmp_path: Path) -> Path:
+    heb = HEBConfig(resolution=32, stacks=1, width=16, depth=2)
+    content = checkpoint_content(LightConfig(lr_side=32, width=16, blocks16=1, blocks32=1, heb=heb))
+    content["hyper_parameters"]["data"]["own_size"] = [12, 40]
+    torch.save(content, tmp_path / "own.ckpt")
+    return tmp_path / "own.ckpt"
+
+
+def test_the_faces_of_a_photograph_are_those_of_their_squares(own_size_file: Path) -> None:
+    image = noise_picture(110, 90)
+    result = FaceUpscaler.from_pretrained(own_size_file, device="cpu", detector=Found())(image)
+    assert isinstance(result, PhotoResult)
+    assert result.photograph is image
+    assert [(face.box, face.score, face.own_size) for face in result.faces] == [
+        (BOXES[0], 0.5, 21),
+        (BOXES[1], 0.6, 26),
+    ]
+    method = load_trained(own_size_file, torch.device("cpu"))
+    with torch.inference_mode():
+        output = method(cut(image, [square_of(box) for box in BOXES], 32, (12, 40)))
+    for number, face in enumerate(result.faces):
+        assert isinstance(face, UpscaledFace)
+        assert face.image.shape == (128, 128, 3)
+        # The tiny network is untrained: its transform is the identity, so that it looks once.
+        np.testing.assert_allclose(face.heatmaps, output.heatmaps[-1][number], atol=1e-4)
+        assert list(face.confidence) == ["eyes", "nose", "mouth", "chin"]
+        np.testing.assert_allclose(
+            list(face.confidence.values()), output.heatmaps[-1][number].amax((1, 2)).clamp(0, 1), atol=1e-4
+        )
+    assert set(result.seconds) == {"read", "detect", "cut", "network"}
+    assert result.pasted(2).shape == (180, 220, 3)
+
+
+def test_the_matrix_leads_from_the_photograph_to_the_face(own_size_file: Path) -> None:
+    result = FaceUpscaler.from_pretrained(own_size_file, device="cpu")(noise_picture(110, 90), BOXES[:1])
+    x0, y0, x1, y1 = square_of(BOXES[0]).box
+    corner = result.faces[0].matrix @ [x0 - 0.5, y0 - 0.5, 1]
+    np.testing.assert_allclose(corner, [-0.5, -0.5], atol=1e-3)
+    np.testing.assert_allclose(result.faces[0].matrix @ [x1 - 0.5, y1 - 0.5, 1], [127.5, 127.5], atol=1e-3)
+
+
+def test_one_batch_gives_what_many_give(own_size_file: Path) -> None:
+    image = noise_picture(110, 90)
+    together, alone = (
+        FaceUpscaler.from_pretrained(own_size_file, device="cpu", batch=batch)(image, BOXES) for batch in (64, 1)
+    )
+    for one, other in zip(together.faces, alone.faces, strict=True):
+        assert np.abs(one.image.astype(int) - other.image).max() <= 1
+
+
+def test_a_face_that_the_network_moves_is_cut_out_anew(own_size_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    up = FaceUpscaler.from_pretrained(own_size_file, device="cpu")
+    seen = []
+
+    def turned(lr: torch.Tensor) -> object:
+        output = load(lr)
+        seen.append(lr.shape[0])
+        output.matrix[:] = torch.eye(3)[:2]
+        if len(seen) == 1:
+            output.matrix[1] = torch.tensor([[0.0, -1.0, 0.0], [1.0, 0.0, 0.0]])
+        return output
+
+    load = load_trained(own_size_file, torch.device("cpu"))
+    turned.lr_side, turned.own_size = 32, (12, 40)  # type: ignore[attr-defined]
+    up.method = turned  # type: ignore[assignment]
+    image = noise_picture(110, 90)
+    result = up(image, BOXES)
+    assert seen == [2, 1]
+    assert [face.square.roll for face in result.faces] == pytest.approx([0, np.pi / 2])
+    with torch.inference_mode():
+        again = load(cut(image, [Square(square_of(BOXES[1]).box, np.pi / 2)], 32, (12, 40)))
+    wanted = upscaler.to_bytes(again.image)[0].numpy()
+    assert np.abs(result.faces[1].image.astype(int) - wanted).max() <= 1
+
+
+@pytest.mark.parametrize(
+    ("box", "reason"),
+    [((20, 20, 25, 26), "8 px is below the 12 px of the training"), ((0, 0, 60, 60), "90 px is above the 40 px"),
+     ((-50, -50, -30, -30), "its square lies outside the photograph")],
+)  # fmt: skip
+def test_a_face_that_is_left_out_says_why(own_size_file: Path, box: tuple[float, ...], reason: str) -> None:
+    image = noise_picture(110, 90)
+    (left,) = FaceUpscaler.from_pretrained(own_size_file, device="cpu")(image, [box]).left_out
+    assert isinstance(left, LeftOut)
+    assert left.reason.startswith(reason)
+    result = FaceUpscaler.from_pretrained(own_size_file, device="cpu", any_size=True)(image, [box])
+    assert len(result.faces) == (0 if "outside" in reason else 1)
+
+
+def test_a_network_of_16_pixels_takes_faces_near_them(checkpoint_file: Path) -> None:
+    up = FaceUpscaler.from_pretrained(checkpoint_file, device="cpu")
+    assert up.sizes == (12, 24)
+    result = up(noise_picture(110, 90), BOXES)
+    assert [len(result.faces), len(result.left_out)] == [1, 1]
+    assert result.faces[0].image.shape == (128, 128, 3)
+
+
+def test_a_path_a_picture_and_an_array_are_the_same(own_size_file: Path, tmp_path: Path) -> None:
+    image, up = noise_picture(110, 90), FaceUpscaler.from_pretrained(own_size_file, device="cpu")
+    exif = Image.Exif()
+    exif[0x0112] = 6  # is shown turned clockwise
+    Image.fromarray(np.ascontiguousarray(np.rot90(image))).save(tmp_path / "photo.png", exif=exif)
+    ways = [image, tmp_path / "photo.png", str(tmp_path / "photo.png"), Image.open(tmp_path / "photo.png")]
+    for way in ways:
+        result = up(way, BOXES[:1])
+        assert np.array_equal(result.photograph, image)
+    grey = up(Image.fromarray(image[..., 0]).convert("LA"), BOXES[:1])
+    assert np.array_equal(grey.photograph, image[..., :1].repeat(3, -1))
+
+
+def test_a_release_folder_is_taken(own_size_file: Path, tmp_path: Path) -> None:
+    write_release(load_checkpoint(own_size_file), tmp_path / "release", "card")
+    image = noise_picture(110, 90)
+    results = [
+        FaceUpscaler.from_pretrained(path, device="cpu")(image, BOXES) for path in (own_size_file, tmp_path / "release")
+    ]
+    assert np.array_equal(results[0].faces[0].image, results[1].faces[0].image)
+
+
+def test_what_is_no_picture_or_no_box_is_said(
+    own_size_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    up = FaceUpscaler.from_pretrained(own_size_file, device="cpu")
+    for wrong in (np.zeros((9, 9), np.uint8), np.zeros((9, 9, 3)), np.zeros((0, 9, 3), np.uint8), 7):
+        with pytest.raises(ValueError, match=r"expected|without pixels"):
+            up(wrong, [])  # type: ignore[arg-type]
+    with pytest.raises(BadFace, match="cannot be read"):
+        up(tmp_path / "none.jpg", [])
+    for box in ((1, 1, 1, 5), (0, 0, float("nan"), 5)):
+        with pytest.raises(UserError, match="no face box"):
+            up(noise_picture(20, 20), [box])
+    with pytest.raises(UserError, match="1 face or more"):
+        FaceUpscaler.from_pretrained(own_size_file, batch=0)
+    monkeypatch.setattr(upscaler, "RELEASED", tmp_path / "weights" / "photo")
+    with pytest.raises(UserError, match=r"released network .* is not there"):
+        FaceUpscaler.from_pretrained(tmp_path / "weights" / "photo")
