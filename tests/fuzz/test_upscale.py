@@ -20,7 +20,8 @@ STEMS = st.one_of(
     st.sampled_from(["a", "A", "a_heatmaps", "._a", " ", "a\nb", "caf\udce9", "é", "e\u0301", "-x", "a%s", "'", '"']),
     st.text(st.characters(exclude_characters="/\0"), min_size=1, max_size=8),
 )
-NAMES = st.builds(str.__add__, STEMS, st.sampled_from([".png", ".jpg", ".PNG", ".tif", ".pts", ".psd", "", "."]))
+ENDINGS = st.sampled_from([".png", ".jpg", ".PNG", ".tif", ".pts", ".psd", "", "."])
+NAMES = st.builds(str.__add__, STEMS, ENDINGS).filter(lambda name: name not in (".", ".."))
 CONTENTS = st.one_of(st.sampled_from(picture_samples()), changed_bytes(picture_samples()), st.just(b""))
 
 
