@@ -27,7 +27,11 @@ def parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("paths", nargs="+", type=path_at_home, metavar="PHOTO", help="photographs, or folders of them")
     add("--out", default=Path("upscaled"), type=path_at_home, metavar="DIR", help="folder of NAME_1.png ... (upscaled)")
-    add("--crops", action="store_true", default=False, help="the pictures are face crops: no detector")
+    add(
+        "--crops",
+        action=argparse.BooleanOptionalAction,
+        help="the pictures are face crops (they are with --checkpoint)",
+    )
     add("--paste", action="store_true", help="write each photograph enlarged too, with its faces put back in place")
     add("--scale", type=float, metavar="X", help="of --paste (so that the smallest face keeps its 128 pixels)")
     add("--heatmaps", action=argparse.BooleanOptionalAction, help="write heatmaps too (with --crops, unless --no-...)")
@@ -37,9 +41,10 @@ def parser() -> argparse.ArgumentParser:
 
     network = parser.add_argument_group("network").add_argument
     network(
-        "--method", "--checkpoint", dest="checkpoint", default=RELEASED, type=path_at_home, metavar="PATH",
+        "--method", type=path_at_home, metavar="PATH",
         help="folder of a release, or checkpoint of src.train (weights/photo)",
     )  # fmt: skip
+    network("--checkpoint", type=path_at_home, metavar="PATH", help="the same, for face crops, unless --no-crops")
     network(
         "--weights", choices=("auto", "averaged", "raw"),
         help="auto: the moving average if the checkpoint has it; raw: the last update",
@@ -62,8 +67,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     show_everything()
     line = parser()
     values = vars(line.parse_args(arguments))
-    crops = values.pop("crops")
     unused = [name for name in OF_PHOTOGRAPHS if name in values]
+    if "checkpoint" in values and "method" in values:
+        line.error("--method and --checkpoint name the same thing: give one of them")
+    # A checkpoint alone takes face crops, as before photographs were taken.
+    crops = values.pop("crops", "checkpoint" in values and not unused)
+    values["checkpoint"] = values.pop("method", values.get("checkpoint", RELEASED))
     if crops and unused:
         line.error(f"--{unused[0].replace('_', '-')} is for photographs: leave it or --crops out")
     if "scale" in values and "paste" not in values:

@@ -359,3 +359,16 @@ def test_a_size_beyond_the_training_is_told_as_its_nearest(
     assert (f"not among the 12 to 40 px of the training: taken as a face of {told} px" in warning) == bool(told)
     assert bool(warning) == bool(told)
     assert to_lr(image, 32, (12, 40))[0, 3, 0, 0].item() == pytest.approx(np.log2((told or side) / 16))
+
+
+def test_a_checkpoint_alone_takes_face_crops(
+    checkpoint_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The command of before photographs were taken means what it meant."""
+    picture(tmp_path / "in" / "face.png")
+    words = [str(tmp_path / "in"), "--checkpoint", str(checkpoint_file), "--out", str(tmp_path / "out")]
+    assert main(words) == 0
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"face.png", "face_heatmaps.png"}
+    with pytest.raises(SystemExit):
+        main([*words, "--method", str(checkpoint_file)])
+    assert "give one of them" in capsys.readouterr().err
