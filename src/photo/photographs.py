@@ -14,16 +14,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from src.image.decode import MAX_PIXELS, Reading, decode
+from src.image.decode import Reading, decode
 from src.image.encode_as import encode_as, origin_of
 from src.image.pixels import to_bytes, to_network
-from src.model.checkpoint import Weights
 from src.photo.detectors import Boxes, DetectorName, build_detector
 from src.photo.faces import UpscaledFace
 from src.photo.inputs import find_images
 from src.photo.outputs import MARK, Names, marked_png, write_new
 from src.photo.result import PhotoResult
-from src.photo.run import EXIT_SOME_FAILED, say, warn
+from src.photo.run import EXIT_SOME_FAILED, Request, say, warn
 from src.photo.upscaler import BATCH, FaceUpscaler
 from src.report.grid import overlay
 from src.system.errors import BadFace, UserError, in_one_line
@@ -33,18 +32,10 @@ MOST_OUT: Final = 200_000_000
 
 
 @dataclass(frozen=True)
-class PhotoRequest:
-    """The command's arguments.
+class PhotoRequest(Request):
+    """The command's arguments for photographs; heatmaps are written only if asked for.
 
     Attributes:
-        paths: photographs, or folders of them.
-        checkpoint: the network: a checkpoint that `src.train` wrote, or the folder of a release.
-        out: folder of the results.
-        weights: which of the checkpoint's weights.
-        device: "auto", "cpu" or "cuda".
-        heatmaps: write the heatmaps of each face too, if the network has any.
-        overwrite: replace files of an earlier run.
-        max_pixels: a larger photograph is taken for a decompression bomb and fails.
         detector: what finds the faces.
         detector_weights: folder of its weights.
         boxes: a file of face boxes in place of a detector.
@@ -55,14 +46,7 @@ class PhotoRequest:
         batch: faces in the network at once.
     """
 
-    paths: Sequence[Path]
-    checkpoint: Path
-    out: Path
-    weights: Weights = "auto"
-    device: str = "auto"
     heatmaps: bool = False
-    overwrite: bool = False
-    max_pixels: int = MAX_PIXELS
     detector: DetectorName = "centerface"
     detector_weights: Path | None = None
     boxes: Path | None = None
