@@ -41,6 +41,7 @@ def test_the_command_writes_the_report_and_nothing_else(
         "metrics.parquet"
     }  # where pyarrow is installed
     assert sorted(written) == [
+        "charts.png",
         "grid.png",
         "metrics.csv",
         "metrics.json",

@@ -31,6 +31,14 @@ def output_to_hr(pairs: Pairs, matrix: Tensor) -> Tensor:
     return compose(invert(pairs.matrix), matrix.detach().float())
 
 
+def landmarks_in_own_frame(pairs: Pairs, matrix: Tensor) -> Tensor:
+    """Where the HR face's landmarks lie in the output of an estimated transform (B, 2, 3): (B, 68, 2) in its pixels."""
+    to_output = invert(output_to_hr(pairs, matrix))
+    places = (pairs.landmarks.float() + 0.5) / (SIDE / 2) - 1  # normalised, (B, 68, 2)
+    places = product(places, to_output[:, :, :2].transpose(1, 2)) + to_output[:, None, :, 2]
+    return (places + 1) * (SIDE / 2) - 0.5
+
+
 def in_own_frame(pairs: Pairs, matrix: Tensor, std: float) -> Pairs:
     """The same pairs with image, landmarks and heatmaps as targets in the frame of an estimated transform.
 
@@ -39,10 +47,7 @@ def in_own_frame(pairs: Pairs, matrix: Tensor, std: float) -> Pairs:
         matrix: (B, 2, 3), the estimated one.
         std: the heatmap kernels' standard deviation in pixels of the HR image.
     """
-    to_output = invert(output_to_hr(pairs, matrix))
-    places = (pairs.landmarks.float() + 0.5) / (SIDE / 2) - 1  # normalised, (B, 68, 2)
-    places = product(places, to_output[:, :, :2].transpose(1, 2)) + to_output[:, None, :, 2]
-    landmarks = (places + 1) * (SIDE / 2) - 0.5
+    landmarks = landmarks_in_own_frame(pairs, matrix)
     heatmaps = kernels = None
     if pairs.heatmaps is not None:
         maps, side = pairs.heatmaps.shape[1], pairs.heatmaps.shape[-1]

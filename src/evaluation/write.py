@@ -8,10 +8,12 @@ from PIL import Image
 from src.evaluation.run import Evaluation
 from src.image.encode import png_bytes
 from src.report.ablation import Ablation
+from src.report.charts_png import charts_png
 from src.report.faces_file import NO_PARQUET, faces_csv, faces_parquet
 from src.report.metrics_json import metrics_json
 from src.report.report_html import report_html
 from src.report.report_md import FILES, report_md
+from src.report.score_charts import confidence_charts, score_charts, training_charts
 from src.report.shown import NOTHING, Shown
 from src.system.errors import UserError
 from src.system.files import replacing, utf8
@@ -33,7 +35,15 @@ def write_results(
     """
     rows, protocol = evaluation.rows, evaluation.protocol
     parquet = faces_parquet(rows)
-    beside = [words for words in FILES if evaluation.grid is not None or "grid" not in words]
+    charts = charts_png(
+        [
+            *score_charts(rows, protocol).charts,
+            *confidence_charts(rows, protocol).charts,
+            *training_charts(protocol).charts,
+        ]
+    )
+    missing = {"grid": evaluation.grid is None, "charts": charts is None}
+    beside = [words for words in FILES if not any(gone and f"`{name}.png`" in words for name, gone in missing.items())]
     beside.append("`metrics.parquet` the rows with their types" if parquet else NO_PARQUET)
     files = {
         "metrics.csv": utf8(faces_csv(rows)),
@@ -41,6 +51,8 @@ def write_results(
         "report.md": utf8(report_md(rows, protocol, ablation, beside)),
         "report.html": report_html(rows, protocol, ablation, shown),
     }
+    if charts:
+        files["charts.png"] = charts
     if parquet:
         files["metrics.parquet"] = parquet
     if evaluation.grid is not None:

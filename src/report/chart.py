@@ -1,4 +1,4 @@
-"""Line charts as SVG text for the HTML report; they need no plotting library."""
+"""Line charts: what they show, and their SVG text for the HTML report, which needs no plotting library."""
 
 import html
 import math
@@ -35,25 +35,39 @@ class Line:
     ends: Sequence[tuple[float, float]] = ()
 
 
-def chart(
-    title: str,
-    x_title: str,
-    lines: Sequence[Line],
-    ticks: Sequence[tuple[float, str]] | None = None,
-    logarithmic: bool = False,
-) -> str:
-    """A chart with axes; the legend is separate.
+@dataclass(frozen=True)
+class Chart:
+    """What a chart shows, as `svg` and `charts_png` draw it.
 
-    Args:
+    Attributes:
         title: what the vertical axis shows.
         x_title: what the horizontal axis shows.
         lines: at least one, with at least one point each.
         ticks: places and words on the horizontal axis, in one line or more; None: round numbers.
-        logarithmic: the vertical axis; ignored if a value is not above 0.
+        wants_logarithms: of the vertical axis.
     """
-    ys = [y for line in lines for y in (*line.ys, *(end for ends in line.ends for end in ends))]
-    logarithmic = logarithmic and min(ys) > 0
-    up = math.log10 if logarithmic else float
+
+    title: str
+    x_title: str
+    lines: Sequence[Line]
+    ticks: Sequence[tuple[float, str]] | None = None
+    wants_logarithms: bool = False
+
+    @property
+    def ys(self) -> list[float]:
+        """Every value and every end of an interval."""
+        return [y for line in self.lines for y in (*line.ys, *(end for ends in line.ends for end in ends))]
+
+    @property
+    def logarithmic(self) -> bool:
+        """Whether the vertical axis is logarithmic: not where a value is 0 or below."""
+        return self.wants_logarithms and min(self.ys) > 0
+
+
+def svg(chart: Chart) -> str:
+    """A chart with axes; the legend is separate."""
+    title, x_title, lines, ticks, logarithmic = chart.title, chart.x_title, chart.lines, chart.ticks, chart.logarithmic
+    ys, up = chart.ys, math.log10 if logarithmic else float
     bottom = HEIGHT - BOTTOM - 14 * max((words.count("\n") for _, words in ticks or ()), default=0)
     xs = [x for line in lines for x in line.xs] + [x for x, _ in ticks or ()]
     x0, x1 = _widened(xs, 0.06 if ticks else 0.02)

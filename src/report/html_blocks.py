@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from typing import Any, Final
 
+from src.report.chart import svg
 from src.report.score_charts import Charts
 from src.report.sections import Section, Table
 
@@ -66,5 +67,6 @@ def sentences_html(sentences: Iterable[str]) -> str:
 
 def charts_html(charts: Charts) -> str:
     """Charts with their legend and notes."""
-    drawn = f'<div class="charts">{"".join(charts.svgs)}</div>{charts.legend}' if charts.svgs else ""
+    drawn = "".join(map(svg, charts.charts))
+    drawn = f'<div class="charts">{drawn}</div>{charts.legend}' if drawn else ""
     return drawn + "".join(f"<p>{inline(note)}</p>" for note in charts.notes)

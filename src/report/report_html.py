@@ -10,7 +10,7 @@ from src.report.ablation import Ablation
 from src.report.html_blocks import charts_html, escaped, section_html, sentences_html
 from src.report.html_faces import faces_html
 from src.report.protocol import Protocol
-from src.report.score_charts import score_charts, training_charts
+from src.report.score_charts import confidence_charts, score_charts, training_charts
 from src.report.scores import FaceScores
 from src.report.sections import measured_sections, method_sentences, protocol_sentences
 from src.report.shown import NOTHING, Shown
@@ -44,6 +44,7 @@ def report_html(
         "scores": ("Scores", "".join(section_html(one) for one in measured_sections(rows, protocol, ablation))),
         "faces": ("Faces", faces_html(rows, protocol, shown)),
         "charts": ("By pose and angle", charts_html(score_charts(rows, protocol))),
+        "confidence": ("Confidence", charts_html(confidence_charts(rows, protocol))),
         "trainings": ("Trainings", charts_html(training_charts(protocol))),
         "methods": ("Methods", sentences_html(method_sentences(protocol))),
         "protocol": ("Protocol and data", sentences_html(protocol_sentences(rows, protocol))),

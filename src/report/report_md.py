@@ -13,6 +13,7 @@ FILES: Final = (
     "`metrics.csv` has one row per face",
     "`metrics.json` means, intervals and paired differences",
     "`grid.png` some faces",
+    "`charts.png` the charts",
 )
 DIGITS: Final = 16  # of a hash
 

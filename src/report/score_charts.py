@@ -1,4 +1,4 @@
-"""Charts of an evaluation: PSNR by pose and by rotation, and the curves of the trainings behind the methods."""
+"""Charts of an evaluation: PSNR by pose and by rotation, confidence, and the curves of the methods' trainings."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from src.report.bins import Binning
-from src.report.chart import Line, chart, legend
+from src.report.calibration import calibration_charts
+from src.report.chart import Chart, Line, legend
 from src.report.picks import RANKED_BY
 from src.report.protocol import Protocol
 from src.report.read_curves import Curve, read_curves, thinned
@@ -41,12 +42,12 @@ class Charts:
     """Charts that share a legend.
 
     Attributes:
-        svgs: each chart as SVG text.
+        charts: what each shows.
         legend: as HTML text; empty without a chart.
         notes: what could not be drawn, and why.
     """
 
-    svgs: Sequence[str]
+    charts: Sequence[Chart]
     legend: str
     notes: Sequence[str]
 
@@ -65,10 +66,16 @@ def score_charts(rows: Sequence[FaceScores], protocol: Protocol) -> Charts:
         of_bins = [_line(number, name, protocol, list(bins.values())) for number, name in enumerate(protocol.methods)]
         found = [line for line in of_bins if line.xs]
         if found:
-            drawn.append(chart(binning.title, f"{binning.unit} (faces)", found, ticks))
+            drawn.append(Chart(binning.title, f"{binning.unit} (faces)", found, ticks))
             lines += found
     notes = [] if drawn else ["The faces differ neither in pose nor in angle, as far as it is known."]
     return Charts(drawn, legend(lines) if lines else "", notes)
+
+
+def confidence_charts(rows: Sequence[FaceScores], protocol: Protocol) -> Charts:
+    """What each method's confidence is worth, by component."""
+    drawn = calibration_charts(rows, protocol)
+    return Charts(drawn, legend(line for chart in drawn for line in chart.lines) if drawn else "", [])
 
 
 def _line(number: int, name: str, protocol: Protocol, bins: Sequence[Sequence[FaceScores]]) -> Line:
@@ -110,6 +117,6 @@ def training_charts(protocol: Protocol) -> Charts:
                 if points:
                     found.append(Line(titles[number], number, [x for x, _ in points], [y for _, y in points]))
         if found:
-            drawn.append(chart(curves.title, "iterations", found, logarithmic=curves.logarithmic))
+            drawn.append(Chart(curves.title, "iterations", found, wants_logarithms=curves.logarithmic))
             lines += found
     return Charts(drawn, legend(lines) if lines else "", notes)

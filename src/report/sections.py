@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from src.report.ablation import ABLATION_WORDS, Ablation, ablation_table
 from src.report.bins import BINNINGS, OWN_SIZE, Binning
+from src.report.calibration import WORDS, calibration_table
 from src.report.paired import differences
 from src.report.protocol import MethodCard, Protocol, inputs_words, protocol_words
 from src.report.scores import FaceScores, summarise
@@ -43,6 +44,9 @@ def measured_sections(rows: Sequence[FaceScores], protocol: Protocol, ablation: 
         title = f"Ablation: differences to {ablation.reference}"
         found.append(Section(title, [Table(ablation_table(ablation, protocol), 1), ABLATION_WORDS]))
     found += _comparison(rows, protocol)
+    lines = calibration_table(rows, protocol)
+    if lines:
+        found.append(Section("Confidence by component", [Table(lines, 2), WORDS]))
     for binning in BINNINGS:
         for title, lines in _bins(rows, protocol, binning):
             found.append(Section(title, [f"Bins: {binning.unit}.", Table(lines, 2)]))
