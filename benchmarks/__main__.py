@@ -14,7 +14,7 @@ from src.system.console import show_everything
 
 # The longest comes last.
 NAMES = (
-    "throughput", "baselines", "export", "dictionaries", "memory", "step", "pairs", "prepare", "landmarks",
+    "throughput", "baselines", "export", "photo", "dictionaries", "memory", "step", "pairs", "prepare", "landmarks",
     "visibility", "store", "fill", "demo",
 )  # fmt: skip
 

@@ -93,7 +93,7 @@ def _line(number: int, name: str, protocol: Protocol, bins: Sequence[Sequence[Fa
 def training_charts(protocol: Protocol) -> Charts:
     """The curves of the runs whose checkpoints were measured, as far as their `metrics.csv` is still there."""
     runs: dict[int, Mapping[str, Curve]] = {}
-    notes = []
+    without: list[str] = []
     titles = [card.title for card in protocol.methods.values()]
     for number, card in enumerate(protocol.methods.values()):
         file = card.facts.get("checkpoint")
@@ -105,7 +105,7 @@ def training_charts(protocol: Protocol) -> Charts:
         except (OSError, ValueError):
             runs[number] = {}
         if not runs[number]:
-            notes.append(f"{card.title}: `{metrics}` has no curves or is not there.")
+            without.append(card.title)
     drawn, lines = [], list[Line]()
     for curves in CURVES:
         found = []
@@ -119,4 +119,5 @@ def training_charts(protocol: Protocol) -> Charts:
         if found:
             drawn.append(Chart(curves.title, "iterations", found, wants_logarithms=curves.logarithmic))
             lines += found
+    notes = [f"No metrics.csv with curves lies where the training of {', '.join(without)} left it."] if without else []
     return Charts(drawn, legend(lines) if lines else "", notes)
