@@ -29,13 +29,19 @@ THRESHOLD: Final = 0.3
 """Our choice: the least score of a face; see docs/use.md for what it finds."""
 OVERLAP: Final = 0.3
 """Of two boxes with a larger intersection over union, the one with the lower score is dropped."""
-ENLARGED: Final = ((1_000_000, 3.0), (4_000_000, 2.0))
+ENLARGED: Final = ((500_000, 3.0), (4_000_000, 2.0))
 """How many times a photograph of up to so many pixels is enlarged before the search. Of 31 annotated faces of 16
 photographs, shrunk until their squares have 14, 20 and 28 pixels, it finds 12, 26 and 31 as they are, 28, 31 and 31
 enlarged twice, and all enlarged three times. Larger photographs are searched as they are: their smallest faces may be
 lost."""
+ENOUGH: Final = 0.8
+"""A photograph that one view enlarges by this share of what is wanted is searched in that view alone."""
 VIEW: Final = 2048
-"""The longest side of the network's input: larger photographs are searched reduced, and then in tiles of this side."""
+"""The longest side of the network's input: larger photographs are searched reduced to it, and then in tiles."""
+VIEW_PIXELS: Final = 2_100_000
+"""Pixels of that input, at most: with so many, the network takes 0.9 GB."""
+TILE: Final = 1024
+"""Side of a tile: smaller ones overlap more, larger ones take more memory."""
 LEAST: Final = 1 / 64
 """A side of the reduced picture is at least this share of the other, so that a line of pixels is no empty picture."""
 EDGE: Final = 0.02  # of a tile: a box this close to its border inside the photograph may be cut
@@ -134,10 +140,10 @@ def decode(
 def views(width: int, height: int) -> Iterator[tuple[tuple[int, int, int, int], float]]:
     """The parts of a photograph that are searched, each a box and the input's pixels per pixel of the photograph."""
     fine = next((times for pixels, times in ENLARGED if width * height <= pixels), 1.0)
-    coarse = min(fine, VIEW / max(width, height))
+    coarse = min(fine, VIEW / max(width, height), math.sqrt(VIEW_PIXELS / (width * height)))
     yield (0, 0, width, height), coarse
-    if coarse < fine:
-        for tile in tiles(width, height, (VIEW / fine, VIEW / fine)):
+    if coarse < ENOUGH * fine:
+        for tile in tiles(width, height, (TILE / fine, TILE / fine)):
             yield tile, fine
 
 

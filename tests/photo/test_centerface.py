@@ -29,11 +29,13 @@ def test_a_size_beyond_reason_is_finite() -> None:
 
 def test_small_photographs_are_enlarged_and_large_ones_searched_in_tiles_too() -> None:
     assert list(views(300, 200)) == [((0, 0, 300, 200), 3.0)]
-    assert list(views(1000, 1000)) == [((0, 0, 1000, 1000), 2048 / 1000), *[
-        ((x, y, x + 683, y + 683), 3.0) for y in (0, 317) for x in (0, 317)
+    assert list(views(700, 500)) == [((0, 0, 700, 500), pytest.approx(6**0.5))]  # near enough to 3
+    assert list(views(1500, 900)) == [((0, 0, 1500, 900), pytest.approx((2.1 / 1.35) ** 0.5)), *[
+        ((x, y, x + 512, y + 512), 2.0) for y in (0, 194, 388) for x in (0, 329, 659, 988)
     ]]  # fmt: skip
     whole, *parts = views(6000, 4000)
-    assert whole == ((0, 0, 6000, 4000), 2048 / 6000)
+    assert whole == ((0, 0, 6000, 4000), pytest.approx((2_100_000 / 24_000_000) ** 0.5))
+    assert list(views(40_000, 400))[0] == ((0, 0, 40_000, 400), 2048 / 40_000)
     covered = np.zeros((4000, 6000), bool)
     for (x0, y0, x1, y1), scale in parts:
         assert scale == 1.0
@@ -78,6 +80,7 @@ def test_a_face_across_the_edge_of_tiles_is_found_once(tmp_path: Path, monkeypat
     path = write_centerface(tmp_path / "centerface.onnx")
     monkeypatch.setattr(centerface, "SHA256", centerface.hashlib.sha256(path.read_bytes()).hexdigest())
     monkeypatch.setattr(centerface, "VIEW", 128)
+    monkeypatch.setattr(centerface, "TILE", 128)
     monkeypatch.setattr(centerface, "ENLARGED", ())
     image = np.zeros((200, 300, 3), np.uint8)
     places = [(20, 20), (150, 100), (128, 64), (286, 190)]
