@@ -112,7 +112,10 @@ class Trunk(nn.Module):
         width16, width8, width4 = config.width, config.width * 5 // 4, config.width * 3 // 2
         down16, down8 = config.blocks16 // 2, config.blocks8 // 2
         attention = config.attention
-        self.positions = nn.Parameter(0.1 * torch.randn(1, config.positions, LR_SIDE, LR_SIDE))
+        self.positions = nn.Parameter(torch.empty(1, config.positions, LR_SIDE, LR_SIDE))
+        # Not where a file has the weights: normal_ on the meta device imports torch's compiler, which takes seconds.
+        if not self.positions.is_meta:
+            nn.init.normal_(self.positions, std=0.1)
         self.down16 = nn.Sequential(
             nn.Conv2d(inputs + config.positions, width16, 3, padding=1), *residuals(width16, down16)
         )

@@ -74,7 +74,7 @@ class CenterFace:
 
     def __init__(self, folder: Path | None = None, threads: int = 0) -> None:
         path = weights_file(folder)
-        self._session = _session(path, free_sides(_read(path)), threads)
+        self._session, self._options = _session(path, free_sides(_read(path)), threads)
 
     def find(self, image: NDArray[np.uint8]) -> list[FoundFace]:
         """The faces of a photograph (H, W, 3) uint8 RGB, from left to right."""
@@ -98,7 +98,8 @@ class CenterFace:
         part = Image.fromarray(image[y0:y1, x0:x1]).resize((width, height), Image.Resampling.BILINEAR)
         canvas = np.zeros((1, 3, _up(height), _up(width)), np.float32)
         canvas[0, :, :height, :width] = np.asarray(part).transpose(2, 0, 1)
-        heatmap, size, offset, _ = self._session.run(None, {self._session.get_inputs()[0].name: canvas})
+        outputs = self._session.run(None, {self._session.get_inputs()[0].name: canvas}, self._options)
+        heatmap, size, offset, _ = outputs
         boxes, scores = decode(heatmap[0, 0], size[0], offset[0])
         boxes = boxes.clip(0, np.tile([width, height], 2)) * np.tile([(x1 - x0) / width, (y1 - y0) / height], 2)
         boxes += np.tile([x0, y0], 2)
@@ -193,16 +194,20 @@ def _read(path: Path) -> bytes:
     return data
 
 
-def _session(path: Path, model: bytes, threads: int) -> Any:
+def _session(path: Path, model: bytes, threads: int) -> tuple[Any, Any]:
+    """The session, and the options of its runs."""
     import onnxruntime  # here: an extra
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 3  # it warns of every initialiser that nothing uses
     try:
-        return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime raises a dozen types, none of them public
         raise UserError(f"{path} cannot be run: {reason_of(error)}") from None
+    given_back = onnxruntime.RunOptions()  # what a run took, before faces are pasted into a large photograph
+    given_back.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
+    return session, given_back
 
 
 def _up(side: int) -> int:

@@ -1,5 +1,7 @@
 import os
 import pickle
+import subprocess
+import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +15,8 @@ from src.model.checkpoint import load_checkpoint
 from src.model.light import LightConfig
 from src.system.errors import UserError
 from tests.helpers.tiny_files import TINY, checkpoint_content
+
+ROOT = Path(__file__).parents[2]
 
 
 def refused(path: Path) -> str:
@@ -198,3 +202,14 @@ def test_an_average_that_is_broken_is_no_reason_to_take_the_raw_weights(tmp_path
     for broken in ({"updates": 1}, [1], {"updates": 1, "generator": 3}):
         torch.save({**content, "averaged": broken}, path)
         assert "no tensor 'averaged.generator." in refused(path)
+
+
+def test_a_network_is_read_without_importing_a_compiler() -> None:
+    """torch's compiler takes seconds to import; some operations on the meta device do that."""
+    code = (
+        "import sys, torch; from pathlib import Path; from src.method.trained import load_trained; "
+        "load_trained(Path('weights/photo'), torch.device('cpu')); "
+        "print([name for name in ('torch._dynamo', 'sympy') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stdout == "[]\n"
