@@ -35,7 +35,7 @@ def test_small_photographs_are_enlarged_and_large_ones_searched_in_tiles_too() -
     ]]  # fmt: skip
     whole, *parts = views(6000, 4000)
     assert whole == ((0, 0, 6000, 4000), pytest.approx((2_100_000 / 24_000_000) ** 0.5))
-    assert list(views(40_000, 400))[0] == ((0, 0, 40_000, 400), 2048 / 40_000)
+    assert next(iter(views(40_000, 400))) == ((0, 0, 40_000, 400), 2048 / 40_000)
     covered = np.zeros((4000, 6000), bool)
     for (x0, y0, x1, y1), scale in parts:
         assert scale == 1.0
