@@ -79,6 +79,11 @@ class Trained:
         found = data.get("own_size") if isinstance(data, dict) else None
         return (int(found[0]), int(found[1])) if isinstance(found, list | tuple) and len(found) == 2 else None
 
+    @property
+    def heatmap_side(self) -> int | None:
+        """See `Network`."""
+        return self.checkpoint.config.heatmap_side
+
     def __call__(self, lr: Tensor) -> Upscaled:
         """See `Method`; a network for many sizes takes 16x16 faces too, as faces of that size."""
         if self.lr_side == OWN_LR_SIDE and lr.shape[-1] == LR_SIDE:

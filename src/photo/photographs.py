@@ -69,14 +69,14 @@ def upscale_photographs(request: PhotoRequest) -> int:
     # What is missing is said before the network is read.
     detector = request.detector if boxes else build_detector(request.detector, request.detector_weights)
     upscaler = FaceUpscaler.from_pretrained(
-        request.checkpoint, device=request.device, weights=request.weights, detector=detector, batch=request.batch,
-        any_size=request.any_size,
+        request.checkpoint, device=request.device, weights=request.weights, runtime=request.runtime, detector=detector,
+        batch=request.batch, any_size=request.any_size,
     )  # fmt: skip
     try:
         request.out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"--out {request.out} cannot be made: {error.strerror or error}") from None
-    if request.heatmaps and upscaler.method.checkpoint.config.heatmap_side is None:
+    if request.heatmaps and upscaler.method.heatmap_side is None:
         warn("the checkpoint has no heatmap branch: no heatmaps are written")
     found = find_images(request.paths)
     for remark in found.remarks:

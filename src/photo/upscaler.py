@@ -18,7 +18,8 @@ from src.image.crop import FaceBox, Square
 from src.image.decode import MAX_PIXELS, decode_opened, read_image
 from src.image.pixels import to_bytes
 from src.landmarks.boxes import usable
-from src.method.trained import Trained, load_trained
+from src.method.method import Network, Runtime
+from src.method.network import named_network
 from src.model.checkpoint import Weights
 from src.model.output import Upscaled
 from src.photo.centerface import FoundFace
@@ -52,7 +53,7 @@ class FaceUpscaler:
 
     def __init__(
         self,
-        method: Trained,
+        method: Network,
         detector: Detector | tuple[DetectorName, Path | None] = ("centerface", None),
         device: torch.device | None = None,
         batch: int = BATCH,
@@ -69,6 +70,7 @@ class FaceUpscaler:
         *,
         device: str = "auto",
         weights: Weights = "auto",
+        runtime: Runtime = "torch",
         detector: DetectorName | Detector = "centerface",
         detector_weights: str | Path | None = None,
         batch: int = BATCH,
@@ -77,9 +79,10 @@ class FaceUpscaler:
         """An upscaler of a trained network.
 
         Args:
-            path: folder of a release, or a checkpoint file.
+            path: folder of a release, a checkpoint, a file of `src.export`, or `hub:OWNER/NAME`, a release on the hub.
             device: "auto", "cpu" or "cuda".
             weights: of a checkpoint: the averaged or the raw ones; auto: averaged if there are any.
+            runtime: what computes the network: torch, or ONNX Runtime on the CPU, which computes any `.onnx` file.
             detector: what finds the faces, or its name.
             detector_weights: folder of the weights of a named one.
             batch: faces in the network at once.
@@ -90,14 +93,14 @@ class FaceUpscaler:
         """
         if batch < 1:
             raise UserError(f"--batch {batch}: 1 face or more")
-        chosen, path = pick_device(device, "--device "), Path(path)
-        if path == RELEASED and not path.exists():
+        chosen = pick_device(device, "--device ")
+        if Path(path) == RELEASED and not RELEASED.exists():
             raise UserError(
                 f"the released network {path} is not there: check the project out again, or give --method PATH"
             )
         folder = Path(detector_weights) if detector_weights is not None else None
         finder = (detector, folder) if isinstance(detector, str) else detector
-        return cls(load_trained(path, chosen, weights), finder, chosen, batch, any_size)
+        return cls(named_network(path, chosen, weights, runtime), finder, chosen, batch, any_size)
 
     @cached_property
     def detector(self) -> Detector:

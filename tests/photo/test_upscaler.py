@@ -4,13 +4,16 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import save_file
 
 from src.image.crop import Square
-from src.method.trained import load_trained
+from src.method.trained import Trained, load_trained
 from src.model.checkpoint import load_checkpoint
 from src.model.hourglass import HEBConfig
 from src.model.light import LightConfig
+from src.model.program_file import program_bytes
 from src.model.release import write_release
+from src.model.single import single_bytes
 from src.photo import FaceUpscaler, LeftOut, PhotoResult, UpscaledFace, upscaler
 from src.photo.centerface import FoundFace
 from src.photo.frames import cut, square_of
@@ -168,3 +171,56 @@ def test_what_is_no_picture_or_no_box_is_said(
     monkeypatch.setattr(upscaler, "RELEASED", tmp_path / "weights" / "photo")
     with pytest.raises(UserError, match=r"released network .* is not there"):
         FaceUpscaler.from_pretrained(tmp_path / "weights" / "photo")
+
+
+@pytest.mark.parametrize("way", ["runtime", "onnx", "pt2", "safetensors"])
+def test_a_network_gives_the_same_faces_wherever_it_is_computed(
+    busy_file: Path, onnx_files: dict[bool, Path], tmp_path: Path, way: str
+) -> None:
+    """docs/export.md: heatmaps and transforms differ by less than 1e-5, pictures by a level at most."""
+    checkpoint, runtime = load_checkpoint(busy_file), "onnxruntime" if way == "runtime" else "torch"
+    path = {"runtime": busy_file, "onnx": onnx_files[False]}.get(way, tmp_path / f"model.{way}")
+    if way in ("pt2", "safetensors"):
+        path.write_bytes(program_bytes(checkpoint) if way == "pt2" else single_bytes(checkpoint))
+    photograph = np.asarray(Image.fromarray(noise_picture(11, 9)).resize((110, 90)))
+    eager, other = (
+        FaceUpscaler.from_pretrained(one, device="cpu", runtime=kind, any_size=True)(photograph, BOXES)
+        for one, kind in ((busy_file, "torch"), (path, runtime))
+    )
+    assert len(eager.faces) == len(other.faces) == 2
+    assert eager.faces[0].image.std() > 1, "nothing to compare"
+    for mine, theirs in zip(eager.faces, other.faces, strict=True):
+        assert np.abs(mine.image.astype(int) - theirs.image).max() <= 1
+        np.testing.assert_allclose(mine.heatmaps, theirs.heatmaps, atol=1e-5)
+        np.testing.assert_allclose(mine.matrix, theirs.matrix, atol=1e-3)  # in pixels of the photograph
+
+
+def test_onnx_runtime_is_what_computes(busy_file: Path, onnx_files: dict[bool, Path]) -> None:
+    for path, runtime in ((busy_file, "onnxruntime"), (onnx_files[False], "torch")):
+        network = FaceUpscaler.from_pretrained(path, device="cpu", runtime=runtime).method
+        assert isinstance(network, Trained)
+        assert network.runtime == "ONNX Runtime float32"
+    with pytest.raises(UserError, match="holds raw weights alone"):
+        FaceUpscaler.from_pretrained(onnx_files[False], device="cpu", weights="averaged")
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("bicubic", "bicubic is a method without a network: give a release's folder, a checkpoint, a .onnx"),
+        ("none/at_all", "none/at_all does not exist: give .*, or hub:OWNER/NAME"),
+        ("hub:none", "none is neither a folder nor the name of a release on the hub"),
+        ("{}/dictionary.safetensors", "holds no network, or is damaged; a dictionary of faces upscales none"),
+        ("{}/text.onnx", "is no ONNX model, or is damaged"),
+        ("{}/text.pt2", "no .pt2 file"),
+        ("{}/text.ckpt", "is no checkpoint"),
+        ("{}", "is a folder: give one that src.train wrote"),
+    ],
+)
+def test_what_is_no_network_is_one_line(tmp_path: Path, name: str, words: str) -> None:
+    for kind in ("onnx", "pt2", "ckpt"):
+        (tmp_path / f"text.{kind}").write_text("a text")
+    save_file({"faces": torch.zeros(1)}, tmp_path / "dictionary.safetensors", {"mtun_dictionary": "{}"})
+    with pytest.raises(UserError, match=words) as caught:
+        FaceUpscaler.from_pretrained(name.format(tmp_path), device="cpu")
+    assert "\n" not in str(caught.value)
