@@ -102,6 +102,22 @@ class FaceUpscaler:
         finder = (detector, folder) if isinstance(detector, str) else detector
         return cls(named_network(path, chosen, weights, runtime), finder, chosen, batch, any_size)
 
+    def save_pretrained(self, save_directory: str | Path, *, overwrite: bool = False) -> None:
+        """Write the network as a release, see `save_release`.
+
+        This, `from_pretrained` and `push_to_hub` are the methods of huggingface_hub's ModelHubMixin, without that class:
+        this module would need the extra `hub` to be imported, and would load what no checksum was checked of.
+        """
+        from src.exporting.save import save_release  # here: photographs need no card
+
+        save_release(self.method, Path(save_directory), overwrite)
+
+    def push_to_hub(self, repo_id: str, *, private: bool = True) -> str:
+        """Push the network to OWNER/NAME on the hub, see `push_network`; returns the address of the commit."""
+        from src.exporting.save import push_network
+
+        return push_network(self.method, repo_id, private=private)
+
     @cached_property
     def detector(self) -> Detector:
         """What finds the faces.
