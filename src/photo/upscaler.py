@@ -105,7 +105,7 @@ class FaceUpscaler:
     def save_pretrained(self, save_directory: str | Path, *, overwrite: bool = False) -> None:
         """Write the network as a release, see `save_release`.
 
-        This, `from_pretrained` and `push_to_hub` are the methods of huggingface_hub's ModelHubMixin, without that class:
+        This, `from_pretrained` and `push_to_hub` are the methods of huggingface_hub's ModelHubMixin, without the class:
         this module would need the extra `hub` to be imported, and would load what no checksum was checked of.
         """
         from src.exporting.save import save_release  # here: photographs need no card
