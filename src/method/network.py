@@ -12,8 +12,6 @@ from src.method.onnx import in_onnxruntime, load_onnx
 from src.method.trained import Trained, load_trained
 from src.model.checkpoint import Weights
 from src.model.hub import PREFIX, pull
-from src.model.single import SUFFIX as SINGLE
-from src.model.single import is_single
 from src.system.errors import UserError
 
 TAKEN: Final = (
@@ -56,8 +54,4 @@ def named_network(
     if not path.exists():
         is_word = name in (Bicubic.name, BicubicAligned.name)
         raise UserError(f"{name} {'is a method without a network' if is_word else 'does not exist'}: give {TAKEN}")
-    if path.suffix == SINGLE and path.is_file() and not is_single(path):
-        raise UserError(
-            f"{name} holds no network, or is damaged; a dictionary of faces upscales none here: give {TAKEN}"
-        )
     return load_network(path, device, weights, runtime)

@@ -210,7 +210,7 @@ def test_onnx_runtime_is_what_computes(busy_file: Path, onnx_files: dict[bool, P
         ("bicubic", "bicubic is a method without a network: give a release's folder, a checkpoint, a .onnx"),
         ("none/at_all", "none/at_all does not exist: give .*, or hub:OWNER/NAME"),
         ("hub:none", "none is neither a folder nor the name of a release on the hub"),
-        ("{}/dictionary.safetensors", "holds no network, or is damaged; a dictionary of faces upscales none"),
+        ("{}/dictionary.safetensors", r"does not say which network it is of \(a dictionary of faces is of none\)"),
         ("{}/text.onnx", "is no ONNX model, or is damaged"),
         ("{}/text.pt2", "no .pt2 file"),
         ("{}/text.ckpt", "is no checkpoint"),
