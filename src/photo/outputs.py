@@ -66,6 +66,38 @@ def marked_png(image: NDArray[np.uint8]) -> bytes:
     return png_bytes(Image.fromarray(image), MARK)
 
 
+def remove_higher(folder: Path, name: str, count: int, inputs: set[Path]) -> list[Path]:
+    """Remove the faces NAME_N.png above a number, and their heatmaps, that an earlier run left in a folder.
+
+    It stops at the first number without a result: a file that is no result of this command stays, and so does an input.
+
+    Args:
+        folder: of the results.
+        name: of a photograph's results.
+        count: the largest number that stays.
+        inputs: the pictures of this run, resolved.
+
+    Returns:
+        The files removed.
+
+    Raises:
+        UserError: one cannot be removed.
+    """
+    removed: list[Path] = []
+    while True:
+        count += 1
+        files = (folder / f"{name}_{count}{end}.png" for end in ("", "_heatmaps"))
+        found = [file for file in files if file.is_file() and file.resolve() not in inputs and is_result(file)]
+        if not found:
+            return removed
+        for file in found:
+            try:
+                file.unlink()
+            except OSError as error:
+                raise UserError(f"{file} of an earlier run cannot be removed: {error.strerror or error}") from None
+        removed += found
+
+
 def write_new(contents: dict[Path, bytes], inputs: set[Path], overwrite: bool) -> None:
     """Write files that are not there yet.
 

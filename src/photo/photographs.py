@@ -20,7 +20,7 @@ from src.image.pixels import to_bytes, to_network
 from src.photo.detectors import Boxes, DetectorName, build_detector
 from src.photo.faces import UpscaledFace
 from src.photo.inputs import find_images
-from src.photo.outputs import MARK, Names, marked_png, write_new
+from src.photo.outputs import MARK, Names, marked_png, remove_higher, write_new
 from src.photo.result import PhotoResult
 from src.photo.run import EXIT_SOME_FAILED, Request, say, warn
 from src.photo.upscaler import BATCH, FaceUpscaler
@@ -147,6 +147,9 @@ class _Job:
         write_new(contents, self.inputs, request.overwrite)
         for file in contents:
             tell(f"{path} > {file}")
+        if request.overwrite:
+            for file in remove_higher(request.out, name, len(result.faces), self.inputs):
+                warn(f"{file} of an earlier run is removed: {path} has no such face now")
 
     def _pasted(self, path: Path, data: bytes, result: PhotoResult, name: str) -> tuple[Path, bytes]:
         height, width = result.photograph.shape[:2]
