@@ -25,7 +25,7 @@ from src.model.output import Upscaled
 from src.photo.centerface import FoundFace
 from src.photo.detectors import Detector, DetectorName, build_detector
 from src.photo.faces import LeftOut, UpscaledFace
-from src.photo.frames import cut, moved, side_of, square_of, upright_square
+from src.photo.frames import cut, moved, possible, side_of, square_of, upright_square
 from src.photo.released import RELEASED
 from src.photo.result import PhotoResult
 from src.system.devices import pick_device
@@ -163,7 +163,11 @@ class FaceUpscaler:
         faces: list[UpscaledFace] = []
         for start in range(0, len(kept), self.batch):
             part = slice(start, start + self.batch)
-            faces += self._upscaled(pixels, kept[part], squares[part], seconds)
+            for seen in self._upscaled(pixels, kept[part], squares[part], seconds):
+                if isinstance(seen, LeftOut):
+                    left_out.append(seen)
+                else:
+                    faces.append(seen)
         return PhotoResult(pixels, faces, left_out, seconds)
 
     def _refused(self, own: int, square: Square, pixels: NDArray[np.uint8]) -> str:
@@ -183,49 +187,60 @@ class FaceUpscaler:
         found: Sequence[FoundFace],
         squares: Sequence[Square],
         seconds: dict[str, float],
-    ) -> list[UpscaledFace]:
+    ) -> Iterator[UpscaledFace | LeftOut]:
         first, places = self._looked(pixels, squares, seconds)
-        again = [
-            at for at, (seen, place) in enumerate(zip(squares, places, strict=True)) if moved(seen, place) > LOOK_AGAIN
-        ]
+        again = {
+            at: place
+            for at, (seen, place) in enumerate(zip(squares, places, strict=True))
+            if place is not None and moved(seen, place) > LOOK_AGAIN
+        }
         if again:
-            second, closer = self._looked(pixels, [places[at] for at in again], seconds)
-            for at, place in zip(again, closer, strict=True):
-                places[at] = place
-            _replace(first, second, again)
+            second, closer = self._looked(pixels, [*again.values()], seconds)
+            better = [number for number, place in enumerate(closer) if place is not None]
+            at = [[*again][number] for number in better]
+            for index, number in zip(at, better, strict=True):
+                places[index] = closer[number]
+            _replace(first, second, at, better)
         images = to_bytes(first.image).cpu().numpy()
         maps = first.heatmaps[-1].float().cpu().numpy() if first.heatmaps else None
-        faces = []
-        for at, (face, seen, place) in enumerate(zip(found, squares, places, strict=True)):
-            heatmaps = None if maps is None else maps[at]
-            faces.append(
-                UpscaledFace(
-                    images[at], heatmaps, face.box, face.score, round(side_of(seen)), place, _confidence(heatmaps)
-                )
-            )
-        return faces
+        for number, (face, seen, place) in enumerate(zip(found, squares, places, strict=True)):
+            own, heatmaps = round(side_of(seen)), None if maps is None else maps[number]
+            if place is None:
+                yield LeftOut(face.box, face.score, own, "the network finds no upright face in it")
+            else:
+                yield UpscaledFace(images[number], heatmaps, face.box, face.score, own, place, _confidence(heatmaps))
 
     def _looked(
         self, pixels: NDArray[np.uint8], squares: Sequence[Square], seconds: dict[str, float]
-    ) -> tuple[Upscaled, list[Square]]:
-        """The network's output for squares of a photograph, and where the upright faces are on it."""
+    ) -> tuple[Upscaled, list[Square | None]]:
+        """The network's output for squares of a photograph, and where the upright faces are on it.
+
+        None where an output is not finite, or the face would be far from its square.
+        """
         with _timed(seconds, "cut"):
             lr = cut(pixels, squares, self.method.lr_side, self.method.own_size)
         with _timed(seconds, "network"), torch.inference_mode():
             output = self.method(lr.to(self.device))
+            finite = output.image.isfinite().flatten(1).all(1)
+            for maps in output.heatmaps[-1:]:
+                finite = finite & maps.isfinite().flatten(1).all(1)
+            sound = finite.tolist()
             if output.matrix is None:
-                return output, list(squares)
+                return output, [square if whole else None for square, whole in zip(squares, sound, strict=True)]
             matrices = output.matrix.cpu().numpy()
-        return output, [upright_square(*pair) for pair in zip(squares, matrices, strict=True)]
+        return output, [
+            upright_square(square, matrix) if whole and possible(matrix) else None
+            for square, matrix, whole in zip(squares, matrices, sound, strict=True)
+        ]
 
 
-def _replace(first: Upscaled, second: Upscaled, at: list[int]) -> None:
-    """Put faces looked at again in the places that they have in the batch."""
+def _replace(first: Upscaled, second: Upscaled, at: list[int], better: list[int]) -> None:
+    """Put faces `better` of those looked at again in the places `at` of the batch."""
     with torch.inference_mode():
         pairs: list[tuple[Tensor, Tensor]] = [(first.image, second.image)]
         pairs += zip(first.heatmaps, second.heatmaps, strict=True)
         for old, new in pairs:
-            old[at] = new
+            old[at] = new[better]
 
 
 def _confidence(heatmaps: NDArray[np.float32] | None) -> dict[str, float]:

@@ -16,7 +16,7 @@ from src.model.release import write_release
 from src.model.single import single_bytes
 from src.photo import FaceUpscaler, LeftOut, PhotoResult, UpscaledFace, upscaler
 from src.photo.centerface import FoundFace
-from src.photo.frames import cut, square_of
+from src.photo.frames import cut, side_of, square_of
 from src.system.errors import BadFace, UserError
 from tests.helpers.drawn_faces import noise_picture
 from tests.helpers.tiny_files import checkpoint_content
@@ -224,3 +224,66 @@ def test_what_is_no_network_is_one_line(tmp_path: Path, name: str, words: str) -
     with pytest.raises(UserError, match=words) as caught:
         FaceUpscaler.from_pretrained(name.format(tmp_path), device="cpu")
     assert "\n" not in str(caught.value)
+
+
+NAN, INF = float("nan"), float("inf")
+
+
+@pytest.mark.parametrize(
+    "matrix",
+    [
+        [[NAN] * 3] * 2, [[INF, 0, 0], [0, 1, 0]], [[1e30, 0, 0], [0, 1e30, 0]], [[0, 0, 0], [0, 0, 0]],
+        [[1000, 0, 0], [0, 1000, 0]], [[1, 0, 1e20], [0, 1, 0]], [[1e-9, 0, 0], [0, 1e-9, 0]],
+    ],
+)  # fmt: skip
+def test_a_face_that_is_nowhere_near_its_square_is_left_out(own_size_file: Path, matrix: list[list[float]]) -> None:
+    """Of two faces, one has a transform that no face has: crops of such squares would take any memory."""
+    up = FaceUpscaler.from_pretrained(own_size_file, device="cpu")
+    load = up.method
+
+    def wild(lr: torch.Tensor) -> object:
+        output = load(lr)
+        output.matrix[0] = torch.tensor(matrix)
+        return output
+
+    wild.lr_side, wild.own_size = 32, (12, 40)  # type: ignore[attr-defined]
+    up.method = wild  # type: ignore[assignment]
+    result = up(noise_picture(110, 90), BOXES)
+    assert [(face.box, face.reason) for face in result.left_out] == [
+        (BOXES[0], "the network finds no upright face in it")
+    ]
+    assert [face.box for face in result.faces] == [BOXES[1]]
+    assert result.pasted(1).shape == (90, 110, 3)
+
+
+def test_a_second_look_that_finds_nothing_leaves_the_first(own_size_file: Path) -> None:
+    up = FaceUpscaler.from_pretrained(own_size_file, device="cpu")
+    load, seen = up.method, []
+
+    def worse(lr: torch.Tensor) -> object:
+        output = load(lr)
+        seen.append(len(lr))
+        output.matrix[:] = torch.tensor([[0.5, 0, 0], [0, 0.5, 0]]) if len(seen) == 1 else NAN
+        if len(seen) == 2:
+            output.image[:] = NAN
+        return output
+
+    worse.lr_side, worse.own_size = 32, (12, 40)  # type: ignore[attr-defined]
+    up.method = worse  # type: ignore[assignment]
+    result = up(noise_picture(110, 90), BOXES)
+    assert seen == [2, 2]
+    assert [side_of(face.square) for face in result.faces] == [10.5, 13]
+    with torch.inference_mode():
+        first = load(cut(noise_picture(110, 90), [square_of(box) for box in BOXES], 32, (12, 40)))
+    wanted = upscaler.to_bytes(first.image)[0].numpy()
+    assert np.abs(result.faces[0].image.astype(int) - wanted).max() <= 1
+
+
+@pytest.mark.parametrize("value", [["x", 2], [40, 12], [12], 7, [0, 5], [INF, 3]])
+def test_own_sizes_that_are_none_are_one_line(tmp_path: Path, value: object) -> None:
+    content = checkpoint_content(LightConfig(lr_side=32, width=16, heb=HEBConfig(resolution=32, stacks=1, width=16)))
+    content["hyper_parameters"]["data"]["own_size"] = value
+    torch.save(content, tmp_path / "a.ckpt")
+    up = FaceUpscaler.from_pretrained(tmp_path / "a.ckpt", device="cpu")
+    with pytest.raises(UserError, match=r"a\.ckpt: its data\.own_size is damaged"):
+        up(noise_picture(110, 90), BOXES)
