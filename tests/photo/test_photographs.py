@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, UnidentifiedImageError
 from safetensors.torch import load, save
 
 from src.image.colour import adobe_rgb
@@ -207,6 +207,8 @@ def test_a_folder_that_cannot_be_written_is_said(
         ("a.png,1,2,1,4\n", "no box"),
         ("a.png,0,0,nan,4\n", "no box"),
         ("a.png,x,0,1,4\n", "not file"),
+        ("a\0.png,0,0,9,9\n", "names no file"),
+        (f"{'a' * 9999},1\n", "..."),
     ],
 )
 def test_boxes_that_are_none_stop_everything(
@@ -324,3 +326,16 @@ def test_a_network_that_does_not_fit_stops_everything_in_one_line(
     assert (told.out, len(told.err.splitlines())) == ("", 1)
     assert words in told.err
     assert not (tmp_path / "out").exists()
+
+
+def test_a_photograph_that_is_read_in_spite_of_a_damage_is_enlarged_in_spite_of_it(run: Run, tmp_path: Path) -> None:
+    """Pillow refuses a PNG whose colour profile does not fit its checksum; the pixels do not need it."""
+    image = photo(tmp_path / "in" / "a.png", icc_profile=adobe_rgb())
+    content = bytearray((tmp_path / "in" / "a.png").read_bytes())
+    content[content.index(b"iCCP") + 20] ^= 255
+    (tmp_path / "in" / "a.png").write_bytes(content)
+    with pytest.raises(UnidentifiedImageError):
+        Image.open(tmp_path / "in" / "a.png")
+    assert run("--paste", "--scale", "1") == 0
+    with Image.open(tmp_path / "out" / "a_upscaled.png") as pasted:
+        assert np.array_equal(np.asarray(pasted)[60:], image[60:])
