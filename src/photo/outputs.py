@@ -1,5 +1,6 @@
 """Names the upscaled pictures, writes them without overwriting anything unasked, and recognises them again."""
 
+import os
 from pathlib import Path
 from typing import Final
 
@@ -87,7 +88,9 @@ def remove_higher(folder: Path, name: str, count: int, inputs: set[Path]) -> lis
     while True:
         count += 1
         files = (folder / f"{name}_{count}{end}.png" for end in ("", "_heatmaps"))
-        found = [file for file in files if file.is_file() and file.resolve() not in inputs and is_result(file)]
+        # A pipe is not opened: that would wait.
+        present = [file for file in files if os.path.isfile(file)]  # noqa: PTH113 - Path.is_file raises for long names
+        found = [file for file in present if is_result(file) and file.resolve() not in inputs]
         if not found:
             return removed
         for file in found:
@@ -107,7 +110,8 @@ def write_new(contents: dict[Path, bytes], inputs: set[Path], overwrite: bool) -
     for path in contents:
         if path.resolve() in inputs:
             raise UserError(f"{path} is an input, which is never overwritten; choose another --out")
-        if path.exists() and not overwrite:
+        # Not Path.exists, which raises for a name that is too long.
+        if os.path.exists(path) and not overwrite:  # noqa: PTH110
             raise UserError(f"{path} is there already; --overwrite replaces it")
     for path, content in contents.items():
         try:

@@ -339,3 +339,21 @@ def test_a_photograph_that_is_read_in_spite_of_a_damage_is_enlarged_in_spite_of_
     assert run("--paste", "--scale", "1") == 0
     with Image.open(tmp_path / "out" / "a_upscaled.png") as pasted:
         assert np.array_equal(np.asarray(pasted)[60:], image[60:])
+
+
+def test_a_name_too_long_for_its_results_is_said(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    photo(tmp_path / "in" / f"{'a' * 250}.png")
+    for words in ([], ["--overwrite"], ["--overwrite", "--any-size"]):
+        rows = "x.png,0,0,9,9\n" if "--any-size" in words else f"{'a' * 250}.png,20,20,32,36\n"
+        assert run(*words, rows=rows) == (0 if "--any-size" in words else 1)
+    assert capsys.readouterr().err.count("_1.png cannot be written: File name too long") == 2
+
+
+def test_an_output_folder_that_cannot_be_made_stops_everything(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    photo(tmp_path / "in" / "a.png")
+    assert run("--out", str(tmp_path / "in" / "a.png" / "below")) == 2
+    told = capsys.readouterr()
+    assert (told.out, told.err.count("\n")) == ("", 1)
+    assert "below cannot be made: Not a directory" in told.err
