@@ -5,6 +5,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import torch
+import torch._dynamo  # torch imports it late: under the limits of `bounded` it would stay half imported
 
 from src.model.aligner import AlignerConfig
 from src.model.checkpoint import Checkpoint, load_checkpoint
