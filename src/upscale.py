@@ -42,7 +42,7 @@ def parser() -> argparse.ArgumentParser:
     network = parser.add_argument_group("network").add_argument
     network(
         "--method", type=path_at_home, metavar="PATH",
-        help="folder of a release, or checkpoint of src.train (weights/photo)",
+        help="a release's folder, a checkpoint of src.train, a file of src.export, or hub:OWNER/NAME (weights/photo)",
     )  # fmt: skip
     network("--checkpoint", type=path_at_home, metavar="PATH", help="the same, for face crops, unless --no-crops")
     network(
@@ -51,6 +51,10 @@ def parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     network("--ema", dest="weights", action="store_const", const="averaged", help="short for --weights averaged")
     network("--raw", dest="weights", action="store_const", const="raw", help="short for --weights raw")
+    network(
+        "--runtime", choices=("torch", "onnxruntime"),
+        help="what computes (torch); onnxruntime: on the CPU, as any .onnx file is",
+    )  # fmt: skip
     network("--device", choices=("auto", "cpu", "cuda"), help="auto: a GPU if there is one")
     network("--batch", type=int, metavar="N", help="faces in the network at once (64)")
 

@@ -25,7 +25,7 @@ ALLOWED = {
     "compare": {"prepare", "photo", "export"},  # likewise; onnxruntime is in all three
     "export": {"prepare", "photo", "export", "hub"},
     "prepare": {"prepare", "photo", "export"},
-    "upscale": {"prepare", "photo", "export"},  # the faces of photographs are found
+    "upscale": {"prepare", "photo", "export", "hub"},  # faces are found; ONNX files and the hub, if asked for
     "check": set(),
     "doctor": {"log"},  # whether W&B has a login
     "source.celeba.download": {"prepare"},

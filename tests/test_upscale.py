@@ -253,7 +253,7 @@ def test_a_method_that_needs_no_file_is_no_checkpoint(tmp_path: Path, capsys: py
     Image.new("RGB", (20, 20)).save(tmp_path / "face.png")
     words = [str(tmp_path / "face.png"), "--out", str(tmp_path / "out"), "--crops", "--checkpoint"]
     assert main([*words, "bicubic"]) == 2
-    assert "bicubic does not exist: give one that src.train wrote" in capsys.readouterr().err
+    assert "bicubic is a method without a network: give a release's folder, a checkpoint" in capsys.readouterr().err
 
 
 def test_what_only_an_evaluation_reads_is_no_reason_to_refuse(tmp_path: Path) -> None:
@@ -372,3 +372,20 @@ def test_a_checkpoint_alone_takes_face_crops(
     with pytest.raises(SystemExit):
         main([*words, "--method", str(checkpoint_file)])
     assert "give one of them" in capsys.readouterr().err
+
+
+def test_crops_in_onnx_runtime_are_those_of_torch(
+    busy_file: Path, onnx_files: dict[bool, Path], tmp_path: Path
+) -> None:
+    picture(tmp_path / "face.png", 20, 24)
+    ways = {
+        "torch": [str(busy_file)],
+        "runtime": [str(busy_file), "--runtime", "onnxruntime"],
+        "file": [str(onnx_files[False])],
+    }
+    for name, words in ways.items():
+        command = [str(tmp_path / "face.png"), "--crops", "--device", "cpu", "--out", str(tmp_path / name), "--method"]
+        assert main([*command, *words]) == 0
+        assert files(tmp_path / name) == ["face.png", "face_heatmaps.png"]
+        apart = read(tmp_path / name / "face.png").astype(int) - read(tmp_path / "torch" / "face.png")
+        assert np.abs(apart).max() <= 1

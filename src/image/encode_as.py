@@ -1,5 +1,6 @@
 """Encoding of a picture made from another: in the other's format, with its transparency and what its EXIF says."""
 
+import warnings
 from io import BytesIO
 from typing import Any, Final, NamedTuple
 
@@ -9,6 +10,8 @@ from PIL import ExifTags, Image
 from PIL.PngImagePlugin import PngInfo
 
 from src.image.orientation import UPRIGHT, orientation, upright
+from src.image.png_chunks import SIGNATURE, needed_chunks
+from src.image.tiff_tags import needed_tags
 
 SUFFIX: Final = {"JPEG": ".jpg", "MPO": ".jpg", "HEIF": ".jpg", "WEBP": ".webp", "TIFF": ".tif", "AVIF": ".avif"}
 """A file's format -> the suffix of what is made from it; any other becomes a PNG, which loses nothing.
@@ -46,7 +49,7 @@ class Origin(NamedTuple):
 
 
 def origin_of(data: bytes, software: str) -> Origin:
-    """The origin in a file's bytes, which `decode` has read; a damaged EXIF is left out.
+    """The origin in a file's bytes, which `decode` has read; what is damaged of it is left out.
 
     Args:
         data: the file.
@@ -54,17 +57,31 @@ def origin_of(data: bytes, software: str) -> Origin:
     """
     before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None  # `decode` knows the limit
     try:
-        with Image.open(BytesIO(data)) as image:
-            exif = _exif(image)
-            exif[SOFTWARE] = software
-            alpha = None
-            if image.has_transparency_data:
-                turn = UPRIGHT if image.format == "TIFF" else orientation(image)  # Pillow turns a TIFF
-                alpha = np.asarray(image.convert("RGBA").getchannel("A"))
-                alpha = None if (alpha == 255).all() else upright(alpha[..., None], turn)[..., 0]
-            return Origin(SUFFIX.get(image.format or "", ".png"), alpha, exif)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about damaged EXIF and the like
+            try:
+                return _origin(data, software)
+            except Exception:  # `decode` reads a picture whose pixels do not need what is damaged
+                needed = needed_chunks(data)[0] if data.startswith(SIGNATURE) else needed_tags(data)
+                return _origin(needed, software)
+    except Exception:
+        exif = Image.Exif()
+        exif[SOFTWARE] = software
+        return Origin(".png", None, exif)
     finally:
         Image.MAX_IMAGE_PIXELS = before
+
+
+def _origin(data: bytes, software: str) -> Origin:
+    with Image.open(BytesIO(data)) as image:
+        exif = _exif(image)
+        exif[SOFTWARE] = software
+        alpha = None
+        if image.has_transparency_data:
+            turn = UPRIGHT if image.format == "TIFF" else orientation(image)  # Pillow turns a TIFF
+            alpha = np.asarray(image.convert("RGBA").getchannel("A"))
+            alpha = None if (alpha == 255).all() else upright(alpha[..., None], turn)[..., 0]
+        return Origin(SUFFIX.get(image.format or "", ".png"), alpha, exif)
 
 
 def _exif(image: Image.Image) -> Image.Exif:

@@ -10,9 +10,7 @@ from src.method.aligned import ALIGN, Align, BehindAligner, BehindKnown, LoadedA
 from src.method.bicubic import Bicubic, BicubicAligned
 from src.method.dictionary import load_dictionary
 from src.method.method import Method, Runtime, ToldTransform
-from src.method.onnx import SUFFIX as ONNX
-from src.method.onnx import in_onnxruntime, load_onnx
-from src.method.trained import load_trained
+from src.method.network import load_network
 from src.model.checkpoint import Weights
 from src.model.hub import PREFIX, pull
 from src.model.single import SUFFIX as SINGLE
@@ -50,8 +48,7 @@ def load_file(path: Path, device: torch.device, weights: Weights = "auto", runti
     """The method of a file, or of a release's folder.
 
     Args:
-        path: ends in `.onnx` for a file of `src.export`, in `.safetensors` for one of it or a dictionary, in `.pt2`
-            likewise; else a release or a checkpoint.
+        path: of a dictionary (`.safetensors`), or one of `load_network`.
         device: where a network computes.
         weights: which of the checkpoint's weights.
         runtime: what computes a trained network.
@@ -59,12 +56,9 @@ def load_file(path: Path, device: torch.device, weights: Weights = "auto", runti
     Raises:
         UserError: the function for its kind refuses the file.
     """
-    if path.suffix == ONNX:
-        return load_onnx(path, device)
     if path.suffix == SINGLE and not is_single(path):
         return load_dictionary(path, device)
-    trained = load_trained(path, device, weights)
-    return in_onnxruntime(trained.checkpoint, device) if runtime == "onnxruntime" else trained
+    return load_network(path, device, weights, runtime)
 
 
 def load_methods(

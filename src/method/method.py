@@ -97,6 +97,27 @@ class Method(Protocol):
         """
 
 
+class Network(Protocol):
+    """A trained network as photographs and face crops need it, whatever computes it.
+
+    Attributes:
+        lr_side: side of the LR faces that it takes, 16, or 32 with the map of their own sizes, see `with_own_size`.
+    """
+
+    lr_side: int
+
+    @property
+    def own_size(self) -> tuple[int, int] | None:
+        """The smallest and the largest own size that it was trained with, in pixels; None without."""
+
+    @property
+    def heatmap_side(self) -> int | None:
+        """R of its heatmaps; None without."""
+
+    def __call__(self, lr: Tensor) -> Upscaled:
+        """The upright faces of (B, 3, 16, 16) in [-1, 1], or of (B, 4, 32, 32) where `lr_side` is 32."""
+
+
 @runtime_checkable
 class ToldTransform(Protocol):
     """A method that is given the known transform, which no real system has; for reference rows."""

@@ -23,7 +23,7 @@ from src.model.output import Upscaled
 from src.model.parameters import parameter_count
 from src.model.release import load_generator
 from src.model.stn0 import STN0Config
-from src.system.errors import UserError
+from src.system.errors import UserError, reason_of
 from src.system.plain import from_plain
 
 
@@ -74,10 +74,24 @@ class Trained:
 
     @property
     def own_size(self) -> tuple[int, int] | None:
-        """The smallest and the largest own size that it was trained with, in pixels; None without."""
+        """The smallest and the largest own size that it was trained with, in pixels; None without.
+
+        Raises:
+            UserError: the file says something else.
+        """
         data = self.checkpoint.training.get("data")
         found = data.get("own_size") if isinstance(data, dict) else None
-        return (int(found[0]), int(found[1])) if isinstance(found, list | tuple) and len(found) == 2 else None
+        match found:
+            case None:
+                return None
+            case [int(low), int(high)] if 1 <= low <= high:
+                return low, high
+        raise UserError(f"{self.checkpoint.path}: its data.own_size is damaged ({reason_of(ValueError(found))})")
+
+    @property
+    def heatmap_side(self) -> int | None:
+        """See `Network`."""
+        return self.checkpoint.config.heatmap_side
 
     def __call__(self, lr: Tensor) -> Upscaled:
         """See `Method`; a network for many sizes takes 16x16 faces too, as faces of that size."""

@@ -85,6 +85,9 @@ def _tensor(entry: dict[str, Any], content: bytes) -> Tensor:
     dtype, sizes = DTYPES[meta["dtype"]], [size["as_int"] for size in meta["sizes"]]
     strides = [math.prod(sizes[place + 1 :]) for place in range(len(sizes))]
     plain = not entry["use_pickle"] and meta["storage_offset"]["as_int"] == 0
-    if not plain or [stride["as_int"] for stride in meta["strides"]] != strides:
+    empty = math.prod(sizes) == 0  # then strides mean nothing
+    if not plain or (not empty and [stride["as_int"] for stride in meta["strides"]] != strides):
         raise ValueError(f"{entry['path_name']} is no plain tensor")
+    if empty and not content:
+        return torch.empty(sizes, dtype=dtype)
     return torch.frombuffer(bytearray(content), dtype=dtype).reshape(sizes)

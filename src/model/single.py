@@ -68,8 +68,8 @@ def load_single(path: Path) -> Checkpoint:
     text = _metadata(path).get(KEY)
     if text is None:
         raise UserError(
-            f"{path} does not say which network it is of: give the release's folder, or a file of "
-            "python -m src.export format=safetensors"
+            f"{path} does not say which network it is of (a dictionary of faces is of none): give the release's "
+            "folder, or a file of python -m src.export format=safetensors"
         )
     checkpoint = unloaded(path, read_about(path, text))
     load_tensors(path, checkpoint.generator, tensors_of(path))

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from src.image.crop import FaceBox
 from src.landmarks.boxes import face_box, usable
 from src.photo.centerface import CenterFace, FoundFace
-from src.system.errors import UserError
+from src.system.errors import UserError, shortened
 from src.system.extras import not_installed
 
 DetectorName = Literal["centerface", "onnx", "face_alignment"]
@@ -96,7 +96,9 @@ class Boxes:
                 rows = csv.reader(file)
                 head = [cell.strip() for cell in next(rows, [])]
                 if head != COLUMNS:
-                    raise UserError(f"{path}: its first line is {','.join(head)!r}, not {','.join(COLUMNS)!r}")
+                    raise UserError(
+                        f"{path}: its first line is {shortened(','.join(head))!r}, not {','.join(COLUMNS)!r}"
+                    )
                 for row in rows:
                     if row:
                         self._found.setdefault(row[0], []).append(_box(row, f"{path}, line {rows.line_num}"))
@@ -113,10 +115,13 @@ class Boxes:
 
 
 def _box(row: list[str], where: str) -> FaceBox:
+    text = repr(shortened(",".join(row)))
     try:
         x0, y0, x1, y1 = map(float, row[1:])
     except ValueError:
-        raise UserError(f"{where}: {','.join(row)!r} is not {','.join(COLUMNS)}") from None
+        raise UserError(f"{where}: {text} is not {','.join(COLUMNS)}") from None
     if not usable((x0, y0, x1, y1)) or max(map(abs, (x0, y0, x1, y1))) > 1e6:
-        raise UserError(f"{where}: {','.join(row)!r} is no box with x0 < x1 and y0 < y1")
+        raise UserError(f"{where}: {text} is no box with x0 < x1 and y0 < y1")
+    if "\0" in row[0]:
+        raise UserError(f"{where}: {text} names no file")
     return x0, y0, x1, y1

@@ -23,6 +23,10 @@ DOWN_PER_BOX: Final = 0.12
 """How far the square's centre lies below the box's, as a share of the box's height: medians of 0.11 to 0.135 there,
 standard deviation 0.04, which is 3 % of the square's side; the trained shift is 10 %."""
 
+FARTHEST: Final = 4.0
+"""Our choice: how many times larger or smaller, or how many half sides away, a face may be than its square; trainings
+draw 0.75 to 1.15 and 0.2."""
+
 
 def square_of(box: FaceBox) -> Square:
     """The square that a face's box stands for, of whole pixels, as the training cuts its faces."""
@@ -77,6 +81,12 @@ def upright_square(square: Square, matrix: NDArray[np.floating]) -> Square:
     cos, sin = math.cos(square.roll) * reach, math.sin(square.roll) * reach
     x, y = (x0 + x1) / 2 + cos * across - sin * down, (y0 + y1) / 2 + sin * across + cos * down
     return Square((x - half, y - half, x + half, y + half), square.roll + math.atan2(b, a))
+
+
+def possible(matrix: NDArray[np.floating]) -> bool:
+    """Whether a network's transform (2, 3) can be that of a face in its square; `upright_square` takes no other."""
+    scale, shift = np.hypot(*matrix[:, 0].astype(float)), np.abs(matrix[:, 2]).max()
+    return bool(np.isfinite(matrix).all() and 1 / FARTHEST <= scale <= FARTHEST and shift <= FARTHEST)
 
 
 def moved(before: Square, after: Square) -> float:

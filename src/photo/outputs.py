@@ -1,5 +1,6 @@
 """Names the upscaled pictures, writes them without overwriting anything unasked, and recognises them again."""
 
+import os
 from pathlib import Path
 from typing import Final
 
@@ -66,6 +67,40 @@ def marked_png(image: NDArray[np.uint8]) -> bytes:
     return png_bytes(Image.fromarray(image), MARK)
 
 
+def remove_higher(folder: Path, name: str, count: int, inputs: set[Path]) -> list[Path]:
+    """Remove the faces NAME_N.png above a number, and their heatmaps, that an earlier run left in a folder.
+
+    It stops at the first number without a result: a file that is no result of this command stays, and so does an input.
+
+    Args:
+        folder: of the results.
+        name: of a photograph's results.
+        count: the largest number that stays.
+        inputs: the pictures of this run, resolved.
+
+    Returns:
+        The files removed.
+
+    Raises:
+        UserError: one cannot be removed.
+    """
+    removed: list[Path] = []
+    while True:
+        count += 1
+        files = (folder / f"{name}_{count}{end}.png" for end in ("", "_heatmaps"))
+        # A pipe is not opened: that would wait.
+        present = [file for file in files if os.path.isfile(file)]  # noqa: PTH113 - Path.is_file raises for long names
+        found = [file for file in present if is_result(file) and file.resolve() not in inputs]
+        if not found:
+            return removed
+        for file in found:
+            try:
+                file.unlink()
+            except OSError as error:
+                raise UserError(f"{file} of an earlier run cannot be removed: {error.strerror or error}") from None
+        removed += found
+
+
 def write_new(contents: dict[Path, bytes], inputs: set[Path], overwrite: bool) -> None:
     """Write files that are not there yet.
 
@@ -75,7 +110,8 @@ def write_new(contents: dict[Path, bytes], inputs: set[Path], overwrite: bool) -
     for path in contents:
         if path.resolve() in inputs:
             raise UserError(f"{path} is an input, which is never overwritten; choose another --out")
-        if path.exists() and not overwrite:
+        # Not Path.exists, which raises for a name that is too long.
+        if os.path.exists(path) and not overwrite:  # noqa: PTH110
             raise UserError(f"{path} is there already; --overwrite replaces it")
     for path, content in contents.items():
         try:

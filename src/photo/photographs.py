@@ -20,7 +20,7 @@ from src.image.pixels import to_bytes, to_network
 from src.photo.detectors import Boxes, DetectorName, build_detector
 from src.photo.faces import UpscaledFace
 from src.photo.inputs import find_images
-from src.photo.outputs import MARK, Names, marked_png, write_new
+from src.photo.outputs import MARK, Names, marked_png, remove_higher, write_new
 from src.photo.result import PhotoResult
 from src.photo.run import EXIT_SOME_FAILED, Request, say, warn
 from src.photo.upscaler import BATCH, FaceUpscaler
@@ -69,14 +69,14 @@ def upscale_photographs(request: PhotoRequest) -> int:
     # What is missing is said before the network is read.
     detector = request.detector if boxes else build_detector(request.detector, request.detector_weights)
     upscaler = FaceUpscaler.from_pretrained(
-        request.checkpoint, device=request.device, weights=request.weights, detector=detector, batch=request.batch,
-        any_size=request.any_size,
+        request.checkpoint, device=request.device, weights=request.weights, runtime=request.runtime, detector=detector,
+        batch=request.batch, any_size=request.any_size,
     )  # fmt: skip
     try:
         request.out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"--out {request.out} cannot be made: {error.strerror or error}") from None
-    if request.heatmaps and upscaler.method.checkpoint.config.heatmap_side is None:
+    if request.heatmaps and upscaler.method.heatmap_side is None:
         warn("the checkpoint has no heatmap branch: no heatmaps are written")
     found = find_images(request.paths)
     for remark in found.remarks:
@@ -147,6 +147,9 @@ class _Job:
         write_new(contents, self.inputs, request.overwrite)
         for file in contents:
             tell(f"{path} > {file}")
+        if request.overwrite:
+            for file in remove_higher(request.out, name, len(result.faces), self.inputs):
+                warn(f"{file} of an earlier run is removed: {path} has no such face now")
 
     def _pasted(self, path: Path, data: bytes, result: PhotoResult, name: str) -> tuple[Path, bytes]:
         height, width = result.photograph.shape[:2]

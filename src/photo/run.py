@@ -10,7 +10,8 @@ import torch
 
 from src.image.decode import MAX_PIXELS, read_image
 from src.image.sides import LR_SIDE
-from src.method.trained import Trained, load_trained
+from src.method.method import Network, Runtime
+from src.method.network import named_network
 from src.model.checkpoint import Weights
 from src.photo.inputs import find_images, to_lr
 from src.photo.outputs import Names, save
@@ -27,9 +28,10 @@ class Request:
 
     Attributes:
         paths: pictures, or folders of them.
-        checkpoint: the method: a checkpoint that `src.train` wrote, or the folder of a release.
+        checkpoint: the network, see `named_network`.
         out: folder of the results.
         weights: which of the checkpoint's weights.
+        runtime: what computes the network.
         device: "auto", "cpu" or "cuda".
         heatmaps: write the heatmaps too, if the method has any.
         overwrite: replace files of an earlier run.
@@ -40,6 +42,7 @@ class Request:
     checkpoint: Path
     out: Path
     weights: Weights = "auto"
+    runtime: Runtime = "torch"
     device: str = "auto"
     heatmaps: bool = True
     overwrite: bool = False
@@ -53,13 +56,13 @@ def upscale(request: Request) -> int:
         UserError: the checkpoint, the device or the output folder is not usable.
     """
     device = pick_device(request.device, "--device ")
-    method = load_trained(request.checkpoint, device, request.weights)
+    method = named_network(request.checkpoint, device, request.weights, request.runtime)
     out = request.out
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"--out {out} cannot be made: {error.strerror or error}") from None
-    heatmaps = request.heatmaps and method.checkpoint.config.heatmap_side is not None
+    heatmaps = request.heatmaps and method.heatmap_side is not None
     if request.heatmaps and not heatmaps:
         warn("the checkpoint has no heatmap branch: no heatmaps are written")
 
@@ -93,7 +96,7 @@ def upscale(request: Request) -> int:
     return EXIT_SOME_FAILED if failed else 0
 
 
-def _of_size(width: int, height: int, method: Trained) -> Iterator[str]:
+def _of_size(width: int, height: int, method: Network) -> Iterator[str]:
     """What to say of a picture whose size the network does not take as it is."""
     own = max(width, height)
     if method.lr_side == LR_SIDE:

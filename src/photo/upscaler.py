@@ -18,13 +18,14 @@ from src.image.crop import FaceBox, Square
 from src.image.decode import MAX_PIXELS, decode_opened, read_image
 from src.image.pixels import to_bytes
 from src.landmarks.boxes import usable
-from src.method.trained import Trained, load_trained
+from src.method.method import Network, Runtime
+from src.method.network import named_network
 from src.model.checkpoint import Weights
 from src.model.output import Upscaled
 from src.photo.centerface import FoundFace
 from src.photo.detectors import Detector, DetectorName, build_detector
 from src.photo.faces import LeftOut, UpscaledFace
-from src.photo.frames import cut, moved, side_of, square_of, upright_square
+from src.photo.frames import cut, moved, possible, side_of, square_of, upright_square
 from src.photo.released import RELEASED
 from src.photo.result import PhotoResult
 from src.system.devices import pick_device
@@ -52,7 +53,7 @@ class FaceUpscaler:
 
     def __init__(
         self,
-        method: Trained,
+        method: Network,
         detector: Detector | tuple[DetectorName, Path | None] = ("centerface", None),
         device: torch.device | None = None,
         batch: int = BATCH,
@@ -69,6 +70,7 @@ class FaceUpscaler:
         *,
         device: str = "auto",
         weights: Weights = "auto",
+        runtime: Runtime = "torch",
         detector: DetectorName | Detector = "centerface",
         detector_weights: str | Path | None = None,
         batch: int = BATCH,
@@ -77,9 +79,10 @@ class FaceUpscaler:
         """An upscaler of a trained network.
 
         Args:
-            path: folder of a release, or a checkpoint file.
+            path: folder of a release, a checkpoint, a file of `src.export`, or `hub:OWNER/NAME`, a release on the hub.
             device: "auto", "cpu" or "cuda".
             weights: of a checkpoint: the averaged or the raw ones; auto: averaged if there are any.
+            runtime: what computes the network: torch, or ONNX Runtime on the CPU, which computes any `.onnx` file.
             detector: what finds the faces, or its name.
             detector_weights: folder of the weights of a named one.
             batch: faces in the network at once.
@@ -90,14 +93,30 @@ class FaceUpscaler:
         """
         if batch < 1:
             raise UserError(f"--batch {batch}: 1 face or more")
-        chosen, path = pick_device(device, "--device "), Path(path)
-        if path == RELEASED and not path.exists():
+        chosen = pick_device(device, "--device ")
+        if Path(path) == RELEASED and not RELEASED.exists():
             raise UserError(
                 f"the released network {path} is not there: check the project out again, or give --method PATH"
             )
         folder = Path(detector_weights) if detector_weights is not None else None
         finder = (detector, folder) if isinstance(detector, str) else detector
-        return cls(load_trained(path, chosen, weights), finder, chosen, batch, any_size)
+        return cls(named_network(path, chosen, weights, runtime), finder, chosen, batch, any_size)
+
+    def save_pretrained(self, save_directory: str | Path, *, overwrite: bool = False) -> None:
+        """Write the network as a release, see `save_release`.
+
+        This, `from_pretrained` and `push_to_hub` are the methods of huggingface_hub's ModelHubMixin, without the class:
+        this module would need the extra `hub` to be imported, and would load what no checksum was checked of.
+        """
+        from src.exporting.save import save_release  # here: photographs need no card
+
+        save_release(self.method, Path(save_directory), overwrite)
+
+    def push_to_hub(self, repo_id: str, *, private: bool = True) -> str:
+        """Push the network to OWNER/NAME on the hub, see `push_network`; returns the address of the commit."""
+        from src.exporting.save import push_network
+
+        return push_network(self.method, repo_id, private=private)
 
     @cached_property
     def detector(self) -> Detector:
@@ -144,7 +163,11 @@ class FaceUpscaler:
         faces: list[UpscaledFace] = []
         for start in range(0, len(kept), self.batch):
             part = slice(start, start + self.batch)
-            faces += self._upscaled(pixels, kept[part], squares[part], seconds)
+            for seen in self._upscaled(pixels, kept[part], squares[part], seconds):
+                if isinstance(seen, LeftOut):
+                    left_out.append(seen)
+                else:
+                    faces.append(seen)
         return PhotoResult(pixels, faces, left_out, seconds)
 
     def _refused(self, own: int, square: Square, pixels: NDArray[np.uint8]) -> str:
@@ -164,49 +187,60 @@ class FaceUpscaler:
         found: Sequence[FoundFace],
         squares: Sequence[Square],
         seconds: dict[str, float],
-    ) -> list[UpscaledFace]:
+    ) -> Iterator[UpscaledFace | LeftOut]:
         first, places = self._looked(pixels, squares, seconds)
-        again = [
-            at for at, (seen, place) in enumerate(zip(squares, places, strict=True)) if moved(seen, place) > LOOK_AGAIN
-        ]
+        again = {
+            at: place
+            for at, (seen, place) in enumerate(zip(squares, places, strict=True))
+            if place is not None and moved(seen, place) > LOOK_AGAIN
+        }
         if again:
-            second, closer = self._looked(pixels, [places[at] for at in again], seconds)
-            for at, place in zip(again, closer, strict=True):
-                places[at] = place
-            _replace(first, second, again)
+            second, closer = self._looked(pixels, [*again.values()], seconds)
+            better = [number for number, place in enumerate(closer) if place is not None]
+            at = [[*again][number] for number in better]
+            for index, number in zip(at, better, strict=True):
+                places[index] = closer[number]
+            _replace(first, second, at, better)
         images = to_bytes(first.image).cpu().numpy()
         maps = first.heatmaps[-1].float().cpu().numpy() if first.heatmaps else None
-        faces = []
-        for at, (face, seen, place) in enumerate(zip(found, squares, places, strict=True)):
-            heatmaps = None if maps is None else maps[at]
-            faces.append(
-                UpscaledFace(
-                    images[at], heatmaps, face.box, face.score, round(side_of(seen)), place, _confidence(heatmaps)
-                )
-            )
-        return faces
+        for number, (face, seen, place) in enumerate(zip(found, squares, places, strict=True)):
+            own, heatmaps = round(side_of(seen)), None if maps is None else maps[number]
+            if place is None:
+                yield LeftOut(face.box, face.score, own, "the network finds no upright face in it")
+            else:
+                yield UpscaledFace(images[number], heatmaps, face.box, face.score, own, place, _confidence(heatmaps))
 
     def _looked(
         self, pixels: NDArray[np.uint8], squares: Sequence[Square], seconds: dict[str, float]
-    ) -> tuple[Upscaled, list[Square]]:
-        """The network's output for squares of a photograph, and where the upright faces are on it."""
+    ) -> tuple[Upscaled, list[Square | None]]:
+        """The network's output for squares of a photograph, and where the upright faces are on it.
+
+        None where an output is not finite, or the face would be far from its square.
+        """
         with _timed(seconds, "cut"):
             lr = cut(pixels, squares, self.method.lr_side, self.method.own_size)
         with _timed(seconds, "network"), torch.inference_mode():
             output = self.method(lr.to(self.device))
+            finite = output.image.isfinite().flatten(1).all(1)
+            for maps in output.heatmaps[-1:]:
+                finite = finite & maps.isfinite().flatten(1).all(1)
+            sound = finite.tolist()
             if output.matrix is None:
-                return output, list(squares)
+                return output, [square if whole else None for square, whole in zip(squares, sound, strict=True)]
             matrices = output.matrix.cpu().numpy()
-        return output, [upright_square(*pair) for pair in zip(squares, matrices, strict=True)]
+        return output, [
+            upright_square(square, matrix) if whole and possible(matrix) else None
+            for square, matrix, whole in zip(squares, matrices, sound, strict=True)
+        ]
 
 
-def _replace(first: Upscaled, second: Upscaled, at: list[int]) -> None:
-    """Put faces looked at again in the places that they have in the batch."""
+def _replace(first: Upscaled, second: Upscaled, at: list[int], better: list[int]) -> None:
+    """Put faces `better` of those looked at again in the places `at` of the batch."""
     with torch.inference_mode():
         pairs: list[tuple[Tensor, Tensor]] = [(first.image, second.image)]
         pairs += zip(first.heatmaps, second.heatmaps, strict=True)
         for old, new in pairs:
-            old[at] = new
+            old[at] = new[better]
 
 
 def _confidence(heatmaps: NDArray[np.float32] | None) -> dict[str, float]:

@@ -4,6 +4,7 @@ import json
 import pickle
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from src.model.program_file import program_bytes
 from src.model.release import load_generator
 from src.model.single import is_single, single_bytes
 from src.system.errors import UserError
+from tests.helpers.tiny_files import TINY, checkpoint_content
 
 CPU = torch.device("cpu")
 
@@ -129,6 +131,13 @@ def test_a_program_that_is_not_ours_is_refused(
             content = old.read(name)
             new.writestr(name, content.replace(*map(str.encode, change), 1) if name.endswith(entry) else content)
     assert words in refused(path)
+
+
+def test_a_tensor_without_numbers_is_read_again(tmp_path: Path) -> None:
+    """`positions=0`: torch gives its strides as 256, as if it had one channel."""
+    torch.save(checkpoint_content(replace(TINY, positions=0)), tmp_path / "a.ckpt")
+    (tmp_path / "a.pt2").write_bytes(program_bytes(load_checkpoint(tmp_path / "a.ckpt")))
+    assert load_generator(tmp_path / "a.pt2").generator.state_dict()["trunk.positions"].shape == (1, 0, 16, 16)
 
 
 def test_no_path_of_the_machine_is_in_it(program: bytes) -> None:

@@ -1,3 +1,4 @@
+import hashlib
 import json
 from collections.abc import Callable
 from io import BytesIO
@@ -6,11 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, UnidentifiedImageError
+from safetensors.torch import load, save
 
 from src.image.colour import adobe_rgb
+from src.model.checkpoint import load_checkpoint
 from src.model.hourglass import HEBConfig
 from src.model.light import LightConfig
+from src.model.release import write_release
+from src.model.single import single_bytes
 from src.photo import outputs
 from src.photo.outputs import is_result
 from src.upscale import main
@@ -202,6 +207,8 @@ def test_a_folder_that_cannot_be_written_is_said(
         ("a.png,1,2,1,4\n", "no box"),
         ("a.png,0,0,nan,4\n", "no box"),
         ("a.png,x,0,1,4\n", "not file"),
+        ("a\0.png,0,0,9,9\n", "names no file"),
+        (f"{'a' * 9999},1\n", "..."),
     ],
 )
 def test_boxes_that_are_none_stop_everything(
@@ -224,3 +231,129 @@ def test_a_scale_too_large_and_files_of_no_use_are_named(
     assert run("--boxes", str(tmp_path / "boxes.txt")) == 2
     assert "not 'file,x0,y0,x1,y1'" in capsys.readouterr().err
     assert run("--boxes", str(tmp_path / "none.csv")) == 2
+
+
+def test_faces_of_an_earlier_run_that_are_no_more_go_with_overwrite_alone(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    photo(tmp_path / "in" / "a.png")
+    rows = [f"a.png,{x},20,{x + 12},36\n" for x in (10, 30, 50, 70)]
+    assert run("--heatmaps", rows="".join(rows)) == 0
+    out = tmp_path / "out"
+    for number in (5, 7):  # 5 is a picture of somebody, 7 a result behind a gap
+        photo(out / f"a_{number}.png")
+    (out / "a_7.png").write_bytes((out / "a_1.png").read_bytes())
+    (out / "a_2019.png").write_bytes((out / "a_1.png").read_bytes())
+    before = names(out)
+    assert run(rows=rows[0]) == 1
+    assert names(out) == before
+    capsys.readouterr()
+    assert run("--overwrite", rows=rows[0]) == 0
+    assert names(out) == ["a_1.png", "a_1_heatmaps.png", "a_2019.png", "a_5.png", "a_7.png"]
+    warned = capsys.readouterr().err.splitlines()
+    assert len(warned) == 6
+    assert warned[0] == (
+        f"warning: {out / 'a_2.png'} of an earlier run is removed: {tmp_path / 'in/a.png'} has no such face now"
+    )
+
+
+def test_an_input_is_never_removed(run: Run, tmp_path: Path) -> None:
+    photo(tmp_path / "in" / "a.png")
+    assert run(rows="a.png,10,20,22,36\na.png,50,20,62,36\n") == 0
+    kept = (tmp_path / "out" / "a_2.png").read_bytes()
+    rows = "a.png,10,20,22,36\na_2.png,10,20,22,36\n"
+    assert run("--overwrite", rows=rows, paths=("in", "out/a_2.png")) == 0
+    assert (tmp_path / "out" / "a_2.png").read_bytes() == kept
+    assert names(tmp_path / "out") == ["a_1.png", "a_2.png", "a_2_1.png"]
+
+
+def test_a_photograph_without_a_face_is_said_by_the_detector_too(
+    network: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Image.new("RGB", (80, 60), "grey").save(tmp_path / "grey.png")
+    words = [str(tmp_path / "grey.png"), "--method", str(network), "--device", "cpu", "--out", str(tmp_path / "out")]
+    assert main([*words, "--paste"]) == 0
+    told = capsys.readouterr()
+    assert (told.out, told.err) == (f"{tmp_path / 'grey.png'}: no face found\n", "")
+    assert names(tmp_path / "out") == []
+
+
+def _with_header(content: bytes) -> bytes:
+    return (2**40).to_bytes(8, "little") + content[8:]
+
+
+def _with_tensor(content: bytes) -> bytes:
+    metadata_length = int.from_bytes(content[:8], "little")
+    metadata = json.loads(content[8 : 8 + metadata_length])["__metadata__"]
+    return save({**load(content), "more": torch.zeros(1)}, metadata)
+
+
+@pytest.mark.parametrize(
+    ("file", "change", "words"),
+    [
+        ("model.safetensors", _with_header, "model.safetensors does not fit its checksum in SHA256SUMS"),
+        ("config.json", lambda content: content[:-2] + b', "more": 1}', "config.json does not fit its checksum"),
+        ("SHA256SUMS", lambda content: content.replace(b"0", b"1"), "does not fit its checksum in SHA256SUMS"),
+        ("SHA256SUMS", lambda content: b"", "has no line for model.safetensors"),
+        ("single.safetensors", _with_header, "single.safetensors is cut short, damaged or no safetensors file"),
+        ("single.safetensors", _with_tensor, "has a tensor 'more' that the network lacks"),
+        ("signed config.json", lambda content: content[:-2] + b', "more": 1}', "config.json: its keys are"),
+    ],
+)
+def test_a_network_that_does_not_fit_stops_everything_in_one_line(
+    network: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    file: str,
+    change: Callable[[bytes], bytes],
+    words: str,
+) -> None:
+    photo(tmp_path / "a.png")
+    release, checkpoint = tmp_path / "release", load_checkpoint(network)
+    write_release(checkpoint, release, "card")
+    (tmp_path / "single.safetensors").write_bytes(single_bytes(checkpoint))
+    signed, _, file = file.rpartition(" ")
+    path = (tmp_path if file == "single.safetensors" else release) / file
+    path.write_bytes(change(path.read_bytes()))
+    if signed:
+        sums = (f"{hashlib.sha256(part.read_bytes()).hexdigest()}  {part.name}\n" for part in release.iterdir())
+        (release / "SHA256SUMS").write_text("".join(sums))
+    method = path if file == "single.safetensors" else release
+    (tmp_path / "boxes.csv").write_text("file,x0,y0,x1,y1\n")
+    words_of_command = ["--boxes", str(tmp_path / "boxes.csv"), "--out", str(tmp_path / "out"), "--method", str(method)]
+    assert main([str(tmp_path / "a.png"), "--device", "cpu", *words_of_command]) == 2
+    told = capsys.readouterr()
+    assert (told.out, len(told.err.splitlines())) == ("", 1)
+    assert words in told.err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_photograph_that_is_read_in_spite_of_a_damage_is_enlarged_in_spite_of_it(run: Run, tmp_path: Path) -> None:
+    """Pillow refuses a PNG whose colour profile does not fit its checksum; the pixels do not need it."""
+    image = photo(tmp_path / "in" / "a.png", icc_profile=adobe_rgb())
+    content = bytearray((tmp_path / "in" / "a.png").read_bytes())
+    content[content.index(b"iCCP") + 20] ^= 255
+    (tmp_path / "in" / "a.png").write_bytes(content)
+    with pytest.raises(UnidentifiedImageError):
+        Image.open(tmp_path / "in" / "a.png")
+    assert run("--paste", "--scale", "1") == 0
+    with Image.open(tmp_path / "out" / "a_upscaled.png") as pasted:
+        assert np.array_equal(np.asarray(pasted)[60:], image[60:])
+
+
+def test_a_name_too_long_for_its_results_is_said(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    photo(tmp_path / "in" / f"{'a' * 250}.png")
+    for words in ([], ["--overwrite"], ["--overwrite", "--any-size"]):
+        rows = "x.png,0,0,9,9\n" if "--any-size" in words else f"{'a' * 250}.png,20,20,32,36\n"
+        assert run(*words, rows=rows) == (0 if "--any-size" in words else 1)
+    assert capsys.readouterr().err.count("_1.png cannot be written: File name too long") == 2
+
+
+def test_an_output_folder_that_cannot_be_made_stops_everything(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    photo(tmp_path / "in" / "a.png")
+    assert run("--out", str(tmp_path / "in" / "a.png" / "below")) == 2
+    told = capsys.readouterr()
+    assert (told.out, told.err.count("\n")) == ("", 1)
+    assert "below cannot be made: Not a directory" in told.err

@@ -4,16 +4,19 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import save_file
 
 from src.image.crop import Square
-from src.method.trained import load_trained
+from src.method.trained import Trained, load_trained
 from src.model.checkpoint import load_checkpoint
 from src.model.hourglass import HEBConfig
 from src.model.light import LightConfig
+from src.model.program_file import program_bytes
 from src.model.release import write_release
+from src.model.single import single_bytes
 from src.photo import FaceUpscaler, LeftOut, PhotoResult, UpscaledFace, upscaler
 from src.photo.centerface import FoundFace
-from src.photo.frames import cut, square_of
+from src.photo.frames import cut, side_of, square_of
 from src.system.errors import BadFace, UserError
 from tests.helpers.drawn_faces import noise_picture
 from tests.helpers.tiny_files import checkpoint_content
@@ -168,3 +171,119 @@ def test_what_is_no_picture_or_no_box_is_said(
     monkeypatch.setattr(upscaler, "RELEASED", tmp_path / "weights" / "photo")
     with pytest.raises(UserError, match=r"released network .* is not there"):
         FaceUpscaler.from_pretrained(tmp_path / "weights" / "photo")
+
+
+@pytest.mark.parametrize("way", ["runtime", "onnx", "pt2", "safetensors"])
+def test_a_network_gives_the_same_faces_wherever_it_is_computed(
+    busy_file: Path, onnx_files: dict[bool, Path], tmp_path: Path, way: str
+) -> None:
+    """docs/export.md: heatmaps and transforms differ by less than 1e-5, pictures by a level at most."""
+    checkpoint, runtime = load_checkpoint(busy_file), "onnxruntime" if way == "runtime" else "torch"
+    path = {"runtime": busy_file, "onnx": onnx_files[False]}.get(way, tmp_path / f"model.{way}")
+    if way in ("pt2", "safetensors"):
+        path.write_bytes(program_bytes(checkpoint) if way == "pt2" else single_bytes(checkpoint))
+    photograph = np.asarray(Image.fromarray(noise_picture(11, 9)).resize((110, 90)))
+    eager, other = (
+        FaceUpscaler.from_pretrained(one, device="cpu", runtime=kind, any_size=True)(photograph, BOXES)
+        for one, kind in ((busy_file, "torch"), (path, runtime))
+    )
+    assert len(eager.faces) == len(other.faces) == 2
+    assert eager.faces[0].image.std() > 1, "nothing to compare"
+    for mine, theirs in zip(eager.faces, other.faces, strict=True):
+        assert np.abs(mine.image.astype(int) - theirs.image).max() <= 1
+        np.testing.assert_allclose(mine.heatmaps, theirs.heatmaps, atol=1e-5)
+        np.testing.assert_allclose(mine.matrix, theirs.matrix, atol=1e-3)  # in pixels of the photograph
+
+
+def test_onnx_runtime_is_what_computes(busy_file: Path, onnx_files: dict[bool, Path]) -> None:
+    for path, runtime in ((busy_file, "onnxruntime"), (onnx_files[False], "torch")):
+        network = FaceUpscaler.from_pretrained(path, device="cpu", runtime=runtime).method
+        assert isinstance(network, Trained)
+        assert network.runtime == "ONNX Runtime float32"
+    with pytest.raises(UserError, match="holds raw weights alone"):
+        FaceUpscaler.from_pretrained(onnx_files[False], device="cpu", weights="averaged")
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("bicubic", "bicubic is a method without a network: give a release's folder, a checkpoint, a .onnx"),
+        ("none/at_all", "none/at_all does not exist: give .*, or hub:OWNER/NAME"),
+        ("hub:none", "none is neither a folder nor the name of a release on the hub"),
+        ("{}/dictionary.safetensors", r"does not say which network it is of \(a dictionary of faces is of none\)"),
+        ("{}/text.onnx", "is no ONNX model, or is damaged"),
+        ("{}/text.pt2", "no .pt2 file"),
+        ("{}/text.ckpt", "is no checkpoint"),
+        ("{}", "is a folder: give one that src.train wrote"),
+    ],
+)
+def test_what_is_no_network_is_one_line(tmp_path: Path, name: str, words: str) -> None:
+    for kind in ("onnx", "pt2", "ckpt"):
+        (tmp_path / f"text.{kind}").write_text("a text")
+    save_file({"faces": torch.zeros(1)}, tmp_path / "dictionary.safetensors", {"mtun_dictionary": "{}"})
+    with pytest.raises(UserError, match=words) as caught:
+        FaceUpscaler.from_pretrained(name.format(tmp_path), device="cpu")
+    assert "\n" not in str(caught.value)
+
+
+NAN, INF = float("nan"), float("inf")
+
+
+@pytest.mark.parametrize(
+    "matrix",
+    [
+        [[NAN] * 3] * 2, [[INF, 0, 0], [0, 1, 0]], [[1e30, 0, 0], [0, 1e30, 0]], [[0, 0, 0], [0, 0, 0]],
+        [[1000, 0, 0], [0, 1000, 0]], [[1, 0, 1e20], [0, 1, 0]], [[1e-9, 0, 0], [0, 1e-9, 0]],
+    ],
+)  # fmt: skip
+def test_a_face_that_is_nowhere_near_its_square_is_left_out(own_size_file: Path, matrix: list[list[float]]) -> None:
+    """Of two faces, one has a transform that no face has: crops of such squares would take any memory."""
+    up = FaceUpscaler.from_pretrained(own_size_file, device="cpu")
+    load = up.method
+
+    def wild(lr: torch.Tensor) -> object:
+        output = load(lr)
+        output.matrix[0] = torch.tensor(matrix)
+        return output
+
+    wild.lr_side, wild.own_size = 32, (12, 40)  # type: ignore[attr-defined]
+    up.method = wild  # type: ignore[assignment]
+    result = up(noise_picture(110, 90), BOXES)
+    assert [(face.box, face.reason) for face in result.left_out] == [
+        (BOXES[0], "the network finds no upright face in it")
+    ]
+    assert [face.box for face in result.faces] == [BOXES[1]]
+    assert result.pasted(1).shape == (90, 110, 3)
+
+
+def test_a_second_look_that_finds_nothing_leaves_the_first(own_size_file: Path) -> None:
+    up = FaceUpscaler.from_pretrained(own_size_file, device="cpu")
+    load, seen = up.method, []
+
+    def worse(lr: torch.Tensor) -> object:
+        output = load(lr)
+        seen.append(len(lr))
+        output.matrix[:] = torch.tensor([[0.5, 0, 0], [0, 0.5, 0]]) if len(seen) == 1 else NAN
+        if len(seen) == 2:
+            output.image[:] = NAN
+        return output
+
+    worse.lr_side, worse.own_size = 32, (12, 40)  # type: ignore[attr-defined]
+    up.method = worse  # type: ignore[assignment]
+    result = up(noise_picture(110, 90), BOXES)
+    assert seen == [2, 2]
+    assert [side_of(face.square) for face in result.faces] == [10.5, 13]
+    with torch.inference_mode():
+        first = load(cut(noise_picture(110, 90), [square_of(box) for box in BOXES], 32, (12, 40)))
+    wanted = upscaler.to_bytes(first.image)[0].numpy()
+    assert np.abs(result.faces[0].image.astype(int) - wanted).max() <= 1
+
+
+@pytest.mark.parametrize("value", [["x", 2], [40, 12], [12], 7, [0, 5], [INF, 3]])
+def test_own_sizes_that_are_none_are_one_line(tmp_path: Path, value: object) -> None:
+    content = checkpoint_content(LightConfig(lr_side=32, width=16, heb=HEBConfig(resolution=32, stacks=1, width=16)))
+    content["hyper_parameters"]["data"]["own_size"] = value
+    torch.save(content, tmp_path / "a.ckpt")
+    up = FaceUpscaler.from_pretrained(tmp_path / "a.ckpt", device="cpu")
+    with pytest.raises(UserError, match=r"a\.ckpt: its data\.own_size is damaged"):
+        up(noise_picture(110, 90), BOXES)
