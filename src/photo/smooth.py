@@ -62,9 +62,11 @@ def steady(numbers: NDArray[np.float64], times: NDArray[np.float64], deviation: 
 
 
 def numbers_of(squares: Sequence[Square]) -> NDArray[np.float64]:
-    """Squares as numbers to smooth, (T, 4): the centre's x and y in pixel edges, the logarithm of the side, the roll."""
+    """Squares as numbers to smooth, (T, 4): centre x and y in pixel edges, logarithm of the side, roll."""
     rows = [
-        ((x0 + x1) / 2, (y0 + y1) / 2, np.log(x1 - x0), square.roll) for square in squares for x0, y0, x1, y1 in [square.box]
+        ((x0 + x1) / 2, (y0 + y1) / 2, np.log(x1 - x0), square.roll)
+        for square in squares
+        for x0, y0, x1, y1 in [square.box]
     ]
     return np.array(rows, float).reshape(-1, 4)
 

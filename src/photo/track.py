@@ -36,12 +36,13 @@ class Track:
 
     def expected(self, frame: int) -> NDArray[np.float64]:
         """The box (4,) that the face has in a later frame if it moves on as it did."""
-        last, before = np.array(self.boxes[-1]), np.array(self.boxes[-REMEMBERED:][0])
+        last: NDArray[np.float64] = np.array(self.boxes[-1], float)
+        before = np.array(self.boxes[-REMEMBERED:][0], float)
         passed = self.frames[-1] - self.frames[-REMEMBERED:][0]
         if not passed:
             return last
         motion = (last[:2] + last[2:] - before[:2] - before[2:]) / 2 / passed
-        return last + np.tile(motion, 2) * (frame - self.frames[-1])
+        return np.asarray(last + np.tile(motion, 2) * (frame - self.frames[-1]), float)
 
     def filled(self, until: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """The boxes (T, 4) of all frames from the first to `until`, those between two found ones on the line between.
@@ -80,10 +81,10 @@ class Tracker:
         pairs = dict(partners(np.array([track.expected(frame) for track in self._live]).reshape(-1, 4), boxes))
         joined = {found: self._live[track] for track, found in pairs.items()}
         for number, face in enumerate(faces):
-            track = joined.get(number)
-            if track is None:
-                track = Track()
-                self._live.append(track)
+            if number not in joined:
+                joined[number] = Track()
+                self._live.append(joined[number])
+            track = joined[number]
             track.frames.append(frame)
             track.boxes.append(face.box)
             track.scores.append(face.score)

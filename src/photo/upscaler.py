@@ -135,7 +135,7 @@ class FaceUpscaler:
         squares, kept, left_out = [], [], []
         for face in found:
             square = square_of(face.box)
-            reason = self._refused(round(side_of(square)), square, pixels)
+            reason = self.why_left_out(square, (pixels.shape[1], pixels.shape[0]))
             if reason:
                 left_out.append(LeftOut(face.box, face.score, round(side_of(square)), reason))
             else:
@@ -147,16 +147,32 @@ class FaceUpscaler:
             faces += self._upscaled(pixels, kept[part], squares[part], seconds)
         return PhotoResult(pixels, faces, left_out, seconds)
 
-    def _refused(self, own: int, square: Square, pixels: NDArray[np.uint8]) -> str:
-        """Why a face is left out; "" if it is not."""
-        height, width = pixels.shape[:2]
-        if square.outside(width, height) >= 0.75 or own > 4 * max(width, height):
+    def why_left_out(self, square: Square, size: tuple[int, int]) -> str:
+        """Why a face is left out of a photograph of this width and height; "" if it is not."""
+        own = round(side_of(square))
+        if square.outside(*size) >= 0.75 or own > 4 * max(size):
             return "its square lies outside the photograph"
+        return self.why_not_taken(own)
+
+    def why_not_taken(self, own: int) -> str:
+        """Why a face of this own size is left out; "" if it is not."""
         low, high = self.sizes
         if self.any_size or low <= own <= high:
             return ""
         what = f"below the {low}" if own < low else f"above the {high}"
         return f"{own} px is {what} px of the training"
+
+    def matrices(self, lr: Tensor) -> NDArray[np.float32] | None:
+        """The transforms (B, 2, 3) that the network estimates for LR faces as `cut` gives them; None without an STN.
+
+        A network whose STN looks at the LR face alone computes nothing else.
+        """
+        with torch.inference_mode():
+            if self.method.runtime is None and self.method.checkpoint.config.aligns_alone:
+                matrix = self.method.checkpoint.generator.stn(lr.to(self.device))  # type: ignore[operator]
+            else:
+                matrix = self.method(lr.to(self.device)).matrix
+        return None if matrix is None else matrix.cpu().numpy()
 
     def _upscaled(
         self,
@@ -181,7 +197,7 @@ class FaceUpscaler:
             heatmaps = None if maps is None else maps[at]
             faces.append(
                 UpscaledFace(
-                    images[at], heatmaps, face.box, face.score, round(side_of(seen)), place, _confidence(heatmaps)
+                    images[at], heatmaps, face.box, face.score, round(side_of(seen)), place, confidence_of(heatmaps)
                 )
             )
         return faces
@@ -209,7 +225,7 @@ def _replace(first: Upscaled, second: Upscaled, at: list[int]) -> None:
             old[at] = new
 
 
-def _confidence(heatmaps: NDArray[np.float32] | None) -> dict[str, float]:
+def confidence_of(heatmaps: NDArray[np.float32] | None) -> dict[str, float]:
     """Component -> the peak of its map, from 0 to 1."""
     if heatmaps is None:
         return {}

@@ -17,8 +17,8 @@ def test_boxes_are_compared_at_twice_their_size_about_their_centres() -> None:
     np.testing.assert_allclose(grown(np.array([[10.0, 20, 14, 30]])), [[8, 15, 16, 35]])
     box = np.array([[0.0, 0, 10, 10]])
     # Moved by d, twice the size: (20 - d) / (20 + d), which is 0.3 at d = 10.77.
-    assert partners(box, box + [10.7, 0, 10.7, 0]) == [(0, 0)]
-    assert partners(box, box + [10.8, 0, 10.8, 0]) == []
+    assert partners(box, box + np.array([10.7, 0, 10.7, 0])) == [(0, 0)]
+    assert partners(box, box + np.array([10.8, 0, 10.8, 0])) == []
     assert partners(np.zeros((0, 4)), box) == partners(box, np.zeros((0, 4))) == []
 
 
