@@ -89,6 +89,27 @@ def test_a_face_that_stands_still_is_steady_under_a_detector_that_shakes(
     assert steadied < 0.1 * raw
 
 
+def test_the_place_is_steady_under_a_network_that_shakes(
+    video: VideoFile, upscaler: FaceUpscaler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    random = np.random.default_rng(2)
+
+    def shaken(lr: torch.Tensor) -> np.ndarray:
+        turns, shifts = random.normal(0, 0.1, len(lr)), random.normal(0, 0.05, (len(lr), 2, 1))
+        cos, sin = np.cos(turns), np.sin(turns)
+        return np.concatenate([np.array([[cos, -sin], [sin, cos]]).transpose(2, 0, 1), shifts], 2)
+
+    def jitter(smooth: float) -> np.ndarray:
+        search = found(video, upscaler, Framed(), 1, 0.1)
+        place_faces(video, upscaler, search, smooth, done)
+        return np.sqrt((np.diff(search.faces[1].places, 2, axis=0) ** 2).mean(0))
+
+    monkeypatch.setattr(upscaler, "matrices", shaken)
+    raw, steadied = jitter(0), jitter(0.1)
+    assert (steadied[[0, 1, 3]] < 0.1 * raw[[0, 1, 3]]).all()
+    assert raw[3] > 0.1
+
+
 def test_a_face_that_is_lost_for_a_moment_stays_itself_and_for_long_does_not(
     video: VideoFile, upscaler: FaceUpscaler
 ) -> None:

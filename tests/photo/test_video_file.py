@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from src.photo import video_file
 from src.photo.outputs import is_result
@@ -130,6 +131,7 @@ def test_what_is_no_video_is_one_line(tmp_path: Path, monkeypatch: pytest.Monkey
     (tmp_path / "empty.mp4").touch()
     (tmp_path / "text.mp4").write_text("a text\n")
     (tmp_path / "list.mp4").write_text("#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\ngood.mp4\n#EXT-X-ENDLIST\n")
+    Image.fromarray(quarters()).save(tmp_path / "picture.mp4", "PNG")
     (tmp_path / "joined.mp4").write_text("ffconcat version 1.0\nfile good.mp4\n")
     data = (tmp_path / "good.mp4").read_bytes()
     (tmp_path / "head.mp4").write_bytes(data[: data.index(b"mdat") + 4])
@@ -145,6 +147,7 @@ def test_what_is_no_video_is_one_line(tmp_path: Path, monkeypatch: pytest.Monkey
         "empty.mp4": "the file is empty", "text.mp4": "no video that can be read",
         "none.mp4": "cannot be read: No such",
         "list.mp4": "no video that can be read", "joined.mp4": "no video that can be read",
+        "picture.mp4": "no video that can be read",
         "sound.mp4": "no video in this file but sound", "head.mp4": "no frame of the video can be read",
     }.items():  # fmt: skip
         with pytest.raises(BadFace, match=said):
