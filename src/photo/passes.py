@@ -57,7 +57,12 @@ class FilmedFace:
 
     def within(self, frame: int) -> bool:
         """Whether it is in a frame."""
-        return self.first <= frame < self.first + len(self.boxes)
+        return self.first <= frame <= self.last
+
+    @property
+    def last(self) -> int:
+        """The number of the last frame."""
+        return self.first + len(self.boxes) - 1
 
     def place(self, frame: int) -> Square:
         """Where the upright face is on a frame."""

@@ -1,12 +1,11 @@
 """Upscales the faces of videos to files, one video after another."""
 
-import json
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,8 +18,9 @@ from src.photo.paste import LARGEST, paste_at
 from src.photo.request import PhotoRequest, tell, warn_of
 from src.photo.upscaler import FaceUpscaler
 from src.photo.video_file import Frame, VideoFile
+from src.photo.video_json import write_json
 from src.photo.video_writer import FORMATS, VideoWriter
-from src.system.errors import BadFace, UserError, in_one_line
+from src.system.errors import BadFace, UserError
 from src.system.files import replacing
 
 SEARCHES: Final = 10
@@ -125,30 +125,22 @@ class Videos:
     ) -> None:
         """Write the videos of the faces and the pasted one, in this order in `hidden`."""
         done = self.bar.part("draw", len(search.times))
-        numbers = {id(face): number for number, face in enumerate(search.faces)}
         with ExitStack() as stack:
-            pasted, faces = None, dict[int, VideoWriter]()
-            begun = dict[int, int]()
+            faces = stack.enter_context(FaceVideos(video, search, hidden, container))
+            pasted = None
             if self.request.paste:
                 with video.sound() as sound:
                     pasted = stack.enter_context(
-                        VideoWriter(
-                            hidden[len(numbers)], container, size, video.rate, video.time_base, sound, video.metadata
-                        )
-                    )
+                        VideoWriter(hidden[len(search.faces)], container, size, video.rate, video.time_base, sound,
+                                    video.metadata)
+                    )  # fmt: skip
             for part, upright in drawn_faces(video, self.upscaler, search):
                 if not isinstance(part, Frame):
                     if pasted:
                         pasted.copy(part)
                     continue
                 for face, drawn in upright:
-                    number = numbers[id(face)]
-                    if number not in faces:
-                        begun[number] = part.pts
-                        square = (SIDE, SIDE)
-                        faces[number] = VideoWriter(hidden[number], container, square, video.rate, video.time_base)
-                        stack.push(faces[number].__exit__)
-                    faces[number].write(drawn.image, part.pts - begun[number])
+                    faces.write(face, drawn.image, part)
                     if self.request.json:
                         face.confidence.append(drawn.confidence)
                 if pasted:
@@ -158,58 +150,44 @@ class Videos:
             warn_of(video.path, f"the sound is not copied: {pasted.silent}")
 
 
+class FaceVideos:
+    """A context manager for the videos of the faces, each open as long as its face is there.
+
+    Args:
+        video: in which they are.
+        search: the faces.
+        paths: one each.
+        container: of the files.
+    """
+
+    def __init__(self, video: VideoFile, search: Search, paths: Sequence[Path], container: str) -> None:
+        self._video, self._container = video, container
+        self._paths = {id(face): path for face, path in zip(search.faces, paths, strict=False)}
+        self._open = dict[int, tuple[VideoWriter, int]]()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *raised: Any) -> None:
+        for writer, _ in self._open.values():
+            writer.__exit__(*raised)
+
+    def write(self, face: FilmedFace, image: NDArray[np.uint8], frame: Frame) -> None:
+        """Add a frame of a face (128, 128, 3); its video begins at zero."""
+        if id(face) not in self._open:
+            writer = VideoWriter(
+                self._paths[id(face)], self._container, (SIDE, SIDE), self._video.rate, self._video.time_base
+            )
+            self._open[id(face)] = writer, frame.pts
+        writer, begun = self._open[id(face)]
+        writer.write(image, frame.pts - begun)
+        if frame.number == face.last:
+            del self._open[id(face)]
+            writer.__exit__(None)
+
+
 @contextmanager
 def _timed(seconds: dict[str, float], what: str) -> Iterator[None]:
     start = time.perf_counter()
     yield
     seconds[what] = time.perf_counter() - start
-
-
-def write_json(
-    file: Path,
-    video: VideoFile,
-    search: Search,
-    files: list[Path],
-    left_out: list[tuple[FilmedFace, str]],
-    every: int,
-    seconds: dict[str, float],
-) -> None:
-    """Write what is known of a video's faces: numbers in pixels of the upright frames, see docs/use.md."""
-    about = {
-        "file": in_one_line(video.path.name),
-        "width": video.size[0],
-        "height": video.size[1],
-        "frames": len(search.times),
-        "searched_every": every,
-        "seconds": {what: round(took, 4) for what, took in seconds.items()},
-        "left_out": [
-            {"time": round(float(search.times[face.first]), 6), "frames": len(face.boxes),
-             "box": _rounded(face.boxes[0], 2), "own_size": face.own_size, "reason": reason}
-            for face, reason in left_out
-        ],
-    }  # fmt: skip
-    with file.open("w", encoding="utf-8", errors="backslashreplace") as out:
-        out.write(json.dumps(about, indent=2)[:-2] + ',\n  "faces": [')
-        # One line a frame, written one after the other: a long video has many.
-        for number, (face, name) in enumerate(zip(search.faces, files, strict=True)):
-            head = json.dumps({"file": in_one_line(name.name), "own_size": face.own_size})[:-1]
-            out.write(f'{"," * bool(number)}\n    {head}, "frames": [')
-            for at, confidence in enumerate(face.confidence):
-                out.write(f"{',' * bool(at)}\n      {json.dumps(_of_frame(face, at, search, confidence))}")
-            out.write("\n    ]}")
-        out.write("\n  ]\n}\n" if search.faces else "]\n}\n")
-
-
-def _of_frame(face: FilmedFace, at: int, search: Search, confidence: Mapping[str, float]) -> dict[str, object]:
-    score = float(face.scores[at])
-    return {
-        "time": round(float(search.times[face.first + at]), 6),
-        "box": _rounded(face.boxes[at], 2),
-        "score": None if math.isnan(score) else round(score, 4),
-        "matrix": [_rounded(row, 6) for row in face.place(face.first + at).matrix(SIDE)],
-        "confidence": {name: round(peak, 4) for name, peak in confidence.items()},
-    }
-
-
-def _rounded(numbers: NDArray[np.float64], digits: int) -> list[float]:
-    return [round(float(number), digits) for number in numbers]

@@ -109,13 +109,20 @@ def test_a_turned_video_becomes_an_upright_one(run: Run, tmp_path: Path) -> None
     assert np.abs(frames[3].astype(int) - two_faces(6)[3]).mean() < 6
 
 
-def test_a_face_that_leaves_and_comes_back_later_is_two(run: Run, tmp_path: Path) -> None:
+def test_a_face_that_leaves_and_comes_back_later_is_two(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events = []
+    begin, end = videos.VideoWriter.__init__, videos.VideoWriter.__exit__
+    monkeypatch.setattr(videos.VideoWriter, "__init__", lambda *words: (events.append("begin"), begin(*words))[1])
+    monkeypatch.setattr(videos.VideoWriter, "__exit__", lambda *words: (events.append("end"), end(*words))[1])
     there = [picture([(30 + frame, 40, 0)] if not 5 <= frame < 22 else []) for frame in range(27)]
     write_video(tmp_path / "in" / "a.webm", there, sound="libopus", codec="libvpx-vp9")
     assert run("--every", "1") == 0
     assert names(tmp_path / "out") == ["a_1.webm", "a_2.webm"]
     assert [len(frames_of(tmp_path / "out" / f"a_{number}.webm")[0]) for number in (1, 2)] == [5, 5]
     assert frames_of(tmp_path / "out" / "a_2.webm")[0][0] == 0  # it begins at once
+    assert events == ["begin", "end"] * 2  # no more files are open than there are faces
 
 
 def test_other_containers_become_mp4_with_the_sound(run: Run, tmp_path: Path) -> None:
