@@ -99,10 +99,10 @@ def _shares(pictures: list[tuple[NDArray[np.uint8], list[FaceBox]]], folder: Pat
         "import sys, time\nfrom src.upscale import main\n"
         "from src.photo import photographs as p\n"
         "start = [0.0]\n"
-        "do = p._Job.do\n"
+        "do = p._Photographs.do\n"
         "def timed(self, path):\n"
         "    begin = time.perf_counter(); do(self, path); start[0] += time.perf_counter() - begin\n"
-        "p._Job.do = timed\n"
+        "p._Photographs.do = timed\n"
         "code = main(sys.argv[1:])\nprint('TOTAL', start[0])\nsys.exit(code)"
     )
     words = [str(folder / "in"), "--out", str(folder / "out"), "--json", "--device", "cpu"]

@@ -1,4 +1,4 @@
-"""`python -m src.upscale PHOTO...`: the small faces of photographs, or face crops, to upright 128x128 faces.
+"""`python -m src.upscale PHOTO...`: the small faces of photographs and videos, or face crops, to upright 128x128 ones.
 
 Plain torch: this never imports the trainer, and imports torch only after it has parsed the command line.
 """
@@ -13,7 +13,9 @@ from src.photo.released import RELEASED
 from src.system.command_line import exit_code_of, path_at_home
 from src.system.console import show_everything
 
-OF_PHOTOGRAPHS: Final = ("detector", "detector_weights", "boxes", "any_size", "paste", "scale", "json", "batch")
+OF_PHOTOGRAPHS: Final = (
+    "detector", "detector_weights", "boxes", "any_size", "paste", "scale", "json", "batch", "every", "smooth",
+)  # fmt: skip
 """What says nothing to face crops."""
 
 
@@ -21,18 +23,18 @@ def parser() -> argparse.ArgumentParser:
     """The command line; what is not given is left to `Request` and `PhotoRequest`."""
     parser = argparse.ArgumentParser(
         prog="python -m src.upscale",
-        description="Find the small faces of photographs and upscale each to an upright 128x128 face.",
+        description="Find the small faces of photographs and videos and upscale each to an upright 128x128 face.",
         argument_default=argparse.SUPPRESS,
     )
     add = parser.add_argument
-    add("paths", nargs="+", type=path_at_home, metavar="PHOTO", help="photographs, or folders of them")
+    add("paths", nargs="+", type=path_at_home, metavar="PHOTO", help="photographs and videos, or folders of them")
     add("--out", default=Path("upscaled"), type=path_at_home, metavar="DIR", help="folder of NAME_1.png ... (upscaled)")
     add(
         "--crops",
         action=argparse.BooleanOptionalAction,
         help="the pictures are face crops (they are with --checkpoint)",
     )
-    add("--paste", action="store_true", help="write each photograph enlarged too, with its faces put back in place")
+    add("--paste", action="store_true", help="write each photograph or video enlarged too, its faces put back in place")
     add("--scale", type=float, metavar="X", help="of --paste (so that the smallest face keeps its 128 pixels)")
     add("--heatmaps", action=argparse.BooleanOptionalAction, help="write heatmaps too (with --crops, unless --no-...)")
     add("--json", action="store_true", help="write NAME.json: boxes, transforms, confidence of each component, seconds")
@@ -63,6 +65,10 @@ def parser() -> argparse.ArgumentParser:
     faces("--detector-weights", type=path_at_home, metavar="DIR", help="folder of its weights")
     faces("--boxes", type=path_at_home, metavar="FILE", help="CSV of the faces: file,x0,y0,x1,y1; no detector")
     faces("--max-pixels", type=int, metavar="N", help="a larger picture is taken for a bomb (89 megapixels)")
+
+    videos = parser.add_argument_group("videos").add_argument
+    videos("--every", type=int, metavar="N", help="search every Nth frame for faces (ten frames a second)")
+    videos("--smooth", type=float, metavar="S", help="seconds over which faces are steadied, 0 for none (0.1)")
     return parser
 
 
@@ -87,7 +93,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             from src.photo.run import Request, upscale  # imports torch
 
             return upscale(Request(**values))
-        from src.photo.photographs import PhotoRequest, upscale_photographs
+        from src.photo.photographs import upscale_photographs
+        from src.photo.request import PhotoRequest
 
         return upscale_photographs(PhotoRequest(**values))
 

@@ -25,7 +25,7 @@ ALLOWED = {
     "compare": {"prepare", "photo", "export"},  # likewise; onnxruntime is in all three
     "export": {"prepare", "photo", "export", "hub"},
     "prepare": {"prepare", "photo", "export"},
-    "upscale": {"prepare", "photo", "export", "hub"},  # faces are found; ONNX files and the hub, if asked for
+    "upscale": {"prepare", "photo", "export", "hub", "video"},  # faces are found; ONNX files and the hub, if asked for
     "check": set(),
     "doctor": {"log"},  # whether W&B has a login
     "source.celeba.download": {"prepare"},
@@ -143,13 +143,16 @@ def test_every_package_that_is_imported_is_declared() -> None:
     known = modules()
     every = {library(name): module for module in known for name in every_import(known[module], known) if library(name)}
     assert len(every) > 10
-    assert outside(every, ["prepare", "photo", "sweep", "log", "export", "hub"]) == []  # nothing is for developers
+    assert (
+        outside(every, ["prepare", "photo", "video", "sweep", "log", "export", "hub"]) == []
+    )  # nothing is for developers
 
 
 def test_the_tables_of_imports_and_of_uses_are_those_of_pyproject() -> None:
     asked = {(name, extra) for extra, names in installed.requirements().items() for name in names}
     named = {*IMPORTS.values(), *PLUGINS.values()}
-    of_use = {(name, extra) for name, extra in asked if extra in ("prepare", "photo", "sweep", "log", "export", "hub")}
+    useful = ("prepare", "photo", "video", "page", "sweep", "log", "export", "hub")
+    of_use = {(name, extra) for name, extra in asked if extra in useful}
     assert named == of_use - {
         *((name, "sweep") for name in BOUNDS),
         ("onnxruntime", "photo"),  # one home is named, the largest
@@ -234,7 +237,8 @@ def test_what_needs_no_extra_works_without_any(words: list[str]) -> None:
     if words == ["src.doctor"]:
         notes = [line for line in done.stdout.splitlines() if line.startswith("note") and " missing: no " in line]
         assert [line.rsplit("; ", 1)[1] for line in notes] == [
-            f"make setup EXTRAS={extra}" for extra in ("prepare", "photo", "export", "hub", "sweep", "log")
+            f"make setup EXTRAS={extra}"
+            for extra in ("prepare", "photo", "video", "page", "export", "hub", "sweep", "log")
         ]
 
 

@@ -1,4 +1,4 @@
-"""Which files are pictures by their suffix: those that are read here, and those that look like pictures but are not."""
+"""Which files are pictures by their suffix: those read here, those that look like pictures but are not; and videos."""
 
 import os
 from importlib.util import find_spec
@@ -24,6 +24,10 @@ _OTHERS = (
     ".avifs .dcm .dds .exr .fits .hdr .heics .heifs .icns .ico .j2p .jls .jng .jp3 .jph .jpm .jxl .jxr .pam .pcx .pfm "
     ".pict .qoi .ras .rgbe .sgi .tga .wdp .xbm .xpm"
 )
+
+_VIDEOS = ".3g2 .3gp .asf .avi .flv .m2ts .m4v .mkv .mov .mp4 .mpeg .mpg .mts .ogv .qt .vob .webm .wmv"
+VIDEOS: Final = frozenset(_VIDEOS.split())
+"""The suffixes of videos; .ts is left out, which is a program's more often."""
 
 NOT_READ: Final = "a kind that is not read"
 """How the reject reason of a file begins that looks like a picture but is of no kind that is read here."""

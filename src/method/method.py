@@ -117,6 +117,9 @@ class Network(Protocol):
     def __call__(self, lr: Tensor) -> Upscaled:
         """The upright faces of (B, 3, 16, 16) in [-1, 1], or of (B, 4, 32, 32) where `lr_side` is 32."""
 
+    def transforms(self, lr: Tensor) -> Tensor | None:
+        """The estimated transforms (B, 2, 3) of such faces; None without an STN. It computes no more than it must."""
+
 
 @runtime_checkable
 class ToldTransform(Protocol):

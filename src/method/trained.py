@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -99,6 +99,12 @@ class Trained:
             lr = as_own_size(lr)
         output: Upscaled = self.generator(lr)
         return output
+
+    def transforms(self, lr: Tensor) -> Tensor | None:
+        """See `Network`; an STN that looks at the LR face alone runs alone."""
+        if self.runtime is None and self.checkpoint.config.aligns_alone:
+            return cast("Tensor", self.checkpoint.generator.stn(lr))  # type: ignore[operator]
+        return self(lr).matrix
 
 
 def load_trained(path: Path, device: torch.device, weights: Weights = "auto") -> Trained:

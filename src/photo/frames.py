@@ -30,9 +30,14 @@ draw 0.75 to 1.15 and 0.2."""
 
 def square_of(box: FaceBox) -> Square:
     """The square that a face's box stands for, of whole pixels, as the training cuts its faces."""
+    return whole_pixels(*place_of(box))
+
+
+def place_of(box: FaceBox) -> tuple[float, float, float]:
+    """The centre x and y and the side of the square that a face's box stands for, in pixel edges."""
     width, height = box[2] - box[0], box[3] - box[1]
     x, y = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2 + DOWN_PER_BOX * height
-    return whole_pixels(x, y, SIDE_PER_BOX * math.sqrt(width * height))
+    return x, y, SIDE_PER_BOX * math.sqrt(width * height)
 
 
 def whole_pixels(x: float, y: float, side: float) -> Square:

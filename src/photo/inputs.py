@@ -1,4 +1,4 @@
-"""Finds the pictures to upscale, and turns a picture into the network's input."""
+"""Finds the pictures and videos to upscale, and turns a picture into the network's input."""
 
 import os
 from collections import Counter
@@ -15,7 +15,7 @@ from torch import Tensor
 from src.image.own_size import with_own_size
 from src.image.pixels import downsample, to_network
 from src.image.sides import LR_SIDE
-from src.image.suffixes import SUFFIXES, not_read
+from src.image.suffixes import SUFFIXES, VIDEOS, not_read
 from src.photo.outputs import is_result
 from src.system.companions import is_companion
 from src.system.errors import UserError
@@ -46,10 +46,10 @@ def to_lr(image: NDArray[np.uint8], side: int = LR_SIDE, own_size: tuple[int, in
 
 @dataclass(frozen=True)
 class Found:
-    """The pictures to upscale.
+    """The pictures and videos to upscale.
 
     Attributes:
-        pictures: each once, in the order of the arguments and of their names; an error where there is no picture.
+        pictures: those, each once, in the order of the arguments and of their names; an error where there is none.
         remarks: lines on files that were left out.
     """
 
@@ -57,20 +57,31 @@ class Found:
     remarks: list[str]
 
 
-def find_images(paths: Sequence[Path]) -> Found:
-    """Every named file, and every picture in a named folder, but not in its subfolders.
+def is_video(path: Path) -> bool:
+    """Whether a file is a video by its suffix."""
+    return path.suffix.lower() in VIDEOS
+
+
+def find_images(paths: Sequence[Path], why_no_videos: str = "") -> Found:
+    """Every named file, and every picture and video in a named folder, but not in its subfolders.
 
     Of a folder, the results of earlier runs and the companions of other systems are left out; a file that is named is
     taken whatever it is.
+
+    Args:
+        paths: files and folders.
+        why_no_videos: why videos are not taken: an error for each that is named, a remark for those of a folder; "":
+            they are taken.
     """
     pictures: list[Path | UserError] = []
     remarks: list[str] = []
     seen: set[str] = set()
     for path in paths:
-        found: list[Path | UserError] = [path]
+        refused = why_no_videos and is_video(path) and not path.is_dir()
+        found: list[Path | UserError] = [UserError(f"{path}: {why_no_videos}") if refused else path]
         if path.is_dir():
             try:
-                found = [*_in_folder(path, remarks)]
+                found = [*_in_folder(path, remarks, why_no_videos)]
             except OSError as error:
                 found = [UserError(f"{path}: the folder cannot be read: {error.strerror or error}")]
         for image in found:
@@ -83,12 +94,16 @@ def find_images(paths: Sequence[Path]) -> Found:
     return Found(pictures, remarks)
 
 
-def _in_folder(folder: Path, remarks: list[str]) -> Iterator[Path | UserError]:
-    """The pictures of a folder, an error for each dead link to one, and one where there is no picture."""
+def _in_folder(folder: Path, remarks: list[str], why_no_videos: str) -> Iterator[Path | UserError]:
+    """The pictures and videos of a folder, an error for each dead link to one, and one where there is none of both."""
     files = sorted(file for file in folder.iterdir() if not is_companion(file.name))
     kinds = Counter(why for file in files if (why := not_read(file.name)))
     remarks += [f"{folder}: {count:,} file{'s' * (count > 1)} of {why}" for why, count in sorted(kinds.items())]
-    pictures = [file for file in files if file.suffix.lower() in SUFFIXES and file.is_file()]  # no pipe, which blocks
+    kind = SUFFIXES if why_no_videos else SUFFIXES | VIDEOS
+    pictures = [file for file in files if file.suffix.lower() in kind and file.is_file()]  # no pipe, which blocks
+    videos = sum(is_video(file) for file in files) if why_no_videos else 0
+    if videos:
+        remarks.append(f"{folder}: {videos:,} video{'s' * (videos > 1)} left out: {why_no_videos}")
     results = {file for file in pictures if is_result(file)}
     if results:
         remarks.append(
@@ -98,7 +113,7 @@ def _in_folder(folder: Path, remarks: list[str]) -> Iterator[Path | UserError]:
     any_picture = False
     for file in files:
         if file.is_symlink() and not file.exists():
-            if file.suffix.lower() in SUFFIXES:
+            if file.suffix.lower() in kind:
                 yield UserError(f"{file}: {NOWHERE}")
             else:
                 remarks.append(f"{file}: {NOWHERE}")

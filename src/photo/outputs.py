@@ -1,6 +1,7 @@
 """Names the upscaled pictures, writes them without overwriting anything unasked, and recognises them again."""
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
@@ -12,6 +13,7 @@ from torch import Tensor
 from src.image.encode import png_bytes
 from src.image.encode_as import SOFTWARE
 from src.image.pixels import to_bytes
+from src.image.suffixes import VIDEOS
 from src.system.errors import UserError
 from src.system.files import write_whole
 
@@ -22,7 +24,7 @@ HEAD: Final = 4096
 
 
 def is_result(path: Path) -> bool:
-    """Whether a file is a picture that this command wrote, under whatever name; False where it cannot be read."""
+    """Whether a file is one that this command wrote, under whatever name; False where it cannot be read."""
     keyword, text = (word.encode("latin-1") for word in MARK)
     if path.suffix.lower() in (".jpg", ".webp", ".tif", ".avif"):
         try:
@@ -30,6 +32,8 @@ def is_result(path: Path) -> bool:
                 return bool(image.getexif().get(SOFTWARE) == MARK[1])
         except Exception:  # Pillow raises a dozen types for damaged data; who reads the picture says so
             return False
+    if path.suffix.lower() in VIDEOS:
+        return _is_marked_video(path)
     if path.suffix.lower() != ".png":
         return False
     try:
@@ -37,6 +41,17 @@ def is_result(path: Path) -> bool:
             return b"tEXt" + keyword + b"\0" + text in file.read(HEAD)
     except OSError:
         return False
+
+
+def _is_marked_video(path: Path) -> bool:
+    try:
+        import av
+
+        with path.open("rb") as file, av.open(file, "r", metadata_errors="replace") as container:
+            comments = [text for key, text in container.metadata.items() if key.lower() == "comment"]
+    except Exception:  # PyAV raises dozens of types for damaged data; who reads the video says so
+        return False
+    return any(text.startswith(MARK[1]) for text in comments)
 
 
 class Names:
@@ -107,14 +122,19 @@ def write_new(contents: dict[Path, bytes], inputs: set[Path], overwrite: bool) -
     Raises:
         UserError: a file exists already or is one of the inputs (then none is written), or cannot be written.
     """
-    for path in contents:
-        if path.resolve() in inputs:
-            raise UserError(f"{path} is an input, which is never overwritten; choose another --out")
-        # Not Path.exists, which raises for a name that is too long.
-        if os.path.exists(path) and not overwrite:  # noqa: PTH110
-            raise UserError(f"{path} is there already; --overwrite replaces it")
+    refuse_taken(contents, inputs, overwrite)
     for path, content in contents.items():
         try:
             write_whole(path, content)
         except OSError as error:
             raise UserError(f"{path} cannot be written: {error.strerror or error}") from None
+
+
+def refuse_taken(paths: Iterable[Path], inputs: set[Path], overwrite: bool) -> None:
+    """UserError if one of the files is an input, or is there already and may not be replaced."""
+    for path in paths:
+        if path.resolve() in inputs:
+            raise UserError(f"{path} is an input, which is never overwritten; choose another --out")
+        # Not Path.exists, which raises for a name that is too long.
+        if os.path.exists(path) and not overwrite:  # noqa: PTH110
+            raise UserError(f"{path} is there already; --overwrite replaces it")

@@ -47,7 +47,12 @@ def paste(image: NDArray[np.uint8], faces: Sequence[UpscaledFace], scale: float)
         (H x scale, W x scale, 3) uint8, rounded to whole pixels.
     """
     height, width = image.shape[:2]
-    size = max(1, round(width * scale)), max(1, round(height * scale))
+    return paste_at(image, faces, (max(1, round(width * scale)), max(1, round(height * scale))))
+
+
+def paste_at(image: NDArray[np.uint8], faces: Sequence[UpscaledFace], size: tuple[int, int]) -> NDArray[np.uint8]:
+    """The same for a width and height in pixels, whose scales may differ by the rounding to whole pixels."""
+    height, width = image.shape[:2]
     large = np.array(Image.fromarray(image).resize(size, RESAMPLER))
     for face in faces:
         _put(large, matched(face, image), face.square, (size[0] / width, size[1] / height))

@@ -1,12 +1,10 @@
-"""Upscales the faces of photographs to files, one photograph after another; a bad one does not stop the others."""
+"""Upscales the faces of photographs and videos to files, one after another; a bad one does not stop the others."""
 
 import json
-import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,54 +15,36 @@ from numpy.typing import NDArray
 from src.image.decode import Reading, decode
 from src.image.encode_as import encode_as, origin_of
 from src.image.pixels import to_bytes, to_network
-from src.photo.detectors import Boxes, DetectorName, build_detector
+from src.photo.bar import Bar
+from src.photo.detectors import Boxes, build_detector
 from src.photo.faces import UpscaledFace
-from src.photo.inputs import find_images
+from src.photo.inputs import find_images, is_video
 from src.photo.outputs import MARK, Names, marked_png, remove_higher, write_new
+from src.photo.request import PhotoRequest, tell, warn_of
 from src.photo.result import PhotoResult
-from src.photo.run import EXIT_SOME_FAILED, Request, say, warn
-from src.photo.upscaler import BATCH, FaceUpscaler
+from src.photo.run import EXIT_SOME_FAILED, say, warn
+from src.photo.upscaler import FaceUpscaler
+from src.photo.videos import Videos
 from src.report.grid import overlay
 from src.system.errors import BadFace, UserError, in_one_line
+from src.system.extras import not_installed
 
 MOST_OUT: Final = 200_000_000
 """Pixels of an enlarged photograph above which `--scale` is refused."""
 
 
-@dataclass(frozen=True)
-class PhotoRequest(Request):
-    """The command's arguments for photographs; heatmaps are written only if asked for.
-
-    Attributes:
-        detector: what finds the faces.
-        detector_weights: folder of its weights.
-        boxes: a file of face boxes in place of a detector.
-        any_size: take faces of all sizes.
-        paste: write each photograph enlarged, with its faces in place.
-        scale: of that; None: so that the smallest face keeps its 128 pixels.
-        json: write what was found, where, how surely and in what time.
-        batch: faces in the network at once.
-    """
-
-    heatmaps: bool = False
-    detector: DetectorName = "centerface"
-    detector_weights: Path | None = None
-    boxes: Path | None = None
-    any_size: bool = False
-    paste: bool = False
-    scale: float | None = None
-    json: bool = False
-    batch: int = BATCH
-
-
 def upscale_photographs(request: PhotoRequest) -> int:
-    """Upscale the faces of the named photographs; the exit code is 0, or 1 if any photograph failed.
+    """Upscale the faces of the named photographs and videos; the exit code is 0, or 1 if any of them failed.
 
     Raises:
         UserError: the network, the detector, the boxes, the device or the output folder is not usable.
     """
     if request.scale is not None and not 1 <= request.scale <= 32:
         raise UserError(f"--scale {request.scale:g} is not in 1 to 32")
+    if request.every is not None and request.every < 1:
+        raise UserError(f"--every {request.every}: 1 frame or more")
+    if not 0 <= request.smooth <= 10:
+        raise UserError(f"--smooth {request.smooth:g} is not in 0 to 10 seconds")
     boxes = Boxes(request.boxes) if request.boxes is not None else None
     # What is missing is said before the network is read.
     detector = request.detector if boxes else build_detector(request.detector, request.detector_weights)
@@ -78,35 +58,44 @@ def upscale_photographs(request: PhotoRequest) -> int:
         raise UserError(f"--out {request.out} cannot be made: {error.strerror or error}") from None
     if request.heatmaps and upscaler.method.heatmap_side is None:
         warn("the checkpoint has no heatmap branch: no heatmaps are written")
-    found = find_images(request.paths)
+    found = find_images(request.paths, _why_no_videos(request))
     for remark in found.remarks:
         warn(remark)
-    job = _Job(request, upscaler, boxes, {path.resolve() for path in found.pictures if isinstance(path, Path)})
-    failed = 0
-    with _bar(len(found.pictures)) as advance:
+    inputs, names, failed = {path.resolve() for path in found.pictures if isinstance(path, Path)}, Names(), 0
+    with Bar(len(found.pictures)) as bar:
+        photographs = _Photographs(request, upscaler, boxes, inputs, names)
+        videos = Videos(request, upscaler, inputs, names, bar)
         for path in found.pictures:
             try:
                 if isinstance(path, UserError):
                     raise path
-                job.do(path)
+                (videos if is_video(path) else photographs).do(path)
             except UserError as error:
                 failed += 1
                 say(f"error: {error}")
             except MemoryError:
                 failed += 1
                 say(f"error: {path}: the memory does not suffice; --scale and --batch ask for less")
-            advance()
+            bar.file()
     if failed:
         say(f"{failed} of {len(found.pictures)} failed")
     return EXIT_SOME_FAILED if failed else 0
 
 
-class _Job:
+def _why_no_videos(request: PhotoRequest) -> str:
+    """Why videos are not taken; "" where they are."""
+    if request.boxes is not None:
+        return "--boxes is for photographs: leave it out for a video"
+    return "" if find_spec("av") else str(not_installed("av", "video"))
+
+
+class _Photographs:
     """One photograph after another, from file to files."""
 
-    def __init__(self, request: PhotoRequest, upscaler: FaceUpscaler, boxes: Boxes | None, inputs: set[Path]) -> None:
-        self.request, self.upscaler, self.boxes, self.inputs = request, upscaler, boxes, inputs
-        self.names = Names()
+    def __init__(
+        self, request: PhotoRequest, upscaler: FaceUpscaler, boxes: Boxes | None, inputs: set[Path], names: Names
+    ) -> None:
+        self.request, self.upscaler, self.boxes, self.inputs, self.names = request, upscaler, boxes, inputs, names
 
     def do(self, path: Path) -> None:
         """Upscale a photograph; UserError if that fails."""
@@ -115,7 +104,7 @@ class _Job:
             data = path.read_bytes()
         except OSError as error:
             raise BadFace(str(path), f"cannot be read: {error.strerror}") from None
-        pixels = decode(data, Reading(str(path), request.max_pixels, "--max-pixels ", partial(_warn_of, path)))
+        pixels = decode(data, Reading(str(path), request.max_pixels, "--max-pixels ", partial(warn_of, path)))
         read = time.perf_counter() - start
         result = self.upscaler(pixels, self.boxes.of(path) if self.boxes else None)
         seconds = {**result.seconds, "read": read}
@@ -200,28 +189,3 @@ def _told(path: Path, result: PhotoResult, seconds: dict[str, float], files: Seq
 
 def _rounded(box: tuple[float, float, float, float]) -> list[float]:
     return [round(side, 2) for side in box]
-
-
-def tell(line: str) -> None:
-    """Show a result's line on stdout."""
-    sys.stdout.write(in_one_line(line) + "\n")
-    sys.stdout.flush()
-
-
-def _warn_of(path: Path, remark: str) -> None:
-    warn(f"{path}: {remark}")
-
-
-@contextmanager
-def _bar(total: int) -> Iterator[Any]:
-    """What counts a photograph as done: a bar in a terminal, for more than one."""
-    if total < 2 or not sys.stderr.isatty():
-        yield lambda: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
-
-    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(file=sys.stderr), transient=True) as bar:
-        task = bar.add_task("", total=total)
-        yield lambda: bar.advance(task)

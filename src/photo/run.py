@@ -66,7 +66,7 @@ def upscale(request: Request) -> int:
     if request.heatmaps and not heatmaps:
         warn("the checkpoint has no heatmap branch: no heatmaps are written")
 
-    every = find_images(request.paths)
+    every = find_images(request.paths, "a video is no face crop: leave --crops out, or add --no-crops")
     for remark in every.remarks:
         warn(remark)
     found = every.pictures

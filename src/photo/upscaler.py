@@ -20,6 +20,7 @@ from src.image.pixels import to_bytes
 from src.landmarks.boxes import usable
 from src.method.method import Network, Runtime
 from src.method.network import named_network
+from src.metric.confidence import confidence
 from src.model.checkpoint import Weights
 from src.model.output import Upscaled
 from src.photo.centerface import FoundFace
@@ -154,7 +155,7 @@ class FaceUpscaler:
         squares, kept, left_out = [], [], []
         for face in found:
             square = square_of(face.box)
-            reason = self._refused(round(side_of(square)), square, pixels)
+            reason = self.why_left_out(square, (pixels.shape[1], pixels.shape[0]))
             if reason:
                 left_out.append(LeftOut(face.box, face.score, round(side_of(square)), reason))
             else:
@@ -170,16 +171,26 @@ class FaceUpscaler:
                     faces.append(seen)
         return PhotoResult(pixels, faces, left_out, seconds)
 
-    def _refused(self, own: int, square: Square, pixels: NDArray[np.uint8]) -> str:
-        """Why a face is left out; "" if it is not."""
-        height, width = pixels.shape[:2]
-        if square.outside(width, height) >= 0.75 or own > 4 * max(width, height):
+    def why_left_out(self, square: Square, size: tuple[int, int]) -> str:
+        """Why a face is left out of a photograph of this width and height; "" if it is not."""
+        own = round(side_of(square))
+        if square.outside(*size) >= 0.75 or own > 4 * max(size):
             return "its square lies outside the photograph"
+        return self.why_not_taken(own)
+
+    def why_not_taken(self, own: int) -> str:
+        """Why a face of this own size is left out; "" if it is not."""
         low, high = self.sizes
         if self.any_size or low <= own <= high:
             return ""
         what = f"below the {low}" if own < low else f"above the {high}"
         return f"{own} px is {what} px of the training"
+
+    def matrices(self, lr: Tensor) -> NDArray[np.float32] | None:
+        """The transforms (B, 2, 3) that the network estimates for LR faces as `cut` gives them; None without an STN."""
+        with torch.inference_mode():
+            matrix = self.method.transforms(lr.to(self.device))
+        return None if matrix is None else matrix.float().cpu().numpy()
 
     def _upscaled(
         self,
@@ -208,7 +219,7 @@ class FaceUpscaler:
             if place is None:
                 yield LeftOut(face.box, face.score, own, "the network finds no upright face in it")
             else:
-                yield UpscaledFace(images[number], heatmaps, face.box, face.score, own, place, _confidence(heatmaps))
+                yield UpscaledFace(images[number], heatmaps, face.box, face.score, own, place, confidence_of(heatmaps))
 
     def _looked(
         self, pixels: NDArray[np.uint8], squares: Sequence[Square], seconds: dict[str, float]
@@ -243,11 +254,11 @@ def _replace(first: Upscaled, second: Upscaled, at: list[int], better: list[int]
             old[at] = new[better]
 
 
-def _confidence(heatmaps: NDArray[np.float32] | None) -> dict[str, float]:
-    """Component -> the peak of its map, from 0 to 1."""
+def confidence_of(heatmaps: NDArray[np.float32] | None) -> dict[str, float]:
+    """Component -> the peak of its map, from 0 to 1; see `src.metric.confidence`."""
     if heatmaps is None:
         return {}
-    peaks = heatmaps.max((1, 2)).clip(0, 1).tolist()
+    peaks = confidence(torch.from_numpy(heatmaps)[None])[0].tolist()
     return dict(zip(COMPONENTS[len(heatmaps)], peaks, strict=True))
 
 

