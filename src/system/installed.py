@@ -24,8 +24,6 @@ USES: Final = {
     "numba": "source=synthetic",
     "onnxruntime": "landmarks=onnx, src.upscale PHOTO",
     "pillow-heif": "HEIC pictures",
-    "av": "videos",
-    "gradio": "src.page",
     "hydra-joblib-launcher": "hydra/launcher=joblib",
     "hydra-optuna-sweeper": "sweep=optuna",
     "hydra-submitit-launcher": "hydra/launcher=submitit_local and submitit_slurm",

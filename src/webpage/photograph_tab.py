@@ -23,7 +23,7 @@ def photograph_tab(upscaler: FaceUpscaler, folder: Path, suffixes: Sequence[str]
     """
     low, high = upscaler.sizes
     every_size = FaceUpscaler(upscaler.method, upscaler.detector, upscaler.device, any_size=True)
-    with_maps = upscaler.method.checkpoint.config.heatmap_side is not None
+    with_maps = upscaler.method.heatmap_side is not None
     with gr.Row():
         with gr.Column(min_width=300):
             file = upload("Photograph", "photograph", suffixes)

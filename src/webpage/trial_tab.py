@@ -27,7 +27,7 @@ def trial_tab(upscaler: FaceUpscaler, suffixes: Sequence[str]) -> None:
         suffixes: of the files that are taken.
     """
     every_size = FaceUpscaler(upscaler.method, upscaler.detector, upscaler.device, any_size=True)
-    with_maps = upscaler.method.checkpoint.config.heatmap_side is not None
+    with_maps = upscaler.method.heatmap_side is not None
     with gr.Row():
         with gr.Column(min_width=300):
             file = upload("A good portrait: its largest face is taken", "portrait", suffixes)
