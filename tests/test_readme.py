@@ -22,7 +22,7 @@ SCHEMAS = {"train": TrainConfig, "prepare": PrepareConfig, "evaluate": EvaluateC
 def commands() -> list[tuple[str, list[str]]]:
     joined = README.replace("\\\n", " ")
     found = re.findall(r"python -m src\.(\w+) ([^`\n]*)", joined)
-    return [(verb, shlex.split(rest)) for verb, rest in found]
+    return [(verb, shlex.split(rest, comments=True)) for verb, rest in found]
 
 
 def test_there_are_commands_for_every_verb() -> None:
