@@ -5,14 +5,18 @@ import shlex
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from src.config.overrides import read_overrides
 from src.evaluation.config import EvaluateConfig
 from src.exporting.config import ExportConfig
+from src.photo import PhotoResult
 from src.preparation.config import PrepareConfig
 from src.training.config import TrainConfig
 from src.upscale import parser
+from tests.helpers.page_server import drawn_photograph
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -68,3 +72,19 @@ def test_it_shows_no_table_without_its_protocol() -> None:
         if "PSNR" in table:
             before = README[: README.index(table)][-900:]
             assert re.search(r"faces|seed", before), table
+
+
+def test_its_lines_of_python_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (code,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    Image.fromarray(drawn_photograph()).save(tmp_path / "photo.jpg", quality=95)
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, object] = {}
+    exec(code, names)
+    result, enlarged = names["result"], names["enlarged"]
+    assert isinstance(result, PhotoResult)
+    assert len(result.faces) == 2
+    assert capsys.readouterr().out.count("'chin'") == 2
+    assert isinstance(enlarged, np.ndarray)
+    assert enlarged.shape[0] > 3 * result.photograph.shape[0]

@@ -15,11 +15,12 @@ from torch import Tensor
 from src.image.crop import FaceBox, Square
 from src.image.pixels import to_bytes
 from src.image.sides import SIDE
+from src.photo.confidence import confidence_of
 from src.photo.faces import UpscaledFace
 from src.photo.frames import cut, place_of, possible, side_of, upright_square
 from src.photo.smooth import numbers_of, square_of_numbers, steady
 from src.photo.track import Track, Tracker
-from src.photo.upscaler import FaceUpscaler, confidence_of
+from src.photo.upscaler import FaceUpscaler
 from src.photo.video_file import Frame, VideoFile
 
 if TYPE_CHECKING:

@@ -1,11 +1,9 @@
 """Upscales the faces of a photograph: found, cut out with their surroundings, and turned upright in one batch."""
 
-import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Final, Self
 
 import numpy as np
 import torch
@@ -13,24 +11,23 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from src.face.points import COMPONENTS
 from src.image.crop import FaceBox, Square
-from src.image.decode import MAX_PIXELS, decode_opened, read_image
 from src.image.pixels import to_bytes
-from src.landmarks.boxes import usable
 from src.method.method import Network, Runtime
 from src.method.network import named_network
-from src.metric.confidence import confidence
 from src.model.checkpoint import Weights
 from src.model.output import Upscaled
 from src.photo.centerface import FoundFace
+from src.photo.confidence import confidence_of
 from src.photo.detectors import Detector, DetectorName, build_detector
 from src.photo.faces import LeftOut, UpscaledFace
 from src.photo.frames import cut, moved, possible, side_of, square_of, upright_square
+from src.photo.given import face_of, pixels_of
 from src.photo.released import RELEASED
 from src.photo.result import PhotoResult
 from src.system.devices import pick_device
 from src.system.errors import UserError
+from src.system.timed import timed
 
 BATCH: Final = 64
 """Our choice: faces in the network at once."""
@@ -148,10 +145,10 @@ class FaceUpscaler:
             ValueError: the array is of another shape or type.
         """
         seconds: dict[str, float] = {}
-        with _timed(seconds, "read"):
-            pixels = _pixels(image)
-        with _timed(seconds, "detect"):
-            found = self.detector.find(pixels) if boxes is None else [_given(box) for box in boxes]
+        with timed(seconds, "read"):
+            pixels = pixels_of(image)
+        with timed(seconds, "detect"):
+            found = self.detector.find(pixels) if boxes is None else [face_of(box) for box in boxes]
         squares, kept, left_out = [], [], []
         for face in found:
             square = square_of(face.box)
@@ -228,9 +225,9 @@ class FaceUpscaler:
 
         None where an output is not finite, or the face would be far from its square.
         """
-        with _timed(seconds, "cut"):
+        with timed(seconds, "cut"):
             lr = cut(pixels, squares, self.method.lr_side, self.method.own_size)
-        with _timed(seconds, "network"), torch.inference_mode():
+        with timed(seconds, "network"), torch.inference_mode():
             output = self.method(lr.to(self.device))
             finite = output.image.isfinite().flatten(1).all(1)
             for maps in output.heatmaps[-1:]:
@@ -252,36 +249,3 @@ def _replace(first: Upscaled, second: Upscaled, at: list[int], better: list[int]
         pairs += zip(first.heatmaps, second.heatmaps, strict=True)
         for old, new in pairs:
             old[at] = new[better]
-
-
-def confidence_of(heatmaps: NDArray[np.float32] | None) -> dict[str, float]:
-    """Component -> the peak of its map, from 0 to 1; see `src.metric.confidence`."""
-    if heatmaps is None:
-        return {}
-    peaks = confidence(torch.from_numpy(heatmaps)[None])[0].tolist()
-    return dict(zip(COMPONENTS[len(heatmaps)], peaks, strict=True))
-
-
-def _pixels(image: Any) -> NDArray[np.uint8]:
-    if isinstance(image, str | Path):
-        return read_image(Path(image), MAX_PIXELS)
-    if isinstance(image, Image.Image):
-        return decode_opened(image)
-    if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
-        raise ValueError("a path, a Pillow picture or an array (H, W, 3) of uint8 RGB expected")
-    if not image.size:
-        raise ValueError(f"a picture without pixels: {image.shape}")
-    return image
-
-
-def _given(box: FaceBox) -> FoundFace:
-    if not usable(box):
-        raise UserError(f"{box} is no face box: x0, y0, x1, y1 with x0 < x1 and y0 < y1 expected")
-    return FoundFace(box)
-
-
-@contextmanager
-def _timed(seconds: dict[str, float], what: str) -> Iterator[None]:
-    start = time.perf_counter()
-    yield
-    seconds[what] = seconds.get(what, 0.0) + time.perf_counter() - start

@@ -1,9 +1,8 @@
 """Upscales the faces of videos to files, one video after another."""
 
 import math
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -22,6 +21,7 @@ from src.photo.video_json import write_json
 from src.photo.video_writer import FORMATS, VideoWriter
 from src.system.errors import BadFace, UserError
 from src.system.files import replacing
+from src.system.timed import timed
 
 SEARCHES: Final = 10
 """Our choice: searches for faces in a second of a video, about."""
@@ -60,7 +60,7 @@ class Videos:
         if request.heatmaps:
             warn_of(path, "heatmaps are written of photographs alone")
         every = request.every or max(1, round(video.rate / SEARCHES))
-        with _timed(seconds, "search"):
+        with timed(seconds, "search"):
             done = self.bar.part("search", video.expected)
             search = find_faces(video, self.upscaler, every, request.smooth, done)
         for remark in video.remarks:
@@ -75,13 +75,13 @@ class Videos:
         if not wanted:
             return
         size = self._size(video, search) if request.paste else (0, 0)
-        with _timed(seconds, "place"):
+        with timed(seconds, "place"):
             if files:
                 place_faces(video, self.upscaler, search, request.smooth, self.bar.part("place", len(search.times)))
         try:
             with replacing(*wanted) as hidden:
                 if files:
-                    with _timed(seconds, "draw"):
+                    with timed(seconds, "draw"):
                         self._draw(video, search, hidden, FORMATS[suffix], size)
                 if request.json:
                     write_json(hidden[-1], video, search, files, left_out, every, seconds)
@@ -184,10 +184,3 @@ class FaceVideos:
         if frame.number == face.last:
             del self._open[id(face)]
             writer.__exit__(None)
-
-
-@contextmanager
-def _timed(seconds: dict[str, float], what: str) -> Iterator[None]:
-    start = time.perf_counter()
-    yield
-    seconds[what] = time.perf_counter() - start
