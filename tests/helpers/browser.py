@@ -32,7 +32,10 @@ def browser(width: int = 1400) -> Iterator[webdriver.Chrome]:
     need_browser()
     options = webdriver.ChromeOptions()
     options.binary_location = CHROMIUM or ""
-    for word in ("headless=new", "no-sandbox", "disable-gpu", "disable-dev-shm-usage"):
+    for word in (
+        "headless=new", "no-sandbox", "disable-gpu", "disable-dev-shm-usage", "disable-quic", "no-first-run",
+        "disable-background-networking", "disable-component-update", "disable-sync",
+    ):  # fmt: skip
         options.add_argument(f"--{word}")
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
     driver = webdriver.Chrome(options, Service(DRIVER))
