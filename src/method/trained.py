@@ -95,16 +95,17 @@ class Trained:
 
     def __call__(self, lr: Tensor) -> Upscaled:
         """See `Method`; a network for many sizes takes 16x16 faces too, as faces of that size."""
-        if self.lr_side == OWN_LR_SIDE and lr.shape[-1] == LR_SIDE:
-            lr = as_own_size(lr)
-        output: Upscaled = self.generator(lr)
+        output: Upscaled = self.generator(self._taken(lr))
         return output
 
     def transforms(self, lr: Tensor) -> Tensor | None:
         """See `Network`; an STN that looks at the LR face alone runs alone."""
         if self.runtime is None and self.checkpoint.config.aligns_alone:
-            return cast("Tensor", self.checkpoint.generator.stn(lr))  # type: ignore[operator]
+            return cast("Tensor", self.checkpoint.generator.stn(self._taken(lr)))  # type: ignore[operator]
         return self(lr).matrix
+
+    def _taken(self, lr: Tensor) -> Tensor:
+        return as_own_size(lr) if self.lr_side == OWN_LR_SIDE and lr.shape[-1] == LR_SIDE else lr
 
 
 def load_trained(path: Path, device: torch.device, weights: Weights = "auto") -> Trained:

@@ -19,13 +19,14 @@ from src.system.files import write_whole
 
 MARK: Final = ("Software", "MTUN upscale")
 """The PNG text of every result: later runs over the same folder recognise it and do not upscale it again."""
+PHOTOGRAPH: Final = "Photograph"
+"""The PNG text of a face: the hash of its photograph's file, so that no other picture's result is taken for one."""
 HEAD: Final = 4096
 """Bytes at the beginning of a result that hold the mark."""
 
 
 def is_result(path: Path) -> bool:
     """Whether a file is one that this command wrote, under whatever name; False where it cannot be read."""
-    keyword, text = (word.encode("latin-1") for word in MARK)
     if path.suffix.lower() in (".jpg", ".webp", ".tif", ".avif"):
         try:
             with Image.open(path) as image:  # reads the header alone
@@ -34,11 +35,14 @@ def is_result(path: Path) -> bool:
             return False
     if path.suffix.lower() in VIDEOS:
         return _is_marked_video(path)
-    if path.suffix.lower() != ".png":
-        return False
+    return path.suffix.lower() == ".png" and _says(path, MARK)
+
+
+def _says(path: Path, text: tuple[str, str]) -> bool:
+    """Whether a PNG holds this keyword and text near its beginning."""
     try:
         with path.open("rb") as file:
-            return b"tEXt" + keyword + b"\0" + text in file.read(HEAD)
+            return b"tEXt" + "\0".join(text).encode("latin-1") in file.read(HEAD)
     except OSError:
         return False
 
@@ -77,20 +81,26 @@ def save(pictures: dict[Path, Tensor], inputs: set[Path], overwrite: bool) -> No
     write_new({path: marked_png(image) for path, image in images.items()}, inputs, overwrite)
 
 
-def marked_png(image: NDArray[np.uint8]) -> bytes:
-    """(H, W, 3) uint8 as a PNG that is known as a result again."""
-    return png_bytes(Image.fromarray(image), MARK)
+def marked_png(image: NDArray[np.uint8], photograph: str = "") -> bytes:
+    """(H, W, 3) uint8 as a PNG that is known as a result again.
+
+    Args:
+        image: the result.
+        photograph: SHA-256 of the photograph's file of which it shows a face; "": it is no such result.
+    """
+    return png_bytes(Image.fromarray(image), MARK, *([(PHOTOGRAPH, photograph)] if photograph else []))
 
 
-def remove_higher(folder: Path, name: str, count: int, inputs: set[Path]) -> list[Path]:
+def remove_higher(folder: Path, name: str, count: int, photograph: str, inputs: set[Path]) -> list[Path]:
     """Remove the faces NAME_N.png above a number, and their heatmaps, that an earlier run left in a folder.
 
-    It stops at the first number without a result: a file that is no result of this command stays, and so does an input.
+    It stops at the first number without one: a file that is no face of this photograph stays, and so does an input.
 
     Args:
         folder: of the results.
         name: of a photograph's results.
         count: the largest number that stays.
+        photograph: SHA-256 of its file.
         inputs: the pictures of this run, resolved.
 
     Returns:
@@ -105,7 +115,7 @@ def remove_higher(folder: Path, name: str, count: int, inputs: set[Path]) -> lis
         files = (folder / f"{name}_{count}{end}.png" for end in ("", "_heatmaps"))
         # A pipe is not opened: that would wait.
         present = [file for file in files if os.path.isfile(file)]  # noqa: PTH113 - Path.is_file raises for long names
-        found = [file for file in present if is_result(file) and file.resolve() not in inputs]
+        found = [file for file in present if _says(file, (PHOTOGRAPH, photograph)) and file.resolve() not in inputs]
         if not found:
             return removed
         for file in found:

@@ -1,5 +1,6 @@
 """Upscales the faces of photographs and videos to files, one after another; a bad one does not stop the others."""
 
+import hashlib
 import json
 import time
 from collections.abc import Sequence
@@ -119,11 +120,11 @@ class _Photographs:
 
     def _write(self, path: Path, data: bytes, result: PhotoResult, seconds: dict[str, float]) -> None:
         request, name = self.request, self.names.claim(path.stem)
-        contents: dict[Path, bytes] = {}
+        contents, digest = dict[Path, bytes](), hashlib.sha256(data).hexdigest()
         for number, face in enumerate(result.faces, 1):
-            contents[request.out / f"{name}_{number}.png"] = marked_png(face.image)
+            contents[request.out / f"{name}_{number}.png"] = marked_png(face.image, digest)
             if request.heatmaps and face.heatmaps is not None:
-                contents[request.out / f"{name}_{number}_heatmaps.png"] = marked_png(_overlay(face))
+                contents[request.out / f"{name}_{number}_heatmaps.png"] = marked_png(_overlay(face), digest)
         faces, pasted = [*contents], None
         if request.paste and result.faces:
             start = time.perf_counter()
@@ -137,7 +138,7 @@ class _Photographs:
         for file in contents:
             tell(f"{path} > {file}")
         if request.overwrite:
-            for file in remove_higher(request.out, name, len(result.faces), self.inputs):
+            for file in remove_higher(request.out, name, len(result.faces), digest, self.inputs):
                 warn(f"{file} of an earlier run is removed: {path} has no such face now")
 
     def _pasted(self, path: Path, data: bytes, result: PhotoResult, name: str) -> tuple[Path, bytes]:

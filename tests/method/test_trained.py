@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from src.method.load import load_method
+from src.method.trained import load_trained
 from src.system.errors import UserError
 from tests.helpers.tiny_files import checkpoint_content
 
@@ -39,3 +40,14 @@ def test_a_checkpoint_says_where_it_came_from(checkpoint_file: Path) -> None:
 def test_a_word_that_is_no_method_names_those_that_are() -> None:
     with pytest.raises(UserError, match=r"no method is called 'bicubik'.*bicubic, bicubic_aligned"):
         load_method("bicubik", CPU)
+
+
+@pytest.mark.parametrize(("name", "shape"), [("photo", (4, 32, 32)), ("photo", (3, 16, 16)), ("photo16x", (3, 16, 16))])
+def test_the_transforms_alone_are_those_of_the_whole_network(name: str, shape: tuple[int, ...]) -> None:
+    method = load_trained(Path("weights", name), CPU)
+    lr = torch.rand(2, *shape, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    with torch.inference_mode():
+        whole, alone = method(lr).matrix, method.transforms(lr)
+    assert whole is not None
+    assert alone is not None
+    torch.testing.assert_close(alone, whole)

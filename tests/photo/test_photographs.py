@@ -17,7 +17,7 @@ from src.model.light import LightConfig
 from src.model.release import write_release
 from src.model.single import single_bytes
 from src.photo import outputs
-from src.photo.outputs import is_result
+from src.photo.outputs import is_result, marked_png
 from src.upscale import main
 from tests.helpers.drawn_faces import noise_picture
 from tests.helpers.tiny_files import checkpoint_content
@@ -255,6 +255,18 @@ def test_faces_of_an_earlier_run_that_are_no_more_go_with_overwrite_alone(
     assert warned[0] == (
         f"warning: {out / 'a_2.png'} of an earlier run is removed: {tmp_path / 'in/a.png'} has no such face now"
     )
+
+
+def test_results_of_other_pictures_are_never_removed(run: Run, tmp_path: Path) -> None:
+    """A crop called a_2, and another photograph called a.png, have results of the same names."""
+    photo(tmp_path / "in" / "a.png")
+    assert run(rows="a.png,10,20,22,36\n") == 0
+    other = (tmp_path / "out" / "a_1.png").read_bytes()
+    Image.fromarray(noise_picture(110, 90, 5)).save(tmp_path / "in" / "a.png")
+    (tmp_path / "out" / "a_2.png").write_bytes(other)
+    (tmp_path / "out" / "a_3.png").write_bytes(marked_png(noise_picture(128, 128)))
+    assert run("--overwrite", rows="a.png,10,20,22,36\n") == 0
+    assert names(tmp_path / "out") == ["a_1.png", "a_2.png", "a_3.png"]
 
 
 def test_an_input_is_never_removed(run: Run, tmp_path: Path) -> None:

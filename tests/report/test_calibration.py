@@ -3,8 +3,9 @@ from io import BytesIO
 
 import pytest
 from PIL import Image
+from scipy.stats import binomtest
 
-from src.report.calibration import NEAR, calibration, calibration_charts, calibration_table
+from src.report.calibration import NEAR, calibration, calibration_charts, calibration_table, wilson
 from src.report.chart import Chart, Line
 from src.report.charts_png import charts_png
 from src.report.protocol import MethodCard, Protocol
@@ -26,9 +27,13 @@ def described() -> Protocol:
 
 
 def faces(count: int = 50) -> list[FaceScores]:
-    """The surer, the nearer: the 20 least sure are just too far off; every third face hides its chin."""
+    """The surer of the eyes, the nearer; the chin has two peaks alone, and every third face hides it."""
     return [
-        face(row, (row / 100, NEAR if row >= 20 else NEAR + 0.01), (0.5, 1.0) if row % 3 else (math.nan, math.nan))
+        face(
+            row,
+            (row / 100, NEAR if row >= 20 else NEAR + 0.01),
+            (0.5 if row < 25 else 0.6, 5.0 * (row % 2)) if row % 3 else (math.nan, math.nan),
+        )
         for row in reversed(range(count))
     ]
 
@@ -43,18 +48,30 @@ def test_bins_of_equal_size_hold_the_share_that_is_near_enough() -> None:
 
 def test_hidden_components_are_in_no_bin_and_few_faces_make_no_curve() -> None:
     assert sum(one.faces for one in calibration(faces(), "mtun")["chin"]) == 33
-    assert len(calibration(faces(), "mtun")["chin"]) == 3
     assert calibration(faces(19), "mtun") == {}
     assert calibration(faces(), "bicubic") == {}
     assert calibration_table(faces(19), described()) == []
     assert calibration_charts(faces(19), described()) == []
 
 
+def test_faces_with_the_same_peak_are_in_the_same_bin_whatever_their_errors() -> None:
+    low, high = calibration(faces(), "mtun")["chin"]
+    assert (low.faces, high.faces) == (16, 17)
+    assert low.right == pytest.approx(0.5)
+    assert calibration([face(row, (1.0, row / 10)) for row in range(80)], "mtun") == {}  # one peak is no curve
+
+
+@pytest.mark.parametrize(("right", "count"), [(0, 10), (10, 10), (7, 23), (96, 96)])
+def test_the_interval_is_that_of_scipy(right: int, count: int) -> None:
+    known = binomtest(right, count).proportion_ci(method="wilson")
+    assert wilson(right, count) == pytest.approx((known.low, known.high), abs=1e-9)
+
+
 def test_table_and_chart_show_the_bins() -> None:
     head, eyes, chin = calibration_table(faces(), described())
     assert head == ["method", "component", *(f"bin {number}" for number in range(1, 6))]
-    assert eyes[:3] == ["MTUN", "eyes", "0.05: 0 % [0, 0]"]
-    assert chin[1:] == ["chin", *["0.50: 100 % [100, 100]"] * 3, "-", "-"]
+    assert eyes[:3] == ["MTUN", "eyes", "0.05: 0 % [0, 28]"]
+    assert [words.split(":")[0] for words in chin[1:]] == ["chin", "0.50", "0.60", "-", "-", "-"]
     (chart,) = calibration_charts(faces(), described())
     assert [line.title for line in chart.lines] == ["eyes", "chin"]
     assert list(chart.lines[0].ys) == [0, 0, 100, 100, 100]
