@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 FORMATS: Final = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpeg,mpegvideo,mpegts,asf,flv,ogg"
 """The containers that are read; others, such as playlists, could name files and addresses to open."""
+OPTIONS: Final = {"format_whitelist": FORMATS, "protocol_whitelist": "none"}
+"""With which FFmpeg opens any container."""
 SLOWEST, USUAL, FASTEST = 1, 25, 1000  # frames a second that are believed, and those in place of others
 CUT: Final = 0.5
 """A video that ends so many seconds before its header says was cut short."""
@@ -151,8 +153,7 @@ class VideoFile:
                 if not file.read(1):
                     raise BadFace(str(self.path), "the file is empty")
                 file.seek(0)
-                options = {"format_whitelist": FORMATS, "protocol_whitelist": "none"}
-                with av.open(file, "r", container_options=options, metadata_errors="replace") as container:
+                with av.open(file, "r", container_options=OPTIONS, metadata_errors="replace") as container:
                     yield container, self._stream(container)
         except av.FFmpegError as error:
             raise BadFace(str(self.path), f"no video that can be read: {reason_of(error)}") from None

@@ -157,6 +157,12 @@ def test_what_is_no_video_is_one_line(tmp_path: Path, monkeypatch: pytest.Monkey
     assert VideoFile(tmp_path / "good.mp4", 3072).size == (64, 48)
 
 
+def test_only_containers_of_video_are_opened_for_the_mark(tmp_path: Path) -> None:
+    text = tmp_path / "text.mp4"
+    text.write_text(";FFMETADATA1\ncomment=MTUN upscale\n")  # FFmpeg reads it as a container with a comment
+    assert not is_result(text)
+
+
 def test_times_that_do_not_rise_or_are_missing_go_on_evenly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     video = VideoFile(write_video(tmp_path / "a.mkv", [quarters()] * 5), MOST)
     opened = video_file.VideoFile._opened
