@@ -105,7 +105,11 @@ class VideoFile:
                         if packet.dts is not None:
                             yield packet
                         continue
-                    self._packets += packet.size > 0
+                    if packet.pts is not None or packet.dts is not None:  # the last one, which flushes, has neither
+                        self._packets += 1
+                    if container.format.name == "avi" and packet.dts is not None:
+                        # Its header counts repeated frames too, which are empty and left out; its dts counts them all.
+                        self._packets = max(self._packets, packet.dts + 1)
                     try:
                         frames = packet.decode()
                     except av.FFmpegError as error:

@@ -126,6 +126,20 @@ def test_a_video_cut_short_gives_what_is_there_and_says_so(tmp_path: Path) -> No
         assert any(remark.startswith("it was cut short: ") and said in remark for remark in video.remarks), suffix
 
 
+def test_repeated_frames_of_an_avi_are_not_missing_ones(tmp_path: Path) -> None:
+    pictures = [noise_picture(64, 48, number) for number in range(26)]
+    times = [*range(23), 30, 31, 50]  # between them, the file has empty frames
+    source = write_video(tmp_path / "a.avi", pictures, times, Fraction(1, 25), sound=None, codec="mpeg4")
+    video = VideoFile(source, MOST)
+    assert [frame.pts for frame in video.frames()] == times
+    assert video.remarks == []
+    data = source.read_bytes()
+    source.write_bytes(data[: len(data) * 6 // 10])
+    video = VideoFile(source, MOST)
+    assert len(list(video.frames())) < 20
+    assert [remark for remark in video.remarks if remark.startswith("it was cut short: ")]
+
+
 def test_what_is_no_video_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_video(tmp_path / "good.mp4", [quarters()] * 2)
     (tmp_path / "empty.mp4").touch()
