@@ -216,6 +216,26 @@ def test_a_file_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
         VideoWriter(tmp_path / "none" / "x.mp4", "mp4", (16, 16), Fraction(25), Fraction(1, 25))
 
 
+def test_a_video_whose_last_frames_fail_is_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    writer = VideoWriter(tmp_path / "x.mp4", "mp4", (16, 16), Fraction(25), Fraction(1, 25))
+    file = writer._file
+
+    class Full:
+        closed = False
+
+        def mux(self, packets: object) -> None:
+            raise OSError(28, "No space left on device")
+
+        def close(self) -> None:
+            self.closed = True
+            file.close()
+
+    monkeypatch.setattr(writer, "_file", full := Full())
+    with pytest.raises(UserError, match=r"x\.mp4 cannot be written: .*No space left"), writer:
+        pass
+    assert full.closed
+
+
 def test_what_a_container_says_of_itself_is_not_kept() -> None:
     said = {"encoder": "x", "major_brand": "isom", "artist": "Somebody", "COMMENT": "mine"}
     assert marked(said) == {"artist": "Somebody", "comment": "MTUN upscale; mine"}
