@@ -147,6 +147,9 @@ class Videos:
                 if pasted:
                     pasted.write(paste_at(part.pixels, [drawn for _, drawn in upright], size), part.pts)
                 done()
+        if lost := sum(face.lost for face in search.faces):
+            what = f"{lost:,} face{'s' * (lost > 1)} of its frames"
+            warn_of(video.path, f"the network's output is not finite for {what}: the frame before gives them")
         if pasted and pasted.silent:
             warn_of(video.path, f"the sound is not copied: {pasted.silent}")
 
