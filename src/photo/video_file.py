@@ -75,7 +75,7 @@ class VideoFile:
             rate = stream.average_rate or stream.guessed_rate or Fraction(USUAL)
             self.rate = rate if SLOWEST <= rate <= FASTEST else Fraction(USUAL)
             self.time_base = stream.time_base or 1 / self.rate
-            self._listed = stream.frames
+            self._listed, self._avi = stream.frames, container.format.name == "avi"
             self._length = container.duration / 1e6 if container.duration else 0.0
             self.expected = max(0, min(self._listed or round(self._length * self.rate), 10**7))
             self.metadata = dict(container.metadata)
@@ -107,7 +107,7 @@ class VideoFile:
                         continue
                     if packet.pts is not None or packet.dts is not None:  # the last one, which flushes, has neither
                         self._packets += 1
-                    if container.format.name == "avi" and packet.dts is not None:
+                    if self._avi and packet.dts is not None:
                         # Its header counts repeated frames too, which are empty and left out; its dts counts them all.
                         self._packets = max(self._packets, packet.dts + 1)
                     try:
