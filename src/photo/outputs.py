@@ -14,6 +14,7 @@ from src.image.encode import png_bytes
 from src.image.encode_as import SOFTWARE
 from src.image.pixels import to_bytes
 from src.image.suffixes import VIDEOS
+from src.photo.video_file import OPTIONS
 from src.system.errors import UserError
 from src.system.files import write_whole
 
@@ -51,7 +52,10 @@ def _is_marked_video(path: Path) -> bool:
     try:
         import av
 
-        with path.open("rb") as file, av.open(file, "r", metadata_errors="replace") as container:
+        with (
+            path.open("rb") as file,
+            av.open(file, "r", container_options=OPTIONS, metadata_errors="replace") as container,
+        ):
             comments = [text for key, text in container.metadata.items() if key.lower() == "comment"]
     except Exception:  # PyAV raises dozens of types for damaged data; who reads the video says so
         return False

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from src.image.crop import FaceBox, Square
+from src.image.crop import FaceBox, Square, crop_square
 from src.image.pixels import to_bytes
 from src.image.sides import SIDE
 from src.photo.confidence import confidence_of
@@ -20,7 +20,7 @@ from src.photo.faces import UpscaledFace
 from src.photo.frames import cut, place_of, possible, side_of, upright_square
 from src.photo.smooth import numbers_of, square_of_numbers, steady
 from src.photo.track import Track, Tracker
-from src.photo.upscaler import FaceUpscaler
+from src.photo.upscaler import FaceUpscaler, finite
 from src.photo.video_file import Frame, VideoFile
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ class FilmedFace:
         seen: (T, 4), the squares that are cut for the network, as `numbers_of`, smoothed.
         places: (T, 4), where the upright face is, likewise.
         confidence: component -> the peak of its heatmap, one a frame drawn.
+        lost: frames drawn so far for which the network's output was not finite.
     """
 
     first: int
@@ -55,6 +56,7 @@ class FilmedFace:
     seen: NDArray[np.float64]
     places: NDArray[np.float64]
     confidence: list[Mapping[str, float]] = field(default_factory=list)
+    lost: int = 0
 
     def within(self, frame: int) -> bool:
         """Whether it is in a frame."""
@@ -162,31 +164,41 @@ def drawn_faces(
     """Each frame and packet of sound in turn, and the upright faces of the frame.
 
     The network sees each face in its place. It may turn and move it a little more; the face is brought back to the
-    place, which is smooth, by one resampling.
+    place, which is smooth, by one resampling. Where its output is not finite, the face of the frame before is given
+    again, without confidence; in its first frames, what is in the place, by bicubic.
     """
+    before = dict[int, NDArray[np.uint8]]()
 
     def cut_of(part: "Frame | Packet[AudioStream]") -> Tensor | None:
         if not isinstance(part, Frame):
             return None
         return _cut(part, upscaler, [face.places[part.number - face.first] for face in _here(search, part)])
 
-    def draw(lr: Tensor) -> list[tuple[NDArray[np.uint8], Any, dict[str, float]]]:
+    def draw(lr: Tensor) -> list[tuple[NDArray[np.uint8], Any, dict[str, float], bool]]:
         with torch.inference_mode():
             output = upscaler.method(lr.to(upscaler.device))
+            sound = finite(output).tolist()
         images = to_bytes(output.image).cpu().numpy()
         maps = output.heatmaps[-1].float().cpu().numpy() if output.heatmaps else [None] * len(lr)
         matrices = [None] * len(lr) if output.matrix is None else output.matrix.cpu().numpy()
         return [
-            (image, matrix, confidence_of(heat)) for image, matrix, heat in zip(images, matrices, maps, strict=True)
+            (image, matrix, confidence_of(heat) if whole else {}, whole)
+            for image, matrix, heat, whole in zip(images, matrices, maps, sound, strict=True)
         ]
 
     for part, results in in_batches(video.parts(), cut_of, draw, upscaler.batch):
         faces = []
         if isinstance(part, Frame):
-            for face, (image, matrix, confidence) in zip(_here(search, part), results, strict=True):
+            for face, (image, matrix, confidence, whole) in zip(_here(search, part), results, strict=True):
                 place = face.place(part.number)
-                if matrix is not None and possible(matrix):
+                if not whole:
+                    face.lost += 1
+                    image = before[id(face)] if id(face) in before else crop_square(part.pixels, place)
+                elif matrix is not None and possible(matrix):
                     image = brought(image, upright_square(place, matrix), place)
+                before[id(face)] = image
+                if part.number == face.last:
+                    del before[id(face)]
                 score, own = face.scores[part.number - face.first], round(side_of(place))
                 upright = UpscaledFace(image, None, face.box(part.number), float(score), own, place, confidence)
                 faces.append((face, upright))

@@ -229,10 +229,7 @@ class FaceUpscaler:
             lr = cut(pixels, squares, self.method.lr_side, self.method.own_size)
         with timed(seconds, "network"), torch.inference_mode():
             output = self.method(lr.to(self.device))
-            finite = output.image.isfinite().flatten(1).all(1)
-            for maps in output.heatmaps[-1:]:
-                finite = finite & maps.isfinite().flatten(1).all(1)
-            sound = finite.tolist()
+            sound = finite(output).tolist()
             if output.matrix is None:
                 return output, [square if whole else None for square, whole in zip(squares, sound, strict=True)]
             matrices = output.matrix.cpu().numpy()
@@ -240,6 +237,14 @@ class FaceUpscaler:
             upright_square(square, matrix) if whole and possible(matrix) else None
             for square, matrix, whole in zip(squares, matrices, sound, strict=True)
         ]
+
+
+def finite(output: Upscaled) -> Tensor:
+    """(B,) bool: whether a face and its heatmaps are finite."""
+    whole = output.image.isfinite().flatten(1).all(1)
+    for maps in output.heatmaps[-1:]:
+        whole = whole & maps.isfinite().flatten(1).all(1)
+    return whole
 
 
 def _replace(first: Upscaled, second: Upscaled, at: list[int], better: list[int]) -> None:

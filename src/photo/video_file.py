@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 FORMATS: Final = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpeg,mpegvideo,mpegts,asf,flv,ogg"
 """The containers that are read; others, such as playlists, could name files and addresses to open."""
+OPTIONS: Final = {"format_whitelist": FORMATS, "protocol_whitelist": "none"}
+"""With which FFmpeg opens any container."""
 SLOWEST, USUAL, FASTEST = 1, 25, 1000  # frames a second that are believed, and those in place of others
 CUT: Final = 0.5
 """A video that ends so many seconds before its header says was cut short."""
@@ -73,7 +75,7 @@ class VideoFile:
             rate = stream.average_rate or stream.guessed_rate or Fraction(USUAL)
             self.rate = rate if SLOWEST <= rate <= FASTEST else Fraction(USUAL)
             self.time_base = stream.time_base or 1 / self.rate
-            self._listed = stream.frames
+            self._listed, self._avi = stream.frames, container.format.name == "avi"
             self._length = container.duration / 1e6 if container.duration else 0.0
             self.expected = max(0, min(self._listed or round(self._length * self.rate), 10**7))
             self.metadata = dict(container.metadata)
@@ -103,7 +105,11 @@ class VideoFile:
                         if packet.dts is not None:
                             yield packet
                         continue
-                    self._packets += packet.size > 0
+                    if packet.pts is not None or packet.dts is not None:  # the last one, which flushes, has neither
+                        self._packets += 1
+                    if self._avi and packet.dts is not None:
+                        # Its header counts repeated frames too, which are empty and left out; its dts counts them all.
+                        self._packets = max(self._packets, packet.dts + 1)
                     try:
                         frames = packet.decode()
                     except av.FFmpegError as error:
@@ -151,8 +157,7 @@ class VideoFile:
                 if not file.read(1):
                     raise BadFace(str(self.path), "the file is empty")
                 file.seek(0)
-                options = {"format_whitelist": FORMATS, "protocol_whitelist": "none"}
-                with av.open(file, "r", container_options=options, metadata_errors="replace") as container:
+                with av.open(file, "r", container_options=OPTIONS, metadata_errors="replace") as container:
                     yield container, self._stream(container)
         except av.FFmpegError as error:
             raise BadFace(str(self.path), f"no video that can be read: {reason_of(error)}") from None

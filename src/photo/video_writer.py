@@ -66,9 +66,11 @@ class VideoWriter:
         import av
 
         try:
-            if raised is None:
-                self._file.mux(self._video.encode(None))
-            self._file.close()
+            try:
+                if raised is None:
+                    self._file.mux(self._video.encode(None))
+            finally:
+                self._file.close()
         except (av.FFmpegError, OSError) as error:
             if raised is None:
                 raise self._failed(error) from None

@@ -86,7 +86,8 @@ class Videos:
                 if request.json:
                     write_json(hidden[-1], video, search, files, left_out, every, seconds)
         except OSError as error:
-            raise UserError(f"{wanted[0]} cannot be written: {error.strerror or error}") from None
+            which = error.filename2 or error.filename or wanted[0]
+            raise UserError(f"{which} cannot be written: {error.strerror or error}") from None
         for file in wanted:
             tell(f"{path} > {file}")
 
@@ -146,6 +147,9 @@ class Videos:
                 if pasted:
                     pasted.write(paste_at(part.pixels, [drawn for _, drawn in upright], size), part.pts)
                 done()
+        if lost := sum(face.lost for face in search.faces):
+            what = f"{lost:,} face{'s' * (lost > 1)} of its frames"
+            warn_of(video.path, f"the network's output is not finite for {what}: the frame before gives them")
         if pasted and pasted.silent:
             warn_of(video.path, f"the sound is not copied: {pasted.silent}")
 
@@ -169,8 +173,9 @@ class FaceVideos:
         return self
 
     def __exit__(self, *raised: Any) -> None:
-        for writer, _ in self._open.values():
-            writer.__exit__(*raised)
+        with ExitStack() as stack:  # one that fails leaves none of the others open
+            for writer, _ in self._open.values():
+                stack.callback(writer.__exit__, *raised)
 
     def write(self, face: FilmedFace, image: NDArray[np.uint8], frame: Frame) -> None:
         """Add a frame of a face (128, 128, 3); its video begins at zero."""

@@ -3,7 +3,7 @@
 import os
 import unicodedata
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -46,7 +46,8 @@ def replacing(*paths: Path, own_name: bool = False) -> Iterator[tuple[Path, ...]
             os.replace(written, path)  # noqa: PTH105 - the atomic rename is the point
     except BaseException:
         for written in hidden:
-            written.unlink(missing_ok=True)
+            with suppress(OSError):  # the error above is the one to tell
+                written.unlink(missing_ok=True)
         raise
 
 

@@ -10,6 +10,7 @@ from PIL import Image
 from src.image.crop import RESAMPLER, Square, crop_square
 from src.model.hourglass import HEBConfig
 from src.model.light import LightConfig
+from src.model.output import Upscaled
 from src.photo import passes
 from src.photo.faces import UpscaledFace
 from src.photo.passes import Search, brought, drawn_faces, find_faces, in_batches, place_faces
@@ -168,6 +169,43 @@ def test_faces_are_drawn_in_order_with_the_sound_between_them(video: VideoFile, 
     assert len(parts) > COUNT + 20
     _, drawn = parts[-1] if parts[-1][1] else next(part for part in reversed(parts) if part[1])
     assert list(drawn[0][1].confidence) == ["eyes", "nose", "mouth", "chin"]
+
+
+def test_the_face_of_the_frame_before_stays_where_the_networks_output_is_not_finite(
+    video: VideoFile, upscaler: FaceUpscaler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    search = found(video, upscaler, Framed(), 3, 0.1)
+    good = [faces for part, faces in drawn_faces(video, upscaler, search) if isinstance(part, Frame)]
+    method, seen = upscaler.method, 0
+
+    class Broken:
+        """Its results 0, 10 and 11 are broken: face 0 of frames 0 and 5, and face 1 of frame 5."""
+
+        lr_side, own_size = method.lr_side, method.own_size
+
+        def __call__(self, lr: torch.Tensor) -> Upscaled:
+            nonlocal seen
+            output = method(lr)
+            for number in range(seen, seen + len(lr)):
+                if number in (0, 10):
+                    output.image[number - seen, 0, 5, 5] = math.nan
+                if number == 11:
+                    output.heatmaps[-1][number - seen, 0, 0, 0] = math.inf
+            seen += len(lr)
+            return output
+
+    monkeypatch.setattr(upscaler, "method", Broken())
+    drawn = [(part, faces) for part, faces in drawn_faces(video, upscaler, search) if isinstance(part, Frame)]
+    assert [face.lost for face in search.faces] == [2, 1]
+    for part, faces in drawn:
+        for number, (face, one) in enumerate(faces):
+            wanted = good[part.number][number][1].image
+            if part.number == 5:
+                wanted = good[4][number][1].image
+            elif (part.number, number) == (0, 0):
+                wanted = crop_square(part.pixels, face.place(0))
+            assert np.array_equal(one.image, wanted), (part.number, number)
+            assert bool(one.confidence) == (part.number != 5 and (part.number, number) != (0, 0))
 
 
 def test_batches_go_across_frames_and_wait_for_no_more_than_is_allowed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -126,6 +126,20 @@ def test_a_video_cut_short_gives_what_is_there_and_says_so(tmp_path: Path) -> No
         assert any(remark.startswith("it was cut short: ") and said in remark for remark in video.remarks), suffix
 
 
+def test_repeated_frames_of_an_avi_are_not_missing_ones(tmp_path: Path) -> None:
+    pictures = [noise_picture(64, 48, number) for number in range(26)]
+    times = [*range(23), 30, 31, 50]  # between them, the file has empty frames
+    source = write_video(tmp_path / "a.avi", pictures, times, Fraction(1, 25), sound=None, codec="mpeg4")
+    video = VideoFile(source, MOST)
+    assert [frame.pts for frame in video.frames()] == times
+    assert video.remarks == []
+    data = source.read_bytes()
+    source.write_bytes(data[: len(data) * 6 // 10])
+    video = VideoFile(source, MOST)
+    assert len(list(video.frames())) < 20
+    assert [remark for remark in video.remarks if remark.startswith("it was cut short: ")]
+
+
 def test_what_is_no_video_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_video(tmp_path / "good.mp4", [quarters()] * 2)
     (tmp_path / "empty.mp4").touch()
@@ -155,6 +169,12 @@ def test_what_is_no_video_is_one_line(tmp_path: Path, monkeypatch: pytest.Monkey
     with pytest.raises(BadFace, match=r"64x48: more than 3,071 pixels; --max-pixels 3072 reads it"):
         VideoFile(tmp_path / "good.mp4", 3071)
     assert VideoFile(tmp_path / "good.mp4", 3072).size == (64, 48)
+
+
+def test_only_containers_of_video_are_opened_for_the_mark(tmp_path: Path) -> None:
+    text = tmp_path / "text.mp4"
+    text.write_text(";FFMETADATA1\ncomment=MTUN upscale\n")  # FFmpeg reads it as a container with a comment
+    assert not is_result(text)
 
 
 def test_times_that_do_not_rise_or_are_missing_go_on_evenly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -194,6 +214,26 @@ def test_times_that_do_not_rise_or_are_missing_go_on_evenly(tmp_path: Path, monk
 def test_a_file_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"^x\.mp4 cannot be written: "):
         VideoWriter(tmp_path / "none" / "x.mp4", "mp4", (16, 16), Fraction(25), Fraction(1, 25))
+
+
+def test_a_video_whose_last_frames_fail_is_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    writer = VideoWriter(tmp_path / "x.mp4", "mp4", (16, 16), Fraction(25), Fraction(1, 25))
+    file = writer._file
+
+    class Full:
+        closed = False
+
+        def mux(self, packets: object) -> None:
+            raise OSError(28, "No space left on device")
+
+        def close(self) -> None:
+            self.closed = True
+            file.close()
+
+    monkeypatch.setattr(writer, "_file", full := Full())
+    with pytest.raises(UserError, match=r"x\.mp4 cannot be written: .*No space left"), writer:
+        pass
+    assert full.closed
 
 
 def test_what_a_container_says_of_itself_is_not_kept() -> None:

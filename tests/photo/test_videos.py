@@ -10,8 +10,10 @@ from PIL import Image
 
 from src.model.hourglass import HEBConfig
 from src.model.light import LightConfig
-from src.photo import inputs, photographs, videos
+from src.photo import inputs, passes, photographs, videos
 from src.photo.outputs import is_result
+from src.photo.passes import Search
+from src.system.errors import UserError
 from src.upscale import main
 from tests.helpers.drawn_faces import noise_picture
 from tests.helpers.fuzzing import assert_one_line
@@ -162,6 +164,42 @@ def test_a_run_that_is_interrupted_leaves_nothing(run: Run, tmp_path: Path, monk
     assert run("--paste") == 130
     assert ".a_upscaled.mp4.partial" in written[-1]
     assert names(tmp_path / "out") == []
+
+
+def test_all_videos_of_faces_are_closed_though_one_fails(tmp_path: Path) -> None:
+    closed = []
+
+    class Writer:
+        def __init__(self, name: str) -> None:
+            self.name = name
+
+        def __exit__(self, *raised: object) -> None:
+            closed.append(self.name)
+            raise UserError(self.name)
+
+    faces = videos.FaceVideos(None, Search([], np.zeros(0)), [], "mp4")  # type: ignore
+    faces._open = {number: (Writer(name), 0) for number, name in enumerate("ab")}  # type: ignore
+    with pytest.raises(UserError), faces:
+        pass
+    assert sorted(closed) == ["a", "b"]
+
+
+def test_the_file_that_cannot_be_written_is_named(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_video(tmp_path / "in" / "a.mp4", two_faces(4))
+    (tmp_path / "out" / "a_2.mp4").mkdir(parents=True)
+    assert run("--overwrite") == 1
+    assert f"error: {tmp_path}/out/a_2.mp4 cannot be written: Is a directory\n" in capsys.readouterr().err
+
+
+def test_faces_that_are_not_finite_are_said_once(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_video(tmp_path / "in" / "a.mp4", two_faces(4))
+    monkeypatch.setattr(passes, "finite", lambda output: torch.zeros(len(output.image), dtype=torch.bool))
+    assert run("--json") == 0
+    said = "the network's output is not finite for 8 faces of its frames: the frame before gives them"
+    assert capsys.readouterr().err == f"warning: {tmp_path}/in/a.mp4: {said}\n"
+    assert json.loads((tmp_path / "out" / "a.json").read_text())["faces"][0]["frames"][0]["confidence"] == {}
 
 
 def test_no_face_is_said_and_no_failure(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
