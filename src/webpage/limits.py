@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from src.webpage.kept import size_of
+
 MOST_UPLOADED: Final = 20 << 20
 """Bytes of a picture."""
 MOST_SENT: Final = MOST_UPLOADED + (1 << 20)
@@ -96,15 +98,12 @@ class Limits:
         length = headers.get(b"content-length", b"0")
         if not length.isdigit() or int(length) > self.most:
             return self._large()
-        if scope["method"] == "POST" and path.endswith("/upload") and self._kept() > self.kept:
+        if scope["method"] == "POST" and path.endswith("/upload") and size_of(self.folder) > self.kept:
             return 507, "the page's folder is full: try again in an hour, or start the page again"
         return None
 
     def _large(self) -> tuple[int, str]:
         return 413, f"too large: {self.most >> 20} MB at most"
-
-    def _kept(self) -> int:
-        return sum(file.stat().st_size for file in self.folder.rglob("*") if file.is_file())
 
 
 def _host(header: str) -> str:
