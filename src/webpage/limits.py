@@ -1,4 +1,4 @@
-"""What the page's server refuses before Gradio sees it: bodies that are too large, other hosts' names, other sites, foreign URLs."""
+"""What the server refuses before Gradio sees it: too large bodies, other hosts' names, other sites, foreign URLs."""
 
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Set
 from pathlib import Path
