@@ -30,10 +30,9 @@ def parser() -> argparse.ArgumentParser:
     add("--device", choices=("auto", "cpu", "cuda"), help="auto: a GPU if there is one")
     add("--port", type=int, metavar="N", help="port of the page (the first free one from 7860)")
     add(
-        "--host",
-        metavar="NAME",
+        "--host", metavar="NAME",
         help="address to serve on; others than 127.* and ::1 let other machines in (127.0.0.1)",
-    )
+    )  # fmt: skip
     return parser
 
 
