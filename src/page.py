@@ -21,7 +21,7 @@ def parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add(
         "--method", type=path_at_home, metavar="PATH",
-        help="folder of a release, or checkpoint of src.train (weights/photo)",
+        help="a release's folder, a checkpoint of src.train, a file of src.export, or hub:OWNER/NAME (weights/photo)",
     )  # fmt: skip
     add(
         "--weights", choices=("auto", "averaged", "raw"),
@@ -29,7 +29,10 @@ def parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     add("--device", choices=("auto", "cpu", "cuda"), help="auto: a GPU if there is one")
     add("--port", type=int, metavar="N", help="port of the page (the first free one from 7860)")
-    add("--host", metavar="NAME", help="address to serve on; another than 127.0.0.1 lets other machines in (127.0.0.1)")
+    add(
+        "--host", metavar="NAME",
+        help="address to serve on; others than 127.* and ::1 let other machines in (127.0.0.1)",
+    )  # fmt: skip
     return parser
 
 

@@ -1,9 +1,10 @@
 """Files in the page's folder: each under the name that it is downloaded with, and deleted when it is old."""
 
+import os
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Final
@@ -40,11 +41,30 @@ def swept(folder: Path, seconds: float = SECONDS, every: float = EVERY) -> Itera
 
 
 def sweep(folder: Path, seconds: float) -> None:
-    """Delete the files of a folder, at any depth, that were written longer ago than so many seconds."""
+    """Delete what a folder has at any depth: files written longer ago than so many seconds, folders empty for so long.
+
+    A folder that was just made, for a file that is about to be written, stays.
+    """
     oldest = time.time() - seconds
-    for path in [*folder.rglob("*")]:
-        try:
-            if path.is_file() and path.stat().st_mtime < oldest:
-                path.unlink()
-        except OSError:  # Gradio has deleted it, or writes it again
-            continue
+    for name, _, files in os.walk(folder, topdown=False):  # passes over a folder that vanishes
+        inner = Path(name)
+        for path in (*(inner / file for file in files), inner):
+            try:
+                if path.stat().st_mtime >= oldest or path == folder:
+                    continue
+                if path == inner:
+                    path.rmdir()
+                else:
+                    path.unlink()
+            except OSError:  # Gradio has deleted it, writes it again, or it is no empty folder
+                continue
+
+
+def size_of(folder: Path) -> int:
+    """Bytes of a folder's files at any depth, while others write and delete there."""
+    size = 0
+    for name, _, files in os.walk(folder):
+        for file in files:
+            with suppress(OSError):  # deleted since it was listed
+                size += (Path(name) / file).stat().st_size
+    return size

@@ -1,8 +1,11 @@
-"""What the page's server refuses before Gradio sees it: bodies that are too large, other hosts' names, foreign URLs."""
+"""What the server refuses before Gradio sees it: too large bodies, other hosts' names, other sites, foreign URLs."""
 
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Set
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
+
+from src.webpage.kept import size_of
 
 MOST_UPLOADED: Final = 20 << 20
 """Bytes of a picture."""
@@ -84,29 +87,42 @@ class Limits:
     def _refused(self, scope: Message) -> tuple[int, str] | None:
         """The status and the line for a request whose head is enough to refuse it."""
         headers = {name.lower(): value for name, value in scope["headers"]}
-        if self.hosts is not None and _host(headers.get(b"host", b"").decode("latin-1")) not in self.hosts:
+        host = _host(headers.get(b"host", b"").decode("latin-1"))
+        if self.hosts is not None and host not in self.hosts:
             return 403, "this page is for this machine alone"
+        if scope["method"] not in ("GET", "HEAD") and _foreign(headers, self.hosts or {host}):
+            return 403, "other sites cannot use this page"
         path = scope["path"].lower()
         if "=http:" in path or "=https:" in path or "/proxy=" in path:
             return 403, "this page fetches nothing from elsewhere"
         length = headers.get(b"content-length", b"0")
         if not length.isdigit() or int(length) > self.most:
             return self._large()
-        if scope["method"] == "POST" and path.endswith("/upload") and self._kept() > self.kept:
+        if scope["method"] == "POST" and path.endswith("/upload") and size_of(self.folder) > self.kept:
             return 507, "the page's folder is full: try again in an hour, or start the page again"
         return None
 
     def _large(self) -> tuple[int, str]:
         return 413, f"too large: {self.most >> 20} MB at most"
 
-    def _kept(self) -> int:
-        return sum(file.stat().st_size for file in self.folder.rglob("*") if file.is_file())
-
 
 def _host(header: str) -> str:
     """The name in a Host header, without the port."""
     name, colon, port = header.rpartition(":")
     return (name if colon and port.isdigit() else header).lower()
+
+
+def _foreign(headers: Mapping[bytes, bytes], hosts: Set[str]) -> bool:
+    """Whether a browser says that a site under none of these names asks; what is no browser says nothing."""
+    if headers.get(b"sec-fetch-site", b"").lower() == b"cross-site":
+        return True
+    origin = headers.get(b"origin")
+    if origin is None:
+        return False
+    try:
+        return _host(urlsplit(origin.decode("latin-1")).netloc) not in hosts
+    except ValueError:  # no address
+        return True
 
 
 async def _answer(send: Send, status: int, text: str) -> None:

@@ -18,12 +18,21 @@ def upload(label: str, name: str, suffixes: Sequence[str]) -> gr.File:
     file = gr.File(label=label, file_types=list(suffixes), height=132, elem_id=name)
 
     async def uploaded_alone(path: str) -> str | None:
-        """Refuses an address, which Gradio would fetch; what it is asked for beside that was uploaded."""
-        if "://" in path:
+        """Refuses an address, which Gradio would fetch, and a folder, which it could not delete at its end."""
+        if "://" in path or Path(path).is_dir():
             raise gr.Error("upload the picture itself", print_exception=False)
         return await move(path)
 
-    move = file.async_move_resource_to_block_cache
+    def picture_alone(payload: Any) -> Any:
+        """Refuses another suffix without a traceback on the console."""
+        try:
+            return preprocess(payload)
+        except gr.Error as error:
+            error.print_exception = False
+            raise
+
+    move, preprocess = file.async_move_resource_to_block_cache, file.preprocess
+    setattr(file, "preprocess", picture_alone)  # noqa: B010 - as below
     setattr(file, "async_move_resource_to_block_cache", uploaded_alone)  # noqa: B010 - a subclass would write a file
     return file
 

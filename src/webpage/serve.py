@@ -2,12 +2,14 @@
 
 import os
 import signal
+import socket
 import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
+from ipaddress import ip_address
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
@@ -21,7 +23,6 @@ from src.system.extras import not_installed
 from src.webpage.kept import swept
 from src.webpage.limits import MOST_UPLOADED, Limits
 
-LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
 HOSTS: Final = frozenset({"127.0.0.1", "localhost", "[::1]"})
 """The names of this machine in the head of a request."""
 
@@ -31,7 +32,7 @@ class PageRequest:
     """The command's arguments.
 
     Attributes:
-        method: folder of a release, or a checkpoint.
+        method: folder of a release, a checkpoint, a file of `src.export`, or `hub:OWNER/NAME`.
         weights: which of a checkpoint's weights.
         device: "auto", "cpu" or "cuda".
         host: the address that is served.
@@ -62,7 +63,7 @@ def serve(request: PageRequest) -> int:
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), _stop)
     with running(upscaler, request.host, request.port) as address:
-        if request.host not in LOOPBACK:
+        if names_of(request.host) is None:
             sys.stderr.write(f"warning: --host {request.host}: whoever reaches this machine can use the page\n")
         sys.stdout.write(f"{address} shows the page until Ctrl-C\n")
         sys.stdout.flush()
@@ -79,19 +80,19 @@ def running(upscaler: FaceUpscaler, host: str = "127.0.0.1", port: int | None = 
     Raises:
         UserError: the port is taken, or the address is not this machine's.
     """
+    _check(host)
     with TemporaryDirectory(prefix="mtun_page_", ignore_cleanup_errors=True) as name:
         folder = Path(name).resolve()
         settle(folder)
         from src.webpage.layout import LOOK, build_page  # imports Gradio
 
         page = build_page(upscaler, folder)
-        hosts = HOSTS if host in LOOPBACK else None
         try:
             page.launch(
-                server_name=host, server_port=port, prevent_thread_lock=True, quiet=True, inbrowser=False, share=False,
-                show_error=False, max_file_size=MOST_UPLOADED, footer_links=[], run_history=False, ssr_mode=False,
-                enable_monitoring=False, pwa=False, mcp_server=False, state_session_capacity=100,
-                app_kwargs={"middleware": [(Limits, (folder, hosts), {})]}, **LOOK,
+                server_name=_in_address(host), server_port=port, prevent_thread_lock=True, quiet=True, inbrowser=False,
+                share=False, show_error=False, max_file_size=MOST_UPLOADED, footer_links=[], run_history=False,
+                ssr_mode=False, enable_monitoring=False, pwa=False, mcp_server=False, state_session_capacity=100,
+                app_kwargs={"middleware": [(Limits, (folder, names_of(host)), {})]}, **LOOK,
             )  # fmt: skip
         except (OSError, OverflowError) as error:
             where = f"--port {port}" if port is not None else f"--host {host}"
@@ -101,6 +102,32 @@ def running(upscaler: FaceUpscaler, host: str = "127.0.0.1", port: int | None = 
                 yield str(page.local_url)
         finally:
             page.close(verbose=False)
+
+
+def names_of(host: str) -> frozenset[str] | None:
+    """The names under which a page is asked for that is served on an address; None if other machines reach it."""
+    if host.lower() == "localhost":
+        return HOSTS
+    try:
+        address = ip_address(host.strip("[]"))
+    except ValueError:
+        return None
+    return HOSTS | {_in_address(str(address))} if address.is_loopback else None
+
+
+def _check(host: str) -> None:
+    """Gradio would try a hundred ports of a wrong address, each for seconds."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host.strip("[]"), 0, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, protocol) as tried:
+            tried.bind(address)
+    except (OSError, UnicodeError) as error:
+        raise UserError(f"--host {host}: no address of this machine: {reason_of(error)}") from None
+
+
+def _in_address(host: str) -> str:
+    """A host as it stands in a URL: IPv6 in brackets."""
+    return f"[{host}]" if ":" in host and not host.startswith("[") else host
 
 
 def settle(folder: Path) -> None:

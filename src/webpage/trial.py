@@ -141,10 +141,11 @@ def portrait_of(upscaler: FaceUpscaler, image: NDArray[np.uint8]) -> Portrait:
     if not found:
         raise UserError("no face was found: take a portrait with some room around the head")
     largest = max(found, key=lambda face: side_of(square_of(face.box)))
-    faces = upscaler(image, [largest.box]).faces
-    if not faces:
-        raise UserError("the largest face lies outside the picture")
-    square, side = faces[0].square, round(side_of(faces[0].square))
+    result = upscaler(image, [largest.box])
+    if not result.faces:
+        raise UserError(f"the largest face is left out: {result.left_out[0].reason}")
+    square = result.faces[0].square
+    side = round(side_of(square))
     if side < LEAST:
         raise UserError(f"the largest face has {side} px, too few to compare with: {SIDE} or more are good")
     line = f"The largest of {len(found)} faces: {side} px." if len(found) > 1 else f"One face: {side} px."

@@ -1,8 +1,11 @@
 import os
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 
-from src.webpage.kept import keep, sweep, swept
+import pytest
+
+from src.webpage.kept import keep, size_of, sweep, swept
 from tests.helpers.page_server import until
 
 
@@ -29,3 +32,52 @@ def test_old_files_go_while_nobody_asks_for_anything(tmp_path: Path) -> None:
     os.utime(old, (0, 0))
     with swept(tmp_path, every=0.01):
         until(lambda: not old.exists())
+
+
+def test_a_folder_goes_when_it_has_been_empty_for_long(tmp_path: Path) -> None:
+    old, fresh, full = tmp_path / "old", tmp_path / "fresh", Path(keep(tmp_path, "a.png", b"1"))
+    for folder in (old, fresh):
+        folder.mkdir()
+    for path in (old, full.parent, tmp_path):
+        os.utime(path, (0, 0))
+    sweep(tmp_path, 100)
+    assert [old.exists(), fresh.exists(), full.exists()] == [False, True, True]
+    full.unlink()
+    for path in (*tmp_path.iterdir(), tmp_path):
+        os.utime(path, (0, 0))
+    sweep(tmp_path, 100)
+    assert [*tmp_path.iterdir()] == []
+
+
+def test_a_folder_that_vanishes_does_not_end_the_sweeping(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "gone").mkdir()
+    scandir, looks = os.scandir, list[object]()
+
+    def gone(path: str | Path) -> Iterator[os.DirEntry[str]]:
+        if Path(path).name == "gone":
+            looks.append(path)
+            raise FileNotFoundError
+        return scandir(path)
+
+    monkeypatch.setattr("os.scandir", gone)
+    with swept(tmp_path, every=0.01):
+        until(lambda: looks)
+        old = Path(keep(tmp_path, "a.png", b"1"))
+        os.utime(old, (0, 0))
+        until(lambda: not old.exists(), 5)
+
+
+def test_a_file_that_vanishes_does_not_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("a.png", "gone.png"):
+        keep(tmp_path, name, b"12")
+    stat_of, looks = Path.stat, list[Path]()
+
+    def gone(path: Path, *, follow_symlinks: bool = True) -> os.stat_result:
+        if path.name == "gone.png":
+            looks.append(path)
+            raise FileNotFoundError
+        return stat_of(path, follow_symlinks=follow_symlinks)
+
+    monkeypatch.setattr(Path, "stat", gone)
+    assert size_of(tmp_path) == 2
+    assert looks

@@ -6,15 +6,16 @@ import pytest
 
 from src.webpage.limits import Limits
 
+HOSTS = frozenset({"127.0.0.1", "[::1]"})
 HOST = (b"host", b"127.0.0.1:7860")
 
 
 def asked(
     folder: Path, chunks: list[bytes], headers: tuple[tuple[bytes, bytes], ...] = (), path: str = "/gradio_api/upload",
     swallow: bool = False, kept: int = 1 << 30,
-    reads: int = 1000,
+    reads: int = 1000, hosts: frozenset[str] | None = HOSTS, method: str = "POST",
 ) -> tuple[int, int]:  # fmt: skip
-    """The status of the answer to a POST, and how many of at most `reads` chunks the application read.
+    """The status of the answer to a request, and how many of at most `reads` chunks the application read.
 
     Whether the connection is closed is asserted: it is if a part of the body was not read.
     """
@@ -37,8 +38,8 @@ def asked(
                 raise
         await send({"type": "http.response.start", "status": 200, "headers": []})
 
-    scope = {"type": "http", "method": "POST", "path": path, "headers": headers or (HOST,)}
-    limits = Limits(app, folder, frozenset({"127.0.0.1", "[::1]"}), most=1000, kept=kept)
+    scope = {"type": "http", "method": method, "path": path, "headers": headers or (HOST,)}
+    limits = Limits(app, folder, hosts, most=1000, kept=kept)
     asyncio.run(limits(scope, receive, send))
     starts = [message for message in sent if message["type"] == "http.response.start"]
     assert len(starts) == 1
@@ -72,6 +73,28 @@ def test_a_body_that_says_it_is_too_large_is_not_read(tmp_path: Path, length: by
 )
 def test_only_this_machines_names_are_answered(tmp_path: Path, host: bytes, status: int) -> None:
     assert asked(tmp_path, [], ((b"host", host),))[0] == status
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "status"),
+    [
+        (b"Sec-Fetch-Site", b"cross-site", 403), (b"Sec-Fetch-Site", b"same-origin", 200),
+        (b"Origin", b"http://evil.example", 403), (b"Origin", b"http://evil.example:7860", 403),
+        (b"Origin", b"null", 403), (b"Origin", b"http://[::1", 403), (b"Origin", b"http://127.0.0.1.evil.example", 403),
+        (b"Origin", b"http://127.0.0.1:7860", 200), (b"Origin", b"http://[::1]:7860", 200),
+    ],
+)  # fmt: skip
+def test_other_sites_cannot_post(tmp_path: Path, name: bytes, value: bytes, status: int) -> None:
+    assert asked(tmp_path, [], (HOST, (name, value)))[0] == status
+
+
+@pytest.mark.parametrize(("origin", "status"), [(b"http://pc.lan:7860", 200), (b"http://evil.example", 403)])
+def test_a_page_for_other_machines_is_not_for_other_sites(tmp_path: Path, origin: bytes, status: int) -> None:
+    assert asked(tmp_path, [], ((b"host", b"pc.lan:7860"), (b"origin", origin)), hosts=None)[0] == status
+
+
+def test_other_sites_can_link_to_the_page(tmp_path: Path) -> None:
+    assert asked(tmp_path, [], (HOST, (b"sec-fetch-site", b"cross-site")), path="/", method="GET")[0] == 200
 
 
 @pytest.mark.parametrize("path", ["/gradio_api/file=https://a.example/x", "/gradio_api/FILE=HTTP://a", "/proxy=a"])

@@ -38,6 +38,16 @@ def test_an_address_is_not_fetched_in_place_of_an_upload(tmp_path: Path, monkeyp
     (tmp_path / "a.png").write_bytes(b"1")
     moved = asyncio.run(file.async_move_resource_to_block_cache(str(tmp_path / "a.png")))
     assert Path(str(moved)).read_bytes() == b"1"
-    for address in ("https://example.org/a.png", "http://127.0.0.1/a.png"):
+    for address in ("https://example.org/a.png", "http://127.0.0.1/a.png", str(tmp_path)):
         with pytest.raises(gr.Error, match="upload the picture itself"):
             asyncio.run(file.async_move_resource_to_block_cache(address))
+
+
+def test_another_suffix_is_refused_without_a_traceback(tmp_path: Path) -> None:
+    import gradio as gr
+
+    with gr.Blocks(analytics_enabled=False):
+        file = upload("Photograph", "photograph", [".png"])
+    with pytest.raises(gr.Error, match="Invalid file type") as error:
+        file.preprocess(gr.FileData(path=str(tmp_path / "a.txt")))
+    assert not error.value.print_exception

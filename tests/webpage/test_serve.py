@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from src.page import main
-from src.webpage.serve import settle
+from src.webpage.serve import names_of, settle
 from tests.helpers.page_server import Served, drawn_photograph, png, served
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -176,6 +176,45 @@ def test_a_port_that_is_taken_is_one_line(
         assert main(["--method", str(checkpoint_file), "--device", "cpu", "--port", str(port)]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith(f"error: --port {port} cannot be served")
+
+
+@pytest.mark.parametrize("host", ["nonsense.invalid", "192.0.2.1", "a..b", "::2"])
+def test_an_address_of_no_machine_or_of_another_is_one_line(
+    host: str, checkpoint_file: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("src.webpage.serve.signal.signal", lambda *_: None)
+    monkeypatch.setattr(os, "environ", os.environ.copy())
+    assert main(["--method", str(checkpoint_file), "--device", "cpu", "--host", host]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"error: --host {host}: no address of this machine: ")
+
+
+@pytest.mark.parametrize(
+    ("host", "name"),
+    [
+        ("127.0.0.1", "127.0.0.1"), ("127.0.0.2", "127.0.0.2"), ("localhost", "127.0.0.1"), ("::1", "[::1]"),
+        ("[::1]", "[::1]"), ("0:0:0:0:0:0:0:1", "[::1]"),
+        ("0.0.0.0", None), ("::", None), ("192.0.2.1", None), ("pc.lan", None),
+    ],
+)  # fmt: skip
+def test_an_address_is_known_to_be_of_this_machine_alone(host: str, name: str | None) -> None:
+    names = names_of(host)
+    assert names is None if name is None else names is not None and name in names
+
+
+@pytest.mark.parametrize(("host", "name"), [("::1", "[::1]"), ("127.0.0.2", "127.0.0.2")])
+def test_every_loopback_address_is_served_to_this_machine_alone(
+    host: str, name: str, tmp_path: Path, checkpoint_file: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    try:
+        socket.create_server((host, 0), family=socket.AF_INET6 if ":" in host else socket.AF_INET).close()
+    except OSError:
+        pytest.skip(f"this machine has no {host}")
+    with served(tmp_path, "--method", str(checkpoint_file), "--host", host) as page:
+        assert page.address.startswith(f"http://{name}:")
+        assert status_of(page, "/", host=page.host) == 200
+        assert status_of(page, "/", host="evil.example") == 403
+    assert "warning: --host" not in capfd.readouterr().err
 
 
 def test_gradio_takes_no_settings_from_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

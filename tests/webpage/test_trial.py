@@ -134,6 +134,12 @@ def test_what_is_no_portrait_is_said(
         portrait_of(upscaler(checkpoint_file, *boxes), noise_picture(400, 300))
 
 
+def test_a_face_that_the_network_leaves_out_is_said(checkpoint_file: Path) -> None:
+    left = FaceUpscaler.from_pretrained(checkpoint_file, device="cpu", detector=Found([(50, 50, 150, 170)]))
+    with pytest.raises(UserError, match=r"^the largest face is left out: \d+ px is above the \d+ px of the training"):
+        portrait_of(left, noise_picture(400, 300))
+
+
 def test_a_portrait_below_hr_says_so(checkpoint_file: Path) -> None:
     found = portrait_of(upscaler(checkpoint_file, (50, 50, 110, 120)), noise_picture(400, 300))
     assert "Below 128 px, the true face itself is blurred." in found.line
