@@ -119,8 +119,12 @@ def test_the_portrait_is_the_largest_face(checkpoint_file: Path) -> None:
     assert found.own_size == x1 - x0
     assert found.line == f"The largest of 2 faces: {x1 - x0:g} px."
     face = found.picture[0, MARGIN : MARGIN + 128, MARGIN : MARGIN + 128].numpy()
-    np.testing.assert_allclose(face[1, 1, :2], [x0 * 0.6, y0 * 0.8], atol=1.5)
-    np.testing.assert_allclose(face[-2, -2, :2], [x1 * 0.6, y1 * 0.8], atol=1.5)
+    inside = (
+        1.5 * (x1 - x0) / 128 - 0.5,
+        1.5 * (x1 - x0) / 128 + 0.5,
+    )  # of the second pixel's centre, from 0 and the end
+    np.testing.assert_allclose(face[1, 1, :2], [(x0 + inside[0]) * 0.6, (y0 + inside[0]) * 0.8], atol=1)
+    np.testing.assert_allclose(face[-2, -2, :2], [(x1 - inside[1]) * 0.6, (y1 - inside[1]) * 0.8], atol=1)
 
 
 @pytest.mark.parametrize(
