@@ -29,7 +29,7 @@ THRESHOLD: Final = 0.3
 """Our choice: the least score of a face; see docs/use.md for what it finds."""
 OVERLAP: Final = 0.3
 """Of two boxes with a larger intersection over union, the one with the lower score is dropped."""
-ENLARGED: Final = ((500_000, 3.0), (4_000_000, 2.0))
+ENLARGED: Final = ((360_000, 3.0), (4_000_000, 2.0))
 """How many times a photograph of up to so many pixels is enlarged before the search. Of 31 annotated faces of 16
 photographs, shrunk until their squares have 14, 20 and 28 pixels, it finds 12, 26 and 31 as they are, 28, 31 and 31
 enlarged twice, and all enlarged three times. Larger photographs are searched as they are: their smallest faces may be
