@@ -80,6 +80,9 @@ class DataConfig:
     misalignment: MisalignmentConfig = field(default_factory=MisalignmentConfig)
     black_share: float = 0.0
     """Share of the training faces that lie on black, as in the published inputs, 0-1; for `fill=context`."""
+    upright_share: float = 0.0
+    """Share of the training faces that are upright already, as those of the protocol `aligned`, 0-1. Misalignments are
+    drawn from a range, so without it an upright face hardly ever occurs in training."""
     degradation: Degradation = "bicubic"
     """How LR faces get small: anti-aliased bicubic (as published), or as a camera makes them."""
     camera: CameraConfig = field(default_factory=CameraConfig)
@@ -99,8 +102,9 @@ class DataConfig:
             raise ValueError(f"overfit={self.overfit} is below batch_size={self.batch_size}: an epoch needs a batch")
         if self.workers < 0:
             raise ValueError("workers must be 0 or more")
-        if not 0 <= self.black_share <= 1:
-            raise ValueError(f"black_share must be 0-1, not {self.black_share:g}")
+        for name in ("black_share", "upright_share"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name} must be 0-1, not {getattr(self, name):g}")
         if self.black_share and self.misalignment.fill != "context":
             raise ValueError(
                 f"black_share={self.black_share:g} is for misalignment.fill=context; with {self.misalignment.fill} "

@@ -13,7 +13,7 @@ from src.data.augment import Photometric, PhotometricConfig
 from src.data.batch import FaceBatch
 from src.data.camera import FRAME, CameraConfig, draw_camera, to_batch
 from src.data.own_size import OwnSizes, canvas_side, draw_own_size
-from src.data.pairs import MisalignmentConfig, draw_misalignment, face_random
+from src.data.pairs import UPRIGHT, MisalignmentConfig, draw_misalignment, face_random
 from src.data.sampler import FaceKey
 from src.store.card import MOST_MARGIN
 from src.store.read import FaceStores
@@ -38,6 +38,7 @@ class FaceDataset(Dataset[FaceBatch]):
         camera: ranges of a camera's degradation, None for plain bicubic.
         own_size: range of the faces' own sides in pixels, None for that of LR.
         black_share: share of the faces that the LR face sees on black, 0-1.
+        upright_share: share of the faces that are not misaligned, 0-1.
 
     Raises:
         UserError: `misalignment.fill` is context, and a store has no surroundings.
@@ -54,6 +55,7 @@ class FaceDataset(Dataset[FaceBatch]):
         camera: CameraConfig | None = None,
         own_size: OwnSizes | None = None,
         black_share: float = 0.0,
+        upright_share: float = 0.0,
     ) -> None:
         bare = [str(store.path) for store in stores.stores if not store.card.margin]
         if misalignment.fill == "context" and bare:
@@ -64,7 +66,8 @@ class FaceDataset(Dataset[FaceBatch]):
             )
         self.margin = stores.margin if surroundings or misalignment.fill == "context" else 0
         self.stores, self.misalignment, self.seed, self.mirror = stores, misalignment, seed, mirror
-        self.camera, self.own_size, self.black_share = camera, own_size, black_share
+        self.camera, self.own_size = camera, own_size
+        self.black_share, self.upright_share = black_share, upright_share
         self._frame = FRAME if own_size is None else canvas_side(own_size[1])
         self.photometric = Photometric(photometric) if photometric and photometric.probability > 0 else None
 
@@ -95,6 +98,8 @@ class FaceDataset(Dataset[FaceBatch]):
             if self.camera is not None:  # last: the other draws are those of plain bicubic
                 photographed.append(draw_camera(self.camera, random, self._frame))
             black[place] = self.black_share > 0 and random.random() < self.black_share
+            if self.upright_share > 0 and random.random() < self.upright_share:
+                misalignment[place] = UPRIGHT
         return FaceBatch(
             torch.from_numpy(images),
             torch.from_numpy(self.stores.landmarks(indices)),

@@ -21,6 +21,8 @@ VALIDATION_SEED: Final = 0
 VALIDATION_EPOCH: Final = -1
 """Seed and epoch of the fixed draws: validation and test faces always have the same misalignment."""
 
+UPRIGHT: Final = (0.0, 1.0, 0.0, 0.0)
+"""No misalignment, as `draw_misalignment` gives one."""
 
 Fill = Literal["context", "black", "border"]
 

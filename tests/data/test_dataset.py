@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from src.data.batch import HeatmapConfig, make_batch
+from src.data.batch import FaceBatch, HeatmapConfig, make_batch
 from src.data.config import DataConfig
 from src.data.dataset import FaceDataset
 from src.data.module import FaceData
@@ -87,6 +87,24 @@ def test_misalignments_beyond_the_surroundings_are_said_once(
         assert "reach 53 pixels beyond the face" in caplog.messages[0]
         assert "share 48 pixels" in caplog.messages[0]
         assert "crop.margin=56" in caplog.messages[0]
+
+
+def test_a_share_of_the_faces_is_upright_and_no_other_draw_moves(two_stores: list[Path]) -> None:
+    def batches(share: float) -> list[FaceBatch]:
+        faces = FaceDataset(FaceStores(two_stores), MisalignmentConfig(), seed=3, mirror=True, upright_share=share)
+        return [faces.__getitems__([(epoch, index) for index in range(7)]) for epoch in range(60)]
+
+    upright = []
+    for some, none in zip(batches(0.3), batches(0.0), strict=True):
+        still = (some.misalignment == torch.tensor([0.0, 1.0, 0.0, 0.0])).all(1)
+        upright.append(still)
+        assert torch.equal(some.misalignment[~still], none.misalignment[~still])
+        assert torch.equal(some.mirror, none.mirror)
+        assert torch.equal(some.images, none.images)
+        lr, matrix = make_batch(some, HeatmapConfig(), None).lr, make_batch(some, HeatmapConfig(), None).matrix
+        assert torch.equal(matrix[still], torch.eye(2, 3).expand(int(still.sum()), 2, 3))
+        assert len(lr) == 7
+    assert 0.23 < torch.cat(upright).float().mean() < 0.37
 
 
 def with_black(two_stores: list[Path], share: float) -> FaceDataset:
