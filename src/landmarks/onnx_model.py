@@ -13,6 +13,7 @@ from src.face.points import POINTS
 from src.landmarks.config import OnnxConfig
 from src.landmarks.weights import existing_folder, read_onnx_file
 from src.system.errors import UserError
+from src.system.onnx_session import session_options
 
 Kind = Literal["detector", "network"]
 
@@ -73,10 +74,8 @@ class OnnxModel:
             if self.sha256 not in ("", digest):
                 raise UserError(f"{self.path} was replaced while it was in use: start again")
             self.sha256 = digest
-            options = onnxruntime.SessionOptions()
-            options.intra_op_num_threads = options.inter_op_num_threads = 1
+            options = session_options(threads=1)
             options.use_deterministic_compute = True
-            options.log_severity_level = 3  # rfb320.onnx alone has 200 lines of warnings about its initialisers
             try:
                 self._session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
             except Exception as error:

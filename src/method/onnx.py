@@ -18,6 +18,7 @@ from src.model.output import Upscaled
 from src.model.portable import arguments, input_names, output_names, upscaled
 from src.system.errors import UserError, reason_of
 from src.system.extras import missing_package, not_installed
+from src.system.onnx_session import session_options
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -131,10 +132,9 @@ def _session(path: Path, content: bytes) -> "onnxruntime.InferenceSession":
         import onnxruntime
     except ModuleNotFoundError as error:
         raise (not_installed("onnxruntime", "export") if missing_package(error) else error) from None
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads, options.inter_op_num_threads = torch.get_num_threads(), 1
-    options.log_severity_level = 3
     try:
-        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(
+            content, session_options(torch.get_num_threads()), providers=["CPUExecutionProvider"]
+        )
     except Exception as error:
         raise UserError(f"{path} is no ONNX model, or is damaged ({reason_of(error)}); {REMAKE}") from None

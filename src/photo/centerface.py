@@ -18,6 +18,7 @@ from PIL import Image
 from src.landmarks.boxes import distinct, tiles
 from src.system.errors import UserError, reason_of
 from src.system.extras import not_installed
+from src.system.onnx_session import session_options
 
 SHA256: Final = "09189deaaf8646c5c51a68447e3c744ea1e211798155d4728c20507b9f5aefbc"
 FILE: Final = "centerface.onnx"
@@ -198,11 +199,8 @@ def _session(path: Path, model: bytes, threads: int) -> tuple[Any, Any]:
     """The session, and the options of its runs."""
     import onnxruntime  # here: an extra
 
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.log_severity_level = 3  # it warns of every initialiser that nothing uses
     try:
-        session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        session = onnxruntime.InferenceSession(model, session_options(threads), providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime raises a dozen types, none of them public
         raise UserError(f"{path} cannot be run: {reason_of(error)}") from None
     given_back = onnxruntime.RunOptions()  # what a run took, before faces are pasted into a large photograph
