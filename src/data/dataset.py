@@ -38,7 +38,8 @@ class FaceDataset(Dataset[FaceBatch]):
         camera: ranges of a camera's degradation, None for plain bicubic.
         own_size: range of the faces' own sides in pixels, None for that of LR.
         black_share: share of the faces that the LR face sees on black, 0-1.
-        upright_share: share of the faces that are not misaligned, 0-1.
+        upright_share: share of the faces that are not misaligned, 0-1. Which ones also follows from the camera and from
+            whether there are faces on black.
 
     Raises:
         UserError: `misalignment.fill` is context, and a store has no surroundings.
@@ -95,7 +96,7 @@ class FaceDataset(Dataset[FaceBatch]):
                 images[place] = self.photometric(images[place], random)
             if self.own_size is not None:
                 sizes.append(draw_own_size(self.own_size, random))
-            if self.camera is not None:  # last: the other draws are those of plain bicubic
+            if self.camera is not None:  # after the draws of plain bicubic, which stay as they are without it
                 photographed.append(draw_camera(self.camera, random, self._frame))
             black[place] = self.black_share > 0 and random.random() < self.black_share
             if self.upright_share > 0 and random.random() < self.upright_share:

@@ -2,6 +2,7 @@
 
 import hashlib
 import math
+import sys
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from src.face.points import POINTS
 from src.landmarks.config import OnnxConfig
 from src.landmarks.weights import existing_folder, read_onnx_file
+from src.system.denormals import counted_as_zero
 from src.system.errors import UserError
 from src.system.onnx_session import session_options
 
@@ -22,6 +24,9 @@ class OnnxModel:
     """An ONNX model that takes one picture.
 
     A pickle leaves out the session; the copy reads the file again on first use.
+
+    Denormal numbers count as 0 while it runs: on a Xeon, pfld68 took 62 ms of a core for a crop with them, and 2.6 ms
+    without.
     """
 
     def __init__(self, path: Path) -> None:
@@ -62,7 +67,8 @@ class OnnxModel:
         session = self._opened()
         values = np.ascontiguousarray(picture.transpose(2, 0, 1))[None]
         try:
-            answers: list[NDArray[np.float32]] = session.run(None, {session.get_inputs()[0].name: values})
+            with counted_as_zero():
+                answers: list[NDArray[np.float32]] = session.run(None, {session.get_inputs()[0].name: values})
         except Exception as error:  # onnxruntime raises a dozen types, none of them public
             raise UserError(f"{self.path} cannot be run ({_brief(error)}): is it exported for float32?") from None
         return answers
@@ -76,6 +82,8 @@ class OnnxModel:
             self.sha256 = digest
             options = session_options(threads=1)
             options.use_deterministic_compute = True
+            if "torch" not in sys.modules:  # a process of the preparation: for its whole thread and to its end
+                options.add_session_config_entry("session.set_denormal_as_zero", "1")
             try:
                 self._session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
             except Exception as error:

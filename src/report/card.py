@@ -149,10 +149,16 @@ def _training(about: Mapping[str, Any], notes: Notes) -> list[str]:
         f"the weights are {'the moving average' if about['weights'] == 'averaged' else 'those of the last update'}.",
     ]
     try:
-        said.append(f"Inputs: {inputs_words(data['misalignment'])}; {reduction_words(data)}.")
+        said.append(f"Inputs: {inputs_words(data['misalignment'])}{_shares(data)}; {reduction_words(data)}.")
     except (KeyError, TypeError, ValueError):
         said.append("Inputs: not recorded.")
     return said
+
+
+def _shares(data: Mapping[str, Any]) -> str:
+    """The shares of the training faces that are made otherwise; older runs have not recorded them."""
+    shares = {"on black": data.get("black_share"), "upright already": data.get("upright_share")}
+    return "".join(f", a share of {share:g} {which}" for which, share in shares.items() if share)
 
 
 def _numbers(one: Measured) -> list[str]:

@@ -5,10 +5,12 @@ import pytest
 import torch
 
 from src.data.batch import FaceBatch, HeatmapConfig, make_batch
+from src.data.camera import CameraConfig
 from src.data.config import DataConfig
 from src.data.dataset import FaceDataset
 from src.data.module import FaceData
 from src.data.pairs import VALIDATION_EPOCH, MisalignmentConfig
+from src.image.pixels import downsample
 from src.store.read import FaceStores
 from tests.helpers.tiny_files import write_store
 
@@ -91,7 +93,10 @@ def test_misalignments_beyond_the_surroundings_are_said_once(
 
 def test_a_share_of_the_faces_is_upright_and_no_other_draw_moves(two_stores: list[Path]) -> None:
     def batches(share: float) -> list[FaceBatch]:
-        faces = FaceDataset(FaceStores(two_stores), MisalignmentConfig(), seed=3, mirror=True, upright_share=share)
+        faces = FaceDataset(
+            FaceStores(two_stores), MisalignmentConfig(fill="context"), seed=3, mirror=True, camera=CameraConfig(),
+            black_share=0.4, upright_share=share,
+        )  # fmt: skip
         return [faces.__getitems__([(epoch, index) for index in range(7)]) for epoch in range(60)]
 
     upright = []
@@ -99,12 +104,19 @@ def test_a_share_of_the_faces_is_upright_and_no_other_draw_moves(two_stores: lis
         still = (some.misalignment == torch.tensor([0.0, 1.0, 0.0, 0.0])).all(1)
         upright.append(still)
         assert torch.equal(some.misalignment[~still], none.misalignment[~still])
-        assert torch.equal(some.mirror, none.mirror)
-        assert torch.equal(some.images, none.images)
-        lr, matrix = make_batch(some, HeatmapConfig(), None).lr, make_batch(some, HeatmapConfig(), None).matrix
-        assert torch.equal(matrix[still], torch.eye(2, 3).expand(int(still.sum()), 2, 3))
-        assert len(lr) == 7
+        assert some.camera is not None
+        assert none.camera is not None
+        assert all(map(torch.equal, some.camera, none.camera))
+        for name in ("images", "mirror", "black"):
+            assert torch.equal(getattr(some, name), getattr(none, name)), name
     assert 0.23 < torch.cat(upright).float().mean() < 0.37
+
+
+def test_an_upright_face_is_that_of_the_protocol_aligned(two_stores: list[Path]) -> None:
+    faces = FaceDataset(FaceStores(two_stores), MisalignmentConfig(fill="context"), seed=3, upright_share=1.0)
+    pairs = make_batch(faces.__getitems__([(0, index) for index in range(7)]), HeatmapConfig(), None, "context")
+    assert torch.equal(pairs.matrix, torch.eye(2, 3).expand(7, 2, 3))
+    assert (pairs.lr - downsample(pairs.hr, 16)).abs().max() < 1.01 * 2 / 255, "one grey level, of rounding"
 
 
 def with_black(two_stores: list[Path], share: float) -> FaceDataset:

@@ -103,11 +103,23 @@ def test_the_card_has_the_numbers_of_this_generator(busy_file: Path, face_store:
         assert words in card, words
     assert str(tmp_path) not in card
     assert str(face_store.parent) not in card
+    assert "on black" not in card
     assert load_release(tmp_path / "release").weights == "raw"
     write_results(tmp_path / "other", evaluate(methods[1:], FaceStores([str(face_store)]), ProtocolConfig(), CPU))
     said = refused(busy_file, tmp_path / "b", format="release", evaluations=(str(tmp_path / "other"),))
     assert "none of which is this generator" in said
     assert not (tmp_path / "b").exists()
+
+
+def test_the_card_says_which_faces_were_made_otherwise(busy_file: Path, tmp_path: Path) -> None:
+    content = torch.load(busy_file, weights_only=True)
+    data = content["hyper_parameters"]["data"]
+    data["misalignment"]["fill"] = "context"
+    data |= {"degradation": "bicubic", "black_share": 0.4, "upright_share": 0.15}
+    torch.save(content, tmp_path / "other.ckpt")
+    exported(tmp_path / "other.ckpt", tmp_path / "release", format="release")
+    card = (tmp_path / "release/README.md").read_text(encoding="utf-8")
+    assert "filled with the true surroundings, a share of 0.4 on black, a share of 0.15 upright already; then" in card
 
 
 @pytest.mark.parametrize(
