@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from src.image.own_size import FOLDED, folded
 from src.image.sides import LR_SIDE
-from src.image.warp import similarity_matrix
+from src.image.warp import align_small, compose, similarity_matrix
 from src.model.layers import Residual, conv_bn_relu
 
 
@@ -19,8 +19,12 @@ class AlignerConfig:
     """Channels at 16x16, 1 or more; twice as many at 8x8, three times at 4x4."""
     hidden: int = 256
     """Units of the hidden layer, 1 or more."""
+    passes: int = 1
+    """How often it looks, 1-4: from the second time on at the LR face as its estimate so far turns it upright."""
 
     def __post_init__(self) -> None:
+        if not 1 <= self.passes <= 4:
+            raise ValueError(f"passes must be 1-4, not {self.passes}")
         if self.width < 1 or self.hidden < 1:
             raise ValueError(f"width and hidden must be 1 or more, not {self.width} and {self.hidden}")
 
@@ -30,11 +34,16 @@ class Aligner(nn.Module):
 
     Our choice. It looks at the LR picture alone, so it can learn before the rest of the generator does. Its receptive
     field is the whole face. In eval mode it looks twice, at the face and at its mirror image, and takes the mean.
+
+    With several passes the same weights look again at the face that the estimate so far has turned upright, and correct
+    it. In training the rows of a batch differ in their passes: the first row gets one, the next two, and so on, so that
+    the weights learn from faces as they come and from faces that are nearly upright.
     """
 
     def __init__(self, config: AlignerConfig | None = None, lr_side: int = LR_SIDE) -> None:
         super().__init__()
         config = config or AlignerConfig()
+        self.passes = config.passes
         width, hidden = config.width, config.hidden
         widths = (width, 2 * width, 3 * width)
         stages: list[nn.Module] = [conv_bn_relu(FOLDED[lr_side], width)]
@@ -53,6 +62,23 @@ class Aligner(nn.Module):
 
         With `lr_side` 32 it takes (B, 4, 32, 32), see `with_own_size`.
         """
+        if not self.training:
+            matrix = self._look(lr)
+            for _ in range(self.passes - 1):
+                matrix = compose(matrix, self._look(align_small(lr, matrix)))
+            return matrix
+        if self.passes == 1:
+            return self._look(lr)
+        so_far, seen = torch.eye(2, 3, device=lr.device).repeat(len(lr), 1, 1), lr
+        for number in range(1, self.passes):
+            rows = [row for row in range(len(lr)) if row % self.passes >= number]
+            if rows:
+                so_far[rows] = compose(so_far[rows], self._look(seen[rows])).detach()
+                seen = align_small(lr, so_far)
+        return compose(so_far, self._look(seen))
+
+    def _look(self, lr: Tensor) -> Tensor:
+        """The transform by one look, in eval mode one look and one at the mirror image, (B, 2, 3) float32."""
         if self.training:
             return similarity_matrix(*self._estimate(lr).unbind(1))
         both = self._estimate(torch.cat([lr, lr.flip(3)]))

@@ -1,6 +1,7 @@
 """The first weights of a run that fine-tunes a trained generator."""
 
 import logging
+from typing import Final
 
 from torch import nn
 
@@ -11,6 +12,9 @@ from src.system.plain import to_plain
 from src.training.resume import differing
 
 log = logging.getLogger(__name__)
+
+FREE: Final = ("heb.gradient", "aligner.passes", "passes")
+"""Settings of a generator that its weights do not depend on, so that a fine-tuning run may have others."""
 
 
 def load_weights(generator: nn.Module, config: GeneratorConfig, init: str) -> None:
@@ -25,7 +29,7 @@ def load_weights(generator: nn.Module, config: GeneratorConfig, init: str) -> No
         UserError: there is nothing to load, or it is another network.
     """
     trained = load_generator(init)
-    changed = differing(to_plain(trained.config), to_plain(config))
+    changed = differing(to_plain(trained.config), to_plain(config), FREE)
     if changed:
         raise UserError(
             f"init={init} is another network: model.generator.{changed[0]} differs; give the same model, "

@@ -51,6 +51,14 @@ def test_another_network_is_refused(trained: Path, tmp_path: Path) -> None:
         train(tiny_run(tmp_path, f"init={tmp_path}/none.ckpt", f"run_dir={tmp_path}/run"))
 
 
+def test_how_it_learns_may_change(trained: Path, tmp_path: Path) -> None:
+    words = [f"init={trained}", "model.generator.heb.gradient=0.1", *STILL, f"run_dir={tmp_path}/run"]
+    after = load_checkpoint(train(tiny_run(tmp_path, "trainer.max_epochs=1", *words)), "raw")
+    assert after.config.heb.gradient == 0.1
+    for name, parameter in load_checkpoint(trained).generator.named_parameters():
+        assert torch.equal(after.generator.get_parameter(name), parameter), name
+
+
 def test_it_goes_with_no_other_start(trained: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="leave out resume= and method=, or init="):
         tiny_run(tmp_path, f"init={trained}", f"resume={trained}")
