@@ -60,6 +60,20 @@ def test_it_starts_as_the_upright_enlargement_and_adds_to_it() -> None:
     assert (image - enlarged(lr, 128)).abs().mean() > 0.1
 
 
+@pytest.mark.parametrize(("localisation", "learns"), [("features16", True), ("aligner", False)])
+def test_the_enlarged_face_teaches_an_stn_that_the_image_may_teach(
+    localisation: Literal["features16", "aligner"], learns: bool
+) -> None:
+    network = small(localisation=localisation).build()  # its tail adds nothing yet: the image is the enlarged face
+    output = network(torch.rand(2, 3, 16, 16) * 2 - 1)
+    assert output.matrix is not None
+    output.matrix.retain_grad()
+    assert output.image.requires_grad
+    output.image.square().mean().backward()
+    gradient = output.matrix.grad
+    assert (gradient is not None and gradient.abs().sum() > 0) == learns
+
+
 def test_the_trunk_knows_where_a_pixel_lies() -> None:
     """Away from the edges, a uniform face gives the same everywhere without the maps of positions, not with them."""
     features = torch.ones(1, 140, 16, 16)
