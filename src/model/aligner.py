@@ -9,6 +9,7 @@ from src.image.own_size import FOLDED, folded
 from src.image.sides import LR_SIDE
 from src.image.warp import align_small, compose, similarity_matrix
 from src.model.layers import Residual, conv_bn_relu
+from src.model.recompute import statistics_left_alone
 
 
 @dataclass(frozen=True)
@@ -20,11 +21,11 @@ class AlignerConfig:
     hidden: int = 256
     """Units of the hidden layer, 1 or more."""
     passes: int = 1
-    """How often it looks, 1-4: from the second time on at the LR face as its estimate so far turns it upright."""
+    """1, or 2: the second pass sees the LR face that the first has turned upright, and corrects the transform."""
 
     def __post_init__(self) -> None:
-        if not 1 <= self.passes <= 4:
-            raise ValueError(f"passes must be 1-4, not {self.passes}")
+        if self.passes not in (1, 2):
+            raise ValueError(f"passes must be 1 or 2, not {self.passes}")
         if self.width < 1 or self.hidden < 1:
             raise ValueError(f"width and hidden must be 1 or more, not {self.width} and {self.hidden}")
 
@@ -32,12 +33,12 @@ class AlignerConfig:
 class Aligner(nn.Module):
     """Residual blocks at 16x16, 8x8 and 4x4, a hidden layer, four numbers that start at the identity.
 
-    Our choice. It looks at the LR picture alone, so it can learn before the rest of the generator does. Its receptive
-    field is the whole face. In eval mode it looks twice, at the face and at its mirror image, and takes the mean.
+    Our choice. It sees the LR picture alone, so it can learn before the rest of the generator does. Its receptive field
+    is the whole face. In eval mode each estimate is the mean of those for the face and for its mirror image.
 
-    With several passes the same weights look again at the face that the estimate so far has turned upright, and correct
-    it. In training the rows of a batch differ in their passes: the first row gets one, the next two, and so on, so that
-    the weights learn from faces as they come and from faces that are nearly upright.
+    In a second pass the same weights see the face that the first estimate has turned upright, and correct it. In
+    training every second face of a batch gets two passes, of which the second alone has gradients, and the others get
+    one: so the weights learn from faces as they come as well as from faces that are nearly upright.
     """
 
     def __init__(self, config: AlignerConfig | None = None, lr_side: int = LR_SIDE) -> None:
@@ -62,23 +63,20 @@ class Aligner(nn.Module):
 
         With `lr_side` 32 it takes (B, 4, 32, 32), see `with_own_size`.
         """
-        if not self.training:
-            matrix = self._look(lr)
-            for _ in range(self.passes - 1):
-                matrix = compose(matrix, self._look(align_small(lr, matrix)))
-            return matrix
         if self.passes == 1:
             return self._look(lr)
-        so_far, seen = torch.eye(2, 3, device=lr.device).repeat(len(lr), 1, 1), lr
-        for number in range(1, self.passes):
-            rows = [row for row in range(len(lr)) if row % self.passes >= number]
-            if rows:
-                so_far[rows] = compose(so_far[rows], self._look(seen[rows])).detach()
-                seen = align_small(lr, so_far)
-        return compose(so_far, self._look(seen))
+        if not self.training:
+            first = self._look(lr)
+            return compose(first, self._look(_turned(lr, first)))
+        first, seen, again = torch.eye(2, 3, device=lr.device).repeat(len(lr), 1, 1), lr.clone(), lr[1::2]
+        if len(again):
+            with statistics_left_alone(self):  # running statistics are those of what the weights learn from
+                first[1::2] = self._look(again).detach()
+            seen[1::2] = _turned(again, first[1::2])
+        return compose(first, self._look(seen))
 
     def _look(self, lr: Tensor) -> Tensor:
-        """The transform by one look, in eval mode one look and one at the mirror image, (B, 2, 3) float32."""
+        """The transform by one pass, (B, 2, 3) float32."""
         if self.training:
             return similarity_matrix(*self._estimate(lr).unbind(1))
         both = self._estimate(torch.cat([lr, lr.flip(3)]))
@@ -93,3 +91,9 @@ class Aligner(nn.Module):
         with torch.autocast(lr.device.type, enabled=False):
             estimate: Tensor = self.head(found.float())
             return estimate
+
+
+def _turned(lr: Tensor, matrix: Tensor) -> Tensor:
+    """LR faces (B, 3 or 4, h, h), turned upright by (B, 2, 3); the map of their sizes stays as it is."""
+    pixels = align_small(lr[:, :3], matrix)
+    return pixels if lr.shape[1] == 3 else torch.cat([pixels, lr[:, 3:]], 1)

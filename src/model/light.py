@@ -206,7 +206,7 @@ class LightMTUN(nn.Module):
             matrix = self.stn(lr if alone else torch.cat([context, at16], 1))  # (B, 2, 3)
             # The alignment loss alone teaches the aligner: where targets move with it, images show no error of it.
             features = warp(features, matrix.detach() if alone else matrix)
-            # Then nothing learns from the gradient of the enlarged face, a 15th of the work of a training step.
+            # An aligner learns nothing from the enlarged face, whose gradient would take time.
             face = features[:, :3].detach() if alone else features[:, :3]
 
         at16 = self._run(self.trunk, self.fold(features))  # (B, 128, 16, 16)

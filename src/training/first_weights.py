@@ -14,7 +14,7 @@ from src.training.resume import differing
 log = logging.getLogger(__name__)
 
 FREE: Final = ("heb.gradient", "aligner.passes", "passes")
-"""Settings of a generator that its weights do not depend on, so that a fine-tuning run may have others."""
+"""Settings of a generator that change neither names nor shapes of its weights: a fine-tuning run may have others."""
 
 
 def load_weights(generator: nn.Module, config: GeneratorConfig, init: str) -> None:
