@@ -61,17 +61,30 @@ def test_it_starts_as_the_upright_enlargement_and_adds_to_it() -> None:
 
 
 @pytest.mark.parametrize(("localisation", "learns"), [("features16", True), ("aligner", False)])
-def test_the_enlarged_face_teaches_an_stn_that_the_image_may_teach(
+def test_the_enlarged_face_has_gradients_only_where_they_teach_the_stn(
     localisation: Literal["features16", "aligner"], learns: bool
 ) -> None:
     network = small(localisation=localisation).build()  # its tail adds nothing yet: the image is the enlarged face
     output = network(torch.rand(2, 3, 16, 16) * 2 - 1)
     assert output.matrix is not None
     output.matrix.retain_grad()
-    assert output.image.requires_grad
+    enlargements = [node for node in graph(output.image.grad_fn) if "UpsampleBicubic" in node.name()]
+    assert bool(enlargements) == learns, "no work for gradients that nobody takes"
     output.image.square().mean().backward()
     gradient = output.matrix.grad
     assert (gradient is not None and gradient.abs().sum() > 0) == learns
+
+
+def graph(node: torch.autograd.graph.Node | None) -> set[torch.autograd.graph.Node]:
+    """A node and all that its gradient flows to."""
+    found: set[torch.autograd.graph.Node] = set()
+    waiting = [node]
+    while waiting:
+        node = waiting.pop()
+        if node is not None and node not in found:
+            found.add(node)
+            waiting += [following for following, _ in node.next_functions]
+    return found
 
 
 def test_the_trunk_knows_where_a_pixel_lies() -> None:
