@@ -21,7 +21,7 @@ class AlignerConfig:
     hidden: int = 256
     """Units of the hidden layer, 1 or more."""
     passes: int = 1
-    """1, or 2: the second pass sees the LR face that the first has turned upright, and corrects the transform."""
+    """1, or 2: the second pass sees the LR face that the first has turned upright; its estimate counts as much."""
 
     def __post_init__(self) -> None:
         if self.passes not in (1, 2):
@@ -36,9 +36,10 @@ class Aligner(nn.Module):
     Our choice. It sees the LR picture alone, so it can learn before the rest of the generator does. Its receptive field
     is the whole face. In eval mode each estimate is the mean of those for the face and for its mirror image.
 
-    In a second pass the same weights see the face that the first estimate has turned upright, and correct it. In
-    training every second face of a batch gets two passes, of which the second alone has gradients, and the others get
-    one: so the weights learn from faces as they come as well as from faces that are nearly upright.
+    In a second pass the same weights see the face that the first estimate has turned upright, and correct it; in eval
+    mode the result is the mean of both estimates. In training every second face of a batch gets two passes, of which
+    the second alone has gradients, and the others get one: so the weights learn from faces as they come as well as from
+    faces that are nearly upright.
     """
 
     def __init__(self, config: AlignerConfig | None = None, lr_side: int = LR_SIDE) -> None:
@@ -67,7 +68,7 @@ class Aligner(nn.Module):
             return self._look(lr)
         if not self.training:
             first = self._look(lr)
-            return compose(first, self._look(_turned(lr, first)))
+            return (first + compose(first, self._look(_turned(lr, first)))) / 2
         first, seen, again = torch.eye(2, 3, device=lr.device).repeat(len(lr), 1, 1), lr.clone(), lr[1::2]
         if len(again):
             with statistics_left_alone(self):  # running statistics are those of what the weights learn from

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from src.model.checkpoint import load_checkpoint
+from src.model.light import LightConfig
 from src.model.release import write_release
 from src.system.errors import UserError
 from src.training.run import train
@@ -51,10 +52,12 @@ def test_another_network_is_refused(trained: Path, tmp_path: Path) -> None:
         train(tiny_run(tmp_path, f"init={tmp_path}/none.ckpt", f"run_dir={tmp_path}/run"))
 
 
-def test_how_it_learns_may_change(trained: Path, tmp_path: Path) -> None:
-    words = [f"init={trained}", "model.generator.heb.gradient=0.1", *STILL, f"run_dir={tmp_path}/run"]
+def test_settings_that_fit_the_same_weights_may_change(trained: Path, tmp_path: Path) -> None:
+    changed = ["model.generator.heb.gradient=0.1", "model.generator.aligner.passes=2"]
+    words = [f"init={trained}", *changed, *STILL, f"run_dir={tmp_path}/run"]
     after = load_checkpoint(train(tiny_run(tmp_path, "trainer.max_epochs=1", *words)), "raw")
-    assert after.config.heb.gradient == 0.1
+    assert isinstance(after.config, LightConfig)
+    assert (after.config.heb.gradient, after.config.aligner.passes) == (0.1, 2)
     for name, parameter in load_checkpoint(trained).generator.named_parameters():
         assert torch.equal(after.generator.get_parameter(name), parameter), name
 
