@@ -21,7 +21,7 @@ class AlignerConfig:
     hidden: int = 256
     """Units of the hidden layer, 1 or more."""
     passes: int = 1
-    """1, or 2: the second pass sees the LR face that the first has turned upright; its estimate counts as much."""
+    """1 or 2; the second sees the LR face that the first has turned upright, and the mean of both counts."""
 
     def __post_init__(self) -> None:
         if self.passes not in (1, 2):
