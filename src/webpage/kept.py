@@ -1,13 +1,20 @@
 """Files in the page's folder: each under the name that it is downloaded with, and deleted when it is old."""
 
+import hashlib
 import os
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from tempfile import mkdtemp
+from tempfile import NamedTemporaryFile
 from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from src.image.encode import png_bytes
 
 SECONDS: Final = 3600.0
 """How long uploads and results are kept."""
@@ -16,10 +23,23 @@ EVERY: Final = 60.0
 
 
 def keep(folder: Path, name: str, content: bytes) -> str:
-    """The path of a new file of this name, in a folder of its own that only this user may read."""
-    path = Path(mkdtemp(prefix="made_", dir=folder)) / name
-    path.write_bytes(content)
-    return str(path)
+    """The path of a file of this name and content, in a folder of its own that only this user may read.
+
+    The same name and content have the same path. A browser may be reading the file at that moment, so it is replaced in
+    one step. Gradio itself writes over it, and sends half a picture: pictures go to the page as paths.
+    """
+    inner = folder / f"made_{hashlib.sha256(name.encode() + b'/' + content).hexdigest()}"
+    inner.mkdir(mode=0o700, exist_ok=True)
+    os.utime(inner)  # `sweep` would take an empty one of an earlier time
+    with NamedTemporaryFile(dir=inner, delete=False) as written:
+        written.write(content)
+    os.replace(written.name, inner / name)  # noqa: PTH105 - the atomic rename is the point
+    return str(inner / name)
+
+
+def keep_picture(folder: Path, pixels: NDArray[np.uint8]) -> str:
+    """The path of (H, W, 3) uint8 pixels as a PNG, kept as `keep` says."""
+    return keep(folder, "image.png", png_bytes(Image.fromarray(pixels)))
 
 
 @contextmanager

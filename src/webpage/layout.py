@@ -69,7 +69,7 @@ def build_page(upscaler: FaceUpscaler, folder: Path) -> gr.Blocks:
 
     Args:
         upscaler: of the network; it is used by one request at a time.
-        folder: for what is downloaded.
+        folder: for the pictures that it shows.
     """
     suffixes = sorted(SUFFIXES)
     page = gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(60, round(SECONDS)))
@@ -79,6 +79,6 @@ def build_page(upscaler: FaceUpscaler, folder: Path) -> gr.Blocks:
             with gr.Tab("Photograph"):
                 photograph_tab(upscaler, folder, suffixes)
             with gr.Tab("Try the limits"):
-                trial_tab(upscaler, suffixes)
+                trial_tab(upscaler, folder, suffixes)
     page.queue(max_size=WAITING, default_concurrency_limit=1)
     return page

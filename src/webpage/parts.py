@@ -51,8 +51,8 @@ def said(lines: Sequence[str], error: bool = False) -> str:
 def picture(label: str, *classes: str, name: str | None = None, visible: bool = True) -> gr.Image:
     """A face of any size, shown as large as its place."""
     return gr.Image(
-        label=label, format="png", interactive=False, min_width=140, buttons=[], visible=visible, alt_text=label,
-        elem_id=name, elem_classes=["face", *classes],
+        label=label, interactive=False, min_width=140, buttons=[], visible=visible, alt_text=label, elem_id=name,
+        elem_classes=["face", *classes],
     )  # fmt: skip
 
 

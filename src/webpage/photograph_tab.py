@@ -8,7 +8,7 @@ import gradio as gr
 
 from src.photo.outputs import marked_png
 from src.photo.upscaler import FaceUpscaler
-from src.webpage.kept import keep
+from src.webpage.kept import keep, keep_picture
 from src.webpage.parts import NETWORK, attempt, picture, said, status, upload
 from src.webpage.photograph import FaceView, PhotoView, face_at, photo_view, read_upload
 
@@ -18,7 +18,7 @@ def photograph_tab(upscaler: FaceUpscaler, folder: Path, suffixes: Sequence[str]
 
     Args:
         upscaler: of the network.
-        folder: for what is downloaded.
+        folder: for the pictures.
         suffixes: of the files that are taken.
     """
     low, high = upscaler.sizes
@@ -42,7 +42,7 @@ def photograph_tab(upscaler: FaceUpscaler, folder: Path, suffixes: Sequence[str]
                 scale=3, alt_text="The photograph with its numbered faces",
             )  # fmt: skip
             faces = gr.Gallery(
-                label="Or choose one here", format="png", allow_preview=False, columns=3, height="auto", min_width=280,
+                label="Or choose one here", allow_preview=False, columns=3, height="auto", min_width=280,
                 object_fit="contain", fit_columns=False, buttons=[], elem_id="faces", interactive=False, scale=2,
             )  # fmt: skip
         with gr.Row(visible=False) as details:
@@ -65,9 +65,9 @@ def photograph_tab(upscaler: FaceUpscaler, folder: Path, suffixes: Sequence[str]
             gr.Row(visible=True),
             gr.ImageSlider(value=(before, sr), label=f"Bicubic, and result: face {view.caption}"),
             gr.DownloadButton(value=sr, label=f"Download face {view.label} (PNG)"),
-            gr.Image(value=view.lr, label=f"LR {view.lr.shape[1]}x{view.lr.shape[0]}"),
+            gr.Image(value=keep_picture(folder, view.lr), label=f"LR {view.lr.shape[1]}x{view.lr.shape[0]}"),
             sr,
-            view.heatmaps,
+            None if view.heatmaps is None else keep_picture(folder, view.heatmaps),
         )
 
     one = [details, slider, download, lr, result, heatmaps]
@@ -91,10 +91,10 @@ def photograph_tab(upscaler: FaceUpscaler, folder: Path, suffixes: Sequence[str]
             return said([done], error=True), *nothing
         refused = any("of the training" in line for line in done.lines)
         hint = ["“Faces of all sizes” takes those that are too small or too large."] if refused else []
-        photograph = gr.Image(value=done.picture, label="Click a face" if done.faces else "Photograph")
-        gallery = gr.Gallery(
-            value=[(face.sr, face.caption) for face in done.faces], selected_index=None, visible=bool(done.faces)
-        )
+        label = "Click a face" if done.faces else "Photograph"
+        photograph = gr.Image(value=keep_picture(folder, done.picture), label=label)
+        images = [(keep_picture(folder, face.sr), face.caption) for face in done.faces]
+        gallery = gr.Gallery(value=images, selected_index=None, visible=bool(images))
         first = shown(done.faces, 0) if done.faces else hidden
         text = said([*done.lines, *hint, *remarks])
         return text, done.faces, gr.Column(visible=True), photograph, gallery, *first

@@ -8,6 +8,7 @@ import gradio as gr
 
 from src.image.sides import LR_SIDE, SIDE
 from src.photo.upscaler import FaceUpscaler
+from src.webpage.kept import keep_picture
 from src.webpage.parts import NETWORK, attempt, picture, said, status, upload
 from src.webpage.photograph import read_upload
 from src.webpage.trial import SETTINGS, SLIDERS, Portrait, Settings, Slider, portrait_of, tried
@@ -19,11 +20,12 @@ ROWS = (
 )
 
 
-def trial_tab(upscaler: FaceUpscaler, suffixes: Sequence[str]) -> None:
+def trial_tab(upscaler: FaceUpscaler, folder: Path, suffixes: Sequence[str]) -> None:
     """Put the tab's parts into the page.
 
     Args:
         upscaler: of the network.
+        folder: for the pictures.
         suffixes: of the files that are taken.
     """
     every_size = FaceUpscaler(upscaler.method, upscaler.detector, upscaler.device, any_size=True)
@@ -53,8 +55,12 @@ def trial_tab(upscaler: FaceUpscaler, suffixes: Sequence[str]) -> None:
         known = dict(zip(sliders, values, strict=True))
         trial = tried(every_size, face, Settings(**known))
         height, width = trial.lr.shape[:2]
-        shown = gr.Image(value=trial.lr, label=f"LR {width}x{height}")
-        return said([face.line]), table(trial.scores), shown, trial.sr, trial.hr, trial.heatmaps
+        small, *others = (
+            None if pixels is None else keep_picture(folder, pixels)
+            for pixels in (trial.lr, trial.sr, trial.hr, trial.heatmaps)
+        )
+        shown = gr.Image(value=small, label=f"LR {width}x{height}")
+        return said([face.line]), table(trial.scores), shown, *others
 
     def taken(path: str | None, *values: float, progress: gr.Progress = gr.Progress()) -> tuple[Any, ...]:  # noqa: B008
         """All parts for an uploaded portrait."""

@@ -1,11 +1,14 @@
 import os
 import stat
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
-from src.webpage.kept import keep, size_of, sweep, swept
+from src.webpage.kept import keep, keep_picture, size_of, sweep, swept
 from tests.helpers.page_server import until
 
 
@@ -14,6 +17,38 @@ def test_each_file_keeps_its_name_in_a_private_folder(tmp_path: Path) -> None:
     assert [first.name, second.name] == ["photo_1.png"] * 2
     assert [first.read_bytes(), second.read_bytes()] == [b"1", b"2"]
     assert stat.S_IMODE(first.parent.stat().st_mode) == 0o700
+
+
+def test_one_who_reads_a_file_while_it_is_kept_again_has_all_of_it(tmp_path: Path) -> None:
+    content, ended = bytes(1_000_000), threading.Event()
+    path = Path(keep(tmp_path, "a.png", content))
+
+    def again() -> None:
+        while not ended.is_set():
+            keep(tmp_path, "a.png", content)
+
+    writers = [threading.Thread(target=again) for _ in range(2)]
+    for writer in writers:
+        writer.start()
+    try:
+        assert {len(path.read_bytes()) for _ in range(200)} == {len(content)}
+    finally:
+        ended.set()
+        for writer in writers:
+            writer.join()
+    assert [*tmp_path.rglob("*")] == [path.parent, path]
+
+
+def test_a_picture_has_one_path_and_lives_on_when_it_is_kept_again(tmp_path: Path) -> None:
+    pixels = np.arange(48, dtype=np.uint8).reshape(4, 4, 3)
+    path = Path(keep_picture(tmp_path, pixels))
+    with Image.open(path) as image:
+        assert np.array_equal(np.asarray(image), pixels)
+    os.utime(path, (0, 0))
+    assert keep_picture(tmp_path, pixels) == str(path)
+    sweep(tmp_path, 100)
+    assert path.exists()
+    assert keep_picture(tmp_path, pixels[:, ::-1]) != str(path)
 
 
 def test_old_files_go_at_any_depth_and_new_ones_stay(tmp_path: Path) -> None:

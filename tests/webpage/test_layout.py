@@ -144,6 +144,9 @@ def test_the_limits_move_with_the_sliders(window: webdriver.Chrome, page: Served
 
     window.find_element(By.ID, "reset").click()
     until(lambda: scores(window) == first)
+    made = [file for suffix in ("png", "webp") for file in page.folder.rglob(f"image.{suffix}")]
+    assert len(made) > 4
+    assert all(file.parent.name.startswith("made_") for file in made), "Gradio overwrites those that a browser reads"
     assert fits(window)
     assert [url for url in requests(window) if not url.startswith((page.address, f"blob:{page.address}"))] == []
 
