@@ -46,6 +46,11 @@ def compose(outer: Tensor, inner: Tensor) -> Tensor:
     return torch.cat([linear, shift], -1)
 
 
+def mirrored(matrix: Tensor) -> Tensor:
+    """The similarity (B, 2, 3) of the left-right mirrored picture: angle and horizontal shift change their signs."""
+    return matrix * matrix.new_tensor([[1.0, -1.0, -1.0], [-1.0, 1.0, 1.0]])
+
+
 def product(left: Tensor, right: Tensor) -> Tensor:
     """The product of small matrices, (B, I, J) and (B, J, K) or (J, K) -> (B, I, K), in their own precision.
 

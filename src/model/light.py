@@ -16,12 +16,12 @@ from torch import Tensor, nn
 from src.image.own_size import FOLDED, check_lr, folded
 from src.image.pixels import enlarged
 from src.image.sides import LR_SIDE, OWN_LR_SIDE, SIDE
-from src.image.warp import warp
+from src.image.warp import mirrored, warp
 from src.model.aligner import Aligner, AlignerConfig
 from src.model.branches import Branches
 from src.model.hourglass import HeatmapEstimation, HEBConfig
 from src.model.layers import Attention, Modulation, Residual, residuals
-from src.model.output import Upscaled
+from src.model.output import Upscaled, mean_of_mirrored
 from src.model.parameters import groups_without
 from src.model.recompute import recompute
 from src.model.stn import SpatialTransformer
@@ -68,6 +68,9 @@ class LightConfig(Branches):
     guidance: Literal["concat", "modulate"] = "concat"
     """How the last heatmaps act on the 32x32 features: a convolution of both adds to them (concat), or the heatmaps
     alone give each place a scale and a shift (modulate)."""
+    mirror: bool = False
+    """In eval mode, the mean of the outputs for the face and for its mirror image (self-ensemble, Timofte et al. 2016):
+    twice the computation. Not with `localisation=features16`, which turns the two by different angles."""
 
     def __post_init__(self) -> None:
         if self.heb.enabled and self.heb.resolution not in (LR_SIDE, WARPED):
@@ -78,6 +81,11 @@ class LightConfig(Branches):
         if self.guidance != "concat" and not self.heb.enabled:
             raise ValueError(
                 f"model.generator.guidance={self.guidance} needs heatmaps: set model.generator.heb.enabled=true"
+            )
+        if self.mirror and self.localisation == "features16":
+            raise ValueError(
+                "model.generator.mirror=true needs model.generator.localisation=aligner or none: features16 turns a "
+                "face and its mirror image by different angles"
             )
         if self.lr_side not in FOLDED:
             raise ValueError(f"model.generator.lr_side must be {LR_SIDE} or {OWN_LR_SIDE}, not {self.lr_side}")
@@ -195,15 +203,24 @@ class LightMTUN(nn.Module):
         With `lr_side` 32 it takes (B, 4, 32, 32), see `with_own_size`.
         """
         check_lr(lr, self.config.lr_side, "MTUN-light")
+        matrix = self.stn(lr) if self.stn is not None and self.config.aligns_alone else None
+        if self.training or not self.config.mirror:
+            return self._upscaled(lr, matrix)
+        twin = self._upscaled(lr.flip(3), None if matrix is None else mirrored(matrix))
+        return mean_of_mirrored(self._upscaled(lr, matrix), twin)
+
+    def _upscaled(self, lr: Tensor, matrix: Tensor | None) -> Upscaled:
+        """The output for LR faces; with the transform of the aligner, which needs nothing but them."""
         at16 = folded(lr)  # (B, 3 or 13, 16, 16)
         context = self._run(self.stem, at16)  # (B, 64, 16, 16)
         pixels = enlarged(lr, WARPED) if self.config.lr_side == LR_SIDE else lr[:, :3]
         features = torch.cat([pixels, self.upsampler(context)], 1)  # (B, 35, 32, 32)
 
-        matrix, face = None, pixels
+        face = pixels
         if self.stn is not None:
-            alone = self.config.aligns_alone
-            matrix = self.stn(lr if alone else torch.cat([context, at16], 1))  # (B, 2, 3)
+            alone = matrix is not None
+            if matrix is None:
+                matrix = self.stn(torch.cat([context, at16], 1))  # (B, 2, 3)
             # The alignment loss alone teaches the aligner: where targets move with it, images show no error of it.
             features = warp(features, matrix.detach() if alone else matrix)
             # An aligner learns nothing from the enlarged face, whose gradient would take time.
