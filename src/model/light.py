@@ -70,7 +70,7 @@ class LightConfig(Branches):
     alone give each place a scale and a shift (modulate)."""
     mirror: bool = False
     """In eval mode, the mean of the outputs for the face and for its mirror image (self-ensemble, Timofte et al. 2016):
-    twice the computation. Not with `localisation=features16`, which turns the two by different angles."""
+    1.8 times the GMAC. Not with `localisation=features16`, which turns the two by different angles."""
 
     def __post_init__(self) -> None:
         if self.heb.enabled and self.heb.resolution not in (LR_SIDE, WARPED):
@@ -200,7 +200,8 @@ class LightMTUN(nn.Module):
     def forward(self, lr: Tensor) -> Upscaled:
         """(B, 3, 16, 16) in [-1, 1], unaligned -> the upright face, its heatmaps and the estimated transform.
 
-        With `lr_side` 32 it takes (B, 4, 32, 32), see `with_own_size`.
+        With `lr_side` 32 it takes (B, 4, 32, 32), see `with_own_size`. With `mirror`, in eval mode, the image and the
+        heatmaps are the means over the face and its mirror image.
         """
         check_lr(lr, self.config.lr_side, "MTUN-light")
         matrix = self.stn(lr) if self.stn is not None and self.config.aligns_alone else None

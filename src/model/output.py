@@ -1,11 +1,13 @@
 """The output of every generator."""
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from torch import Tensor
 
-from src.face.mirror import mirror_table
-from src.face.points import MIRROR
+from src.face.points import MIRROR, POINTS
+
+SWAPPED: Final[list[int]] = MIRROR.tolist()
+"""`MIRROR` as plain numbers: a compiled or exported network shares no array or cached tensor with other code."""
 
 
 class Upscaled(NamedTuple):
@@ -32,4 +34,4 @@ def mean_of_mirrored(seen: Upscaled, twin: Upscaled) -> Upscaled:
 
 def _swapped(heatmaps: Tensor) -> Tensor:
     """Heatmaps (B, M, R, R), one per landmark, with left and right swapped; those of components are symmetric."""
-    return heatmaps[:, mirror_table(heatmaps.device)] if heatmaps.shape[1] == len(MIRROR) else heatmaps
+    return heatmaps[:, SWAPPED] if heatmaps.shape[1] == POINTS else heatmaps

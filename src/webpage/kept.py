@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from io import BytesIO
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Final
@@ -20,6 +21,8 @@ SECONDS: Final = 3600.0
 """How long uploads and results are kept."""
 EVERY: Final = 60.0
 """Seconds between looks at the folder."""
+SALT: Final = os.urandom(16)
+"""Makes the paths unknown to those who know a picture."""
 
 
 def keep(folder: Path, name: str, content: bytes) -> str:
@@ -28,18 +31,30 @@ def keep(folder: Path, name: str, content: bytes) -> str:
     The same name and content have the same path. A browser may be reading the file at that moment, so it is replaced in
     one step. Gradio itself writes over it, and sends half a picture: pictures go to the page as paths.
     """
-    inner = folder / f"made_{hashlib.sha256(name.encode() + b'/' + content).hexdigest()}"
+    inner = folder / f"made_{hashlib.sha256(SALT + os.fsencode(name) + b'/' + content).hexdigest()}"
     inner.mkdir(mode=0o700, exist_ok=True)
     os.utime(inner)  # `sweep` would take an empty one of an earlier time
     with NamedTemporaryFile(dir=inner, delete=False) as written:
-        written.write(content)
-    os.replace(written.name, inner / name)  # noqa: PTH105 - the atomic rename is the point
+        try:
+            written.write(content)
+            written.flush()
+            os.replace(written.name, inner / name)  # noqa: PTH105 - the atomic rename is the point
+        except BaseException:
+            Path(written.name).unlink(missing_ok=True)
+            raise
     return str(inner / name)
 
 
 def keep_picture(folder: Path, pixels: NDArray[np.uint8]) -> str:
     """The path of (H, W, 3) uint8 pixels as a PNG, kept as `keep` says."""
     return keep(folder, "image.png", png_bytes(Image.fromarray(pixels)))
+
+
+def keep_photograph(folder: Path, pixels: NDArray[np.uint8]) -> str:
+    """The same as a lossy WebP, a tenth of the size, for what is shown and not saved."""
+    webp = BytesIO()
+    Image.fromarray(pixels).save(webp, "WEBP")
+    return keep(folder, "image.webp", webp.getvalue())
 
 
 @contextmanager

@@ -69,7 +69,7 @@ def build_page(upscaler: FaceUpscaler, folder: Path) -> gr.Blocks:
 
     Args:
         upscaler: of the network; it is used by one request at a time.
-        folder: for the pictures that it shows.
+        folder: for the pictures that it shows and what is downloaded.
     """
     suffixes = sorted(SUFFIXES)
     page = gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(60, round(SECONDS)))

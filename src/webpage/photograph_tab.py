@@ -8,7 +8,7 @@ import gradio as gr
 
 from src.photo.outputs import marked_png
 from src.photo.upscaler import FaceUpscaler
-from src.webpage.kept import keep, keep_picture
+from src.webpage.kept import keep, keep_photograph, keep_picture
 from src.webpage.parts import NETWORK, attempt, picture, said, status, upload
 from src.webpage.photograph import FaceView, PhotoView, face_at, photo_view, read_upload
 
@@ -18,7 +18,7 @@ def photograph_tab(upscaler: FaceUpscaler, folder: Path, suffixes: Sequence[str]
 
     Args:
         upscaler: of the network.
-        folder: for the pictures.
+        folder: for the pictures and what is downloaded.
         suffixes: of the files that are taken.
     """
     low, high = upscaler.sizes
@@ -92,7 +92,7 @@ def photograph_tab(upscaler: FaceUpscaler, folder: Path, suffixes: Sequence[str]
         refused = any("of the training" in line for line in done.lines)
         hint = ["“Faces of all sizes” takes those that are too small or too large."] if refused else []
         label = "Click a face" if done.faces else "Photograph"
-        photograph = gr.Image(value=keep_picture(folder, done.picture), label=label)
+        photograph = gr.Image(value=keep_photograph(folder, done.picture), label=label)
         images = [(keep_picture(folder, face.sr), face.caption) for face in done.faces]
         gallery = gr.Gallery(value=images, selected_index=None, visible=bool(images))
         first = shown(done.faces, 0) if done.faces else hidden

@@ -8,12 +8,16 @@ import onnx
 import pytest
 import torch
 
+from src.face.mirror import mirror_table
 from src.image.pixels import quantise
 from src.method.load import load_file, load_method, load_methods
 from src.method.onnx import load_onnx
 from src.method.trained import load_trained
+from src.model.aligner import AlignerConfig
+from src.model.light import LightConfig
 from src.model.onnx_file import PRECISION, with_metadata
 from src.system.errors import UserError
+from tests.helpers.tiny_files import checkpoint_content
 from tests.helpers.tiny_onnx import constant_network
 
 CPU = torch.device("cpu")
@@ -54,6 +58,21 @@ def test_a_checkpoint_runs_in_onnx_runtime(busy_file: Path) -> None:
     torch.testing.assert_close(onnx_one(lr).image, torch_one(lr).image, atol=1e-4, rtol=0)
     assert onnx_one.facts.checkpoint_sha256 == torch_one.facts.checkpoint_sha256
     assert (onnx_one.facts.runtime, torch_one.facts.runtime) == ("ONNX Runtime float32", None)
+
+
+def test_one_that_looks_into_the_mirror_leaves_nothing_of_its_tracing_behind(tmp_path: Path) -> None:
+    aligner = AlignerConfig(width=8, hidden=8, passes=2)
+    config = LightConfig(width=8, heatmaps=68, localisation="aligner", aligner=aligner, mirror=True)
+    content = checkpoint_content(config)
+    torch.nn.init.normal_(content["state_dict"]["generator.stn.head.weight"], std=0.1)
+    torch.save(content, tmp_path / "mirror.ckpt")
+    mirror_table.cache_clear()  # as in a process that has seen no landmarks yet
+    method = load_method(str(tmp_path / "mirror.ckpt"), CPU, runtime="onnxruntime")
+    assert type(mirror_table(CPU)) is torch.Tensor
+    lr = torch.rand(2, 3, 16, 16) * 2 - 1
+    mine, eager = method(lr), load_trained(tmp_path / "mirror.ckpt", CPU)(lr)
+    torch.testing.assert_close(mine.image, eager.image, atol=1e-4, rtol=0)
+    torch.testing.assert_close(mine.heatmaps[-1], eager.heatmaps[-1], atol=1e-5, rtol=0)
 
 
 def test_one_beside_its_checkpoint_has_a_name_of_its_own(onnx_files: dict[bool, Path], busy_file: Path) -> None:

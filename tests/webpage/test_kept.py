@@ -3,18 +3,23 @@ import stat
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from src.webpage.kept import keep, keep_picture, size_of, sweep, swept
+from src.webpage import kept
+from src.webpage.kept import keep, keep_photograph, keep_picture, size_of, sweep, swept
 from tests.helpers.page_server import until
 
 
 def test_each_file_keeps_its_name_in_a_private_folder(tmp_path: Path) -> None:
     first, second = (Path(keep(tmp_path, "photo_1.png", content)) for content in (b"1", b"2"))
-    assert [first.name, second.name] == ["photo_1.png"] * 2
+    third = Path(keep(tmp_path, "photo_2.png", b"1"))
+    assert [first.name, second.name, third.name] == ["photo_1.png", "photo_1.png", "photo_2.png"]
+    assert len({path.parent for path in (first, second, third)}) == 3
     assert [first.read_bytes(), second.read_bytes()] == [b"1", b"2"]
     assert stat.S_IMODE(first.parent.stat().st_mode) == 0o700
 
@@ -49,6 +54,35 @@ def test_a_picture_has_one_path_and_lives_on_when_it_is_kept_again(tmp_path: Pat
     sweep(tmp_path, 100)
     assert path.exists()
     assert keep_picture(tmp_path, pixels[:, ::-1]) != str(path)
+
+
+def test_a_photograph_that_is_shown_takes_little(tmp_path: Path) -> None:
+    pixels = np.asarray(Image.effect_noise((400, 300), 30).convert("RGB"))
+    small, large = (Path(keeps(tmp_path, pixels)) for keeps in (keep_photograph, keep_picture))
+    with Image.open(small) as image:
+        assert np.abs(np.asarray(image.convert("RGB")).astype(int) - pixels).mean() < 30
+    assert small.stat().st_size < large.stat().st_size / 2
+
+
+def test_a_file_that_cannot_be_written_leaves_nothing_behind(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="name too long"):
+        keep(tmp_path, "a" * 300, b"1")
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_an_empty_folder_of_an_earlier_time_is_not_swept_before_it_is_filled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = Path(keep(tmp_path, "a.png", b"1"))
+    path.unlink()
+    os.utime(path.parent, (0, 0))
+
+    def after_a_sweep(**kwargs: Any) -> Any:
+        sweep(tmp_path, 100)
+        return NamedTemporaryFile(**kwargs)
+
+    monkeypatch.setattr(kept, "NamedTemporaryFile", after_a_sweep)
+    assert keep(tmp_path, "a.png", b"1") == str(path)
 
 
 def test_old_files_go_at_any_depth_and_new_ones_stay(tmp_path: Path) -> None:
