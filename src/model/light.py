@@ -211,7 +211,7 @@ class LightMTUN(nn.Module):
         return mean_of_mirrored(self._upscaled(lr, matrix), twin)
 
     def _upscaled(self, lr: Tensor, matrix: Tensor | None) -> Upscaled:
-        """The output for LR faces; with the transform of the aligner, which needs nothing but them."""
+        """The output for LR faces and the aligner's transform of them; None: there is no aligner."""
         at16 = folded(lr)  # (B, 3 or 13, 16, 16)
         context = self._run(self.stem, at16)  # (B, 64, 16, 16)
         pixels = enlarged(lr, WARPED) if self.config.lr_side == LR_SIDE else lr[:, :3]

@@ -29,7 +29,7 @@ def keep(folder: Path, name: str, content: bytes) -> str:
     """The path of a file of this name and content, in a folder of its own that only this user may read.
 
     The same name and content have the same path. A browser may be reading the file at that moment, so it is replaced in
-    one step. Gradio itself writes over it, and sends half a picture: pictures go to the page as paths.
+    one step. Gradio would overwrite the pictures that it is given as arrays, so the page gives it paths.
     """
     inner = folder / f"made_{hashlib.sha256(SALT + os.fsencode(name) + b'/' + content).hexdigest()}"
     inner.mkdir(mode=0o700, exist_ok=True)
@@ -51,7 +51,7 @@ def keep_picture(folder: Path, pixels: NDArray[np.uint8]) -> str:
 
 
 def keep_photograph(folder: Path, pixels: NDArray[np.uint8]) -> str:
-    """The same as a lossy WebP, a tenth of the size, for what is shown and not saved."""
+    """The same as a lossy WebP, which is much smaller: for what is shown and not saved."""
     webp = BytesIO()
     Image.fromarray(pixels).save(webp, "WEBP")
     return keep(folder, "image.webp", webp.getvalue())

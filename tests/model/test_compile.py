@@ -1,5 +1,3 @@
-from dataclasses import replace
-
 import pytest
 import torch
 from lightning import Callback, LightningModule, Trainer
@@ -52,17 +50,3 @@ def test_the_compiled_generator_gives_the_same(config: MTUNConfig | LightConfig)
             torch.testing.assert_close(
                 parameter.grad, other.grad, rtol=1e-3, atol=1e-4, msg=lambda text, name=name: f"{name}: {text}"
             )
-
-
-@pytest.mark.parametrize("maps", [4, 68])
-def test_a_compiled_network_looks_into_the_mirror_in_inference_mode(maps: int) -> None:
-    torch.manual_seed(0)
-    config = replace(LIGHT_TINY, heatmaps=maps, localisation="aligner", mirror=True)
-    plain, compiled = config.build().eval(), config.build().eval()
-    compiled.load_state_dict(plain.state_dict())
-    compiled.compile(backend="aot_eager", fullgraph=True)
-    lr = torch.rand(2, 3, 16, 16) * 2 - 1
-    for mode in (torch.no_grad, torch.inference_mode):  # validation in a training, then that at its end
-        with mode():
-            torch.testing.assert_close(compiled(lr).heatmaps, plain(lr).heatmaps)
-            torch.testing.assert_close(compiled(lr).image, plain(lr).image)

@@ -1,4 +1,3 @@
-from dataclasses import replace
 from typing import Any, Literal
 
 import pytest
@@ -6,11 +5,9 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from src.config.compose import compose
-from src.face.points import MIRROR
 from src.image.own_size import as_own_size, with_own_size
 from src.image.pixels import enlarged
 from src.image.warp import warp
-from src.model.aligner import AlignerConfig
 from src.model.hourglass import HEBConfig
 from src.model.layers import Modulation
 from src.model.light import LightConfig, LightMTUN, Trunk
@@ -224,41 +221,3 @@ def test_a_generator_and_its_data_agree_on_the_side() -> None:
         LightConfig(lr_side=24)
     config = compose("train", TrainConfig, ["experiment=photo", *words[:2], "data.lr_side=16"])
     assert config.model.generator.build()(torch.zeros(2, 3, 16, 16)).image.shape == (2, 3, 128, 128)
-
-
-@pytest.mark.parametrize("lr_side", [16, 32])
-@pytest.mark.parametrize("maps", [4, 68])
-@pytest.mark.parametrize("localisation", ["aligner", "none"])
-def test_a_face_and_its_mirror_image_have_mirrored_results(
-    localisation: Literal["aligner", "none"], maps: int, lr_side: int
-) -> None:
-    torch.manual_seed(0)
-    aligner = AlignerConfig(width=8, hidden=16, passes=2)
-    config = LightConfig(width=8, heatmaps=maps, lr_side=lr_side, localisation=localisation, aligner=aligner)
-    plain = LightMTUN(config)
-    for parameter in plain.parameters():
-        torch.nn.init.normal_(parameter, std=0.1)
-    network = LightMTUN(replace(config, mirror=True))
-    network.load_state_dict(plain.state_dict())
-    lr = torch.rand(2, 3, lr_side, lr_side) * 2 - 1
-    if lr_side == 32:
-        lr = with_own_size(lr, torch.tensor([12, 33]))
-    seen, alone, twin = network.eval()(lr), plain.eval()(lr), plain(lr.flip(3))
-    assert torch.allclose(seen.image, (alone.image + twin.image.flip(3)) / 2, atol=1e-4)
-    assert not torch.allclose(seen.image, alone.image, atol=1e-2)
-    other = network(lr.flip(3))
-    assert torch.allclose(other.image.flip(3), seen.image, atol=1e-4)
-    order = torch.as_tensor(MIRROR) if maps == 68 else torch.arange(maps)
-    for here, there in zip(seen.heatmaps, other.heatmaps, strict=True):
-        assert torch.allclose(there[:, order].flip(3), here, atol=1e-4)
-    if alone.matrix is not None:
-        assert torch.equal(seen.matrix, alone.matrix)
-        assert (alone.matrix - torch.eye(2, 3)).abs().amax() > 0.1
-    network.train()
-    plain.train()
-    assert torch.equal(network(lr).image, plain(lr).image)
-
-
-def test_the_mirror_needs_a_transform_that_is_mirrored_too() -> None:
-    with pytest.raises(ValueError, match=r"model\.generator\.mirror=true needs model\.generator\.localisation=aligner"):
-        LightConfig(localisation="features16", mirror=True)

@@ -1,3 +1,4 @@
+import hashlib
 import os
 import stat
 import threading
@@ -54,6 +55,10 @@ def test_a_picture_has_one_path_and_lives_on_when_it_is_kept_again(tmp_path: Pat
     sweep(tmp_path, 100)
     assert path.exists()
     assert keep_picture(tmp_path, pixels[:, ::-1]) != str(path)
+
+
+def test_who_knows_a_picture_does_not_know_its_path(tmp_path: Path) -> None:
+    assert hashlib.sha256(b"a.png/1").hexdigest() not in keep(tmp_path, "a.png", b"1")
 
 
 def test_a_photograph_that_is_shown_takes_little(tmp_path: Path) -> None:
