@@ -16,8 +16,7 @@ from src.evaluation.config import ProtocolConfig
 from src.evaluation.inputs import DrawnFaces, Inputs
 from src.face.points import COMPONENTS
 from src.face.pose import known_yaw
-from src.image.warp import similarity_matrix
-from src.loss.terms import corner_distances
+from src.image.warp import corner_distances, similarity_matrix
 from src.method.method import Method
 from src.metric.choose import Chosen
 from src.metric.fid import WORDS as FID_WORDS

@@ -51,6 +51,21 @@ def mirrored(matrix: Tensor) -> Tensor:
     return matrix * matrix.new_tensor([[1.0, -1.0, -1.0], [-1.0, 1.0, 1.0]])
 
 
+def corner_distances(matrix: Tensor, true_matrix: Tensor) -> Tensor:
+    """How far a transform puts each corner of the frame from its true place, normalised: 1 is half a side.
+
+    Args:
+        matrix: (B, 2, 3).
+        true_matrix: (B, 2, 3).
+
+    Returns:
+        (B, 4).
+    """
+    corners = matrix.new_tensor([[-1, -1, 1], [1, -1, 1], [-1, 1, 1], [1, 1, 1]], dtype=torch.float32)
+    distances: Tensor = product(matrix.float() - true_matrix.float(), corners.T).norm(dim=1)
+    return distances
+
+
 def product(left: Tensor, right: Tensor) -> Tensor:
     """The product of small matrices, (B, I, J) and (B, J, K) or (J, K) -> (B, I, K), in their own precision.
 

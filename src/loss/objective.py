@@ -3,6 +3,7 @@
 from torch import Tensor, nn
 
 from src.data.batch import Pairs
+from src.image.warp import corner_distances
 from src.loss.backbone import Backbone
 from src.loss.config import LossConfig, weight_in_epoch
 from src.loss.terms import (
@@ -10,7 +11,6 @@ from src.loss.terms import (
     alignment_loss,
     component_weights,
     coordinate_loss,
-    corner_distances,
     feature_loss,
     pixel_loss,
     structure_loss,

@@ -12,7 +12,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from src.face.heatmaps import component_heatmaps
-from src.image.warp import product
 
 COMPONENT_STD: Final = 4.0
 """Our choice: standard deviation of a component's kernels in the weights of pixels, in pixels of the HR image."""
@@ -165,21 +164,6 @@ def coordinate_loss(heatmaps: Tensor, target: Tensor) -> Tensor:
     present = (target.amax((2, 3)) > PRESENT).float()
     mean: Tensor = (distances * present).sum() / present.sum().clamp(min=1)
     return mean
-
-
-def corner_distances(matrix: Tensor, true_matrix: Tensor) -> Tensor:
-    """How far a transform puts each corner of the frame from its true place, normalised: 1 is half a side.
-
-    Args:
-        matrix: (B, 2, 3).
-        true_matrix: (B, 2, 3).
-
-    Returns:
-        (B, 4).
-    """
-    corners = matrix.new_tensor([[-1, -1, 1], [1, -1, 1], [-1, 1, 1], [1, 1, 1]], dtype=torch.float32)
-    distances: Tensor = product(matrix.float() - true_matrix.float(), corners.T).norm(dim=1)
-    return distances
 
 
 def alignment_loss(matrix: Tensor, true_matrix: Tensor) -> Tensor:

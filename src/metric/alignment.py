@@ -6,8 +6,7 @@ import torch
 from torch import Tensor
 
 from src.image.sides import SIDE
-from src.image.warp import angle_of
-from src.loss.terms import corner_distances
+from src.image.warp import angle_of, corner_distances
 from src.metric.metric import Judged, Metric
 
 

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from src.image.own_size import FOLDED, folded
-from src.image.sides import LR_SIDE
-from src.image.warp import align_small, compose, similarity_matrix
+from src.image.sides import LR_SIDE, SIDE
+from src.image.warp import align_small, compose, corner_distances, similarity_matrix
 from src.model.layers import Residual, conv_bn_relu
 from src.model.recompute import statistics_left_alone
 
@@ -22,10 +22,15 @@ class AlignerConfig:
     """Units of the hidden layer, 1 or more."""
     passes: int = 1
     """1 or 2; the second sees the LR face that the first has turned upright, and the mean of both counts."""
+    dead_band: float = 0.0
+    """In eval mode, a face stays as it is if its corners would move by less than this: the mean over the corners in
+    pixels of the 128x128 face. From here to twice as far, the move grows from nothing to the whole; 0: no dead band."""
 
     def __post_init__(self) -> None:
         if self.passes not in (1, 2):
             raise ValueError(f"passes must be 1 or 2, not {self.passes}")
+        if not 0 <= self.dead_band < SIDE:
+            raise ValueError(f"dead_band must be at least 0 and below {SIDE} pixels, not {self.dead_band}")
         if self.width < 1 or self.hidden < 1:
             raise ValueError(f"width and hidden must be 1 or more, not {self.width} and {self.hidden}")
 
@@ -40,12 +45,15 @@ class Aligner(nn.Module):
     mode the result is the mean of both estimates. In training every second face of a batch gets two passes, of which
     the second alone has gradients, and the others get one: so the weights learn from faces as they come as well as from
     faces that are nearly upright.
+
+    Every estimate has an error. A face that is upright already would move by it, and its pixels would be resampled. In
+    eval mode a dead band leaves such faces as they are.
     """
 
     def __init__(self, config: AlignerConfig | None = None, lr_side: int = LR_SIDE) -> None:
         super().__init__()
         config = config or AlignerConfig()
-        self.passes = config.passes
+        self.passes, self.dead_band = config.passes, config.dead_band
         width, hidden = config.width, config.hidden
         widths = (width, 2 * width, 3 * width)
         stages: list[nn.Module] = [conv_bn_relu(FOLDED[lr_side], width)]
@@ -64,17 +72,30 @@ class Aligner(nn.Module):
 
         With `lr_side` 32 it takes (B, 4, 32, 32), see `with_own_size`.
         """
+        if not self.training:
+            return self._beyond_dead_band(self._both_looks(lr))
         if self.passes == 1:
             return self._look(lr)
-        if not self.training:
-            first = self._look(lr)
-            return (first + compose(first, self._look(_turned(lr, first)))) / 2
         first, seen, again = torch.eye(2, 3, device=lr.device).repeat(len(lr), 1, 1), lr.clone(), lr[1::2]
         if len(again):
             with statistics_left_alone(self):  # running statistics are those of what the weights learn from
                 first[1::2] = self._look(again).detach()
             seen[1::2] = _turned(again, first[1::2])
         return compose(first, self._look(seen))
+
+    def _both_looks(self, lr: Tensor) -> Tensor:
+        """In eval mode: the mean of the estimates of the passes, (B, 2, 3) float32."""
+        first = self._look(lr)
+        return first if self.passes == 1 else (first + compose(first, self._look(_turned(lr, first)))) / 2
+
+    def _beyond_dead_band(self, matrix: Tensor) -> Tensor:
+        """The transforms (B, 2, 3): the identity within the dead band, blends up to twice as far, unchanged beyond."""
+        if self.dead_band == 0:
+            return matrix
+        still = torch.eye(2, 3, device=matrix.device).expand_as(matrix)
+        moved = corner_distances(matrix, still).mean(1) * (SIDE / 2)
+        share = (moved / self.dead_band - 1).clamp(0, 1)
+        return torch.lerp(still, matrix, share[:, None, None])
 
     def _look(self, lr: Tensor) -> Tensor:
         """The transform by one pass, (B, 2, 3) float32."""

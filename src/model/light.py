@@ -20,7 +20,7 @@ from src.image.warp import mirrored, warp
 from src.model.aligner import Aligner, AlignerConfig
 from src.model.branches import Branches
 from src.model.hourglass import HeatmapEstimation, HEBConfig
-from src.model.layers import Attention, Modulation, Residual, residuals
+from src.model.layers import Attention, Modulation, Residual, RevivableReLU, residuals
 from src.model.output import Upscaled, mean_of_mirrored
 from src.model.parameters import groups_without
 from src.model.recompute import recompute
@@ -191,7 +191,7 @@ class LightMTUN(nn.Module):
             nn.Conv2d(width32, 4 * width64, 1),
             nn.PixelShuffle(2),
             Residual(width64, width64),
-            nn.ReLU(inplace=True),
+            RevivableReLU(),
             # No feature map at 128x128: on a CPU one block of 16 channels there takes longer than everything before it.
             last,
             nn.PixelShuffle(2),

@@ -13,7 +13,7 @@ from src.training.resume import differing
 
 log = logging.getLogger(__name__)
 
-FREE: Final = ("heb.gradient", "aligner.passes", "passes", "mirror")
+FREE: Final = ("heb.gradient", "aligner.passes", "aligner.dead_band", "passes", "dead_band", "mirror")
 """Settings of a generator that change neither names nor shapes of its weights: a fine-tuning run may have others."""
 
 

@@ -4,8 +4,7 @@ from src.data.batch import FaceBatch, HeatmapConfig, Pairs, make_batch
 from src.data.own_frame import hr_in_own_frame, in_own_frame
 from src.image.pixels import to_network
 from src.image.surroundings import Surroundings
-from src.image.warp import align, angle_of, compose, invert, similarity_matrix
-from src.loss.terms import corner_distances
+from src.image.warp import align, angle_of, compose, corner_distances, invert, similarity_matrix
 from src.metric.alignment import METRICS
 from src.metric.image import psnr
 from src.metric.metric import Judged, score

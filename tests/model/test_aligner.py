@@ -1,8 +1,10 @@
+import math
+
 import pytest
 import torch
 
 from src.image.own_size import with_own_size
-from src.image.warp import align_small, compose
+from src.image.warp import align_small, compose, corner_distances
 from src.model.aligner import Aligner, AlignerConfig
 from src.model.light import LightConfig
 from src.model.parameters import parameter_count
@@ -99,6 +101,54 @@ def test_the_running_statistics_are_those_of_the_passes_that_learn() -> None:
     assert norm.num_batches_tracked == 1
     assert torch.allclose(norm.running_mean, 0.1 * seen[1].mean((0, 2, 3)), atol=1e-6)
     assert all(parameter.grad is not None for parameter in network.parameters())
+
+
+def moving_by(pixels: list[float], dead_band: float, passes: int) -> tuple[Aligner, torch.Tensor]:
+    """An aligner that shifts each of some faces to the right by so many pixels of 128, and these faces."""
+    network = Aligner(AlignerConfig(width=8, hidden=16, passes=passes, dead_band=dead_band)).eval()
+    shifts = {float(number): shift for number, shift in enumerate(pixels, 1)}
+
+    def estimate(lr: torch.Tensor) -> torch.Tensor:
+        seen = [(face[0, 0, 0] - face[0, 0, -1]).item() for face in lr]  # its number; negative in the mirror
+        moves = [math.copysign(shifts[abs(round(number))], number) / 64 for number in seen]
+        return torch.tensor([[0, 1, move, 0] for move in moves])
+
+    faces = torch.zeros(len(pixels), 3, 16, 16)
+    faces[:, 0, 0, 0] = torch.arange(1, len(pixels) + 1)
+    network._estimate = estimate  # type: ignore[method-assign]
+    return network, faces
+
+
+def test_a_face_within_the_dead_band_stays_and_one_beyond_twice_as_far_moves_all_the_way() -> None:
+    moves = [9.0, 0.4, 1.99, 2.0, 3.0, 4.0, 5.0]
+    for dead_band, expected in ((0.0, moves), (2.0, [9.0, 0, 0, 0, 1.5, 4.0, 5.0])):
+        network, faces = moving_by(moves, dead_band, passes=1)
+        matrix = network(faces)
+        assert torch.allclose(matrix[:, 0, 2] * 64, torch.tensor(expected), atol=1e-4)
+        assert torch.equal(matrix[:, :, :2], torch.eye(2).expand(len(moves), 2, 2))
+    still = network(faces)[[1, 2]]
+    assert torch.equal(still, torch.eye(2, 3).expand(2, 2, 3)), "no pixel is resampled"
+
+
+@pytest.mark.parametrize("passes", [1, 2])
+def test_the_dead_band_holds_for_the_result_of_all_passes_outside_training(passes: int, faces: torch.Tensor) -> None:
+    network = aligner(passes, faces.shape[-1]).eval()
+    moving = network(faces)
+    px = corner_distances(moving, torch.eye(2, 3).expand_as(moving)).mean(1) * 64
+    network.dead_band = float(px.max()) + 0.01
+    assert torch.equal(network(faces), torch.eye(2, 3).expand(5, 2, 3))
+    network.dead_band = float(px.min()) / 2
+    assert torch.equal(network(faces), moving)
+    trained = without_batch_statistics(network)
+    before = trained(faces)
+    trained.dead_band = 127.0
+    assert torch.equal(trained(faces), before), "in training every face moves"
+
+
+def test_the_dead_band_is_less_than_the_face() -> None:
+    for wrong in (-0.1, 128.0, float("nan")):
+        with pytest.raises(ValueError, match=f"dead_band must be at least 0 and below 128 pixels, not {wrong}"):
+            AlignerConfig(dead_band=wrong)
 
 
 def test_there_are_one_or_two_passes() -> None:

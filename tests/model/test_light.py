@@ -9,7 +9,7 @@ from src.image.own_size import as_own_size, with_own_size
 from src.image.pixels import enlarged
 from src.image.warp import warp
 from src.model.hourglass import HEBConfig
-from src.model.layers import Modulation
+from src.model.layers import Modulation, Residual
 from src.model.light import LightConfig, LightMTUN, Trunk
 from src.model.parameters import parameter_count
 from src.system.errors import UserError
@@ -85,6 +85,24 @@ def graph(node: torch.autograd.graph.Node | None) -> set[torch.autograd.graph.No
             found.add(node)
             waiting += [following for following, _ in node.next_functions]
     return found
+
+
+def test_a_network_whose_last_relu_has_died_learns_again() -> None:
+    torch.manual_seed(0)
+    network = LightConfig(width=8, width64=8, localisation="none").build().train()
+    residual, last = network.tail[-4], network.tail[-2]
+    assert isinstance(residual, Residual)
+    torch.nn.init.normal_(last.weight, std=0.1)
+    with torch.no_grad():
+        residual.branch[-1].bias.sub_(5)  # type: ignore[operator, union-attr]
+    lr, hr = torch.rand(4, 3, 16, 16) * 2 - 1, torch.rand(4, 3, 128, 128) * 2 - 1
+    assert torch.allclose(network(lr).image, enlarged(enlarged(lr, 32), 128), atol=1e-5), "dead"
+    optimizer = torch.optim.Adam(network.parameters(), 0.1)
+    for _ in range(15):
+        optimizer.zero_grad()
+        (network(lr).image - hr).square().mean().backward()
+        optimizer.step()
+    assert last.weight.grad.abs().amax() > 0
 
 
 def test_the_trunk_knows_where_a_pixel_lies() -> None:
