@@ -61,7 +61,7 @@ def test_a_checkpoint_runs_in_onnx_runtime(busy_file: Path) -> None:
 
 
 def test_one_that_looks_into_the_mirror_leaves_nothing_of_its_tracing_behind(tmp_path: Path) -> None:
-    aligner = AlignerConfig(width=8, hidden=8, passes=2)
+    aligner = AlignerConfig(width=8, hidden=8, passes=2, dead_band=20)
     config = LightConfig(width=8, heatmaps=68, localisation="aligner", aligner=aligner, mirror=True)
     content = checkpoint_content(config)
     torch.nn.init.normal_(content["state_dict"]["generator.stn.head.weight"], std=0.1)
