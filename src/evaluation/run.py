@@ -16,7 +16,7 @@ from src.evaluation.config import ProtocolConfig
 from src.evaluation.inputs import DrawnFaces, Inputs
 from src.face.points import COMPONENTS
 from src.face.pose import known_yaw
-from src.image.warp import corner_distances, similarity_matrix
+from src.image.warp import moved_px, similarity_matrix
 from src.method.method import Method
 from src.metric.choose import Chosen
 from src.metric.fid import WORDS as FID_WORDS
@@ -146,7 +146,7 @@ def _rows(
     yaw = known_yaw(stores.landmarks(indices), stores.visible(indices))
     matrix = similarity_matrix(*batch.misalignment.unbind(1))
     sizes = [math.nan] * len(indices) if batch.own_size is None else batch.own_size.tolist()
-    moved = corner_distances(matrix, torch.eye(2, 3).expand_as(matrix)).mean(1) * (side / 2)
+    moved = moved_px(matrix)
     for number, (store, row) in enumerate(zip(which, places, strict=True)):
         face = stores.stores[int(store)]
         angle, scale, shift_x, shift_y = batch.misalignment[number].tolist()

@@ -9,6 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from src.image.sides import SIDE
+
 
 def similarity_matrix(angle: Tensor, scale: Tensor, shift_x: Tensor, shift_y: Tensor) -> Tensor:
     """The 2x3 matrix `x -> scale * R(angle) x + shift`.
@@ -64,6 +66,20 @@ def corner_distances(matrix: Tensor, true_matrix: Tensor) -> Tensor:
     corners = matrix.new_tensor([[-1, -1, 1], [1, -1, 1], [-1, 1, 1], [1, 1, 1]], dtype=torch.float32)
     distances: Tensor = product(matrix.float() - true_matrix.float(), corners.T).norm(dim=1)
     return distances
+
+
+def moved_px(matrix: Tensor, other: Tensor | None = None) -> Tensor:
+    """How far two transforms put the corners of the frame apart: the mean in pixels of the 128x128 face.
+
+    Args:
+        matrix: (B, 2, 3).
+        other: (B, 2, 3); None: the identity.
+
+    Returns:
+        (B,).
+    """
+    other = torch.eye(2, 3, device=matrix.device).expand_as(matrix) if other is None else other
+    return corner_distances(matrix, other).mean(1) * (SIDE / 2)
 
 
 def product(left: Tensor, right: Tensor) -> Tensor:

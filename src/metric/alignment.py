@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from src.image.sides import SIDE
-from src.image.warp import angle_of, corner_distances
+from src.image.warp import angle_of, moved_px
 from src.metric.metric import Judged, Metric
 
 
@@ -38,7 +38,7 @@ def _shift_error(judged: Judged) -> Tensor | None:
 def _corner_error(judged: Judged) -> Tensor | None:
     if judged.output.matrix is None:
         return None
-    return corner_distances(judged.output.matrix, judged.pairs.matrix).mean(1) * (SIDE / 2)
+    return moved_px(judged.output.matrix, judged.pairs.matrix)
 
 
 METRICS: Final = (

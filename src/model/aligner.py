@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from src.image.own_size import FOLDED, folded
 from src.image.sides import LR_SIDE, SIDE
-from src.image.warp import align_small, compose, corner_distances, similarity_matrix
+from src.image.warp import align_small, compose, moved_px, similarity_matrix
 from src.model.layers import Residual, conv_bn_relu
 from src.model.recompute import statistics_left_alone
 
@@ -23,7 +23,7 @@ class AlignerConfig:
     passes: int = 1
     """1 or 2; the second sees the LR face that the first has turned upright, and the mean of both counts."""
     dead_band: float = 0.0
-    """In eval mode, a face stays as it is if its corners would move by less than this: the mean over the corners in
+    """In eval mode, a face stays as it is if the corners of its frame would move by less than this in the mean, in
     pixels of the 128x128 face. From here to twice as far, the move grows from nothing to the whole; 0: no dead band."""
 
     def __post_init__(self) -> None:
@@ -93,8 +93,7 @@ class Aligner(nn.Module):
         if self.dead_band == 0:
             return matrix
         still = torch.eye(2, 3, device=matrix.device).expand_as(matrix)
-        moved = corner_distances(matrix, still).mean(1) * (SIDE / 2)
-        share = (moved / self.dead_band - 1).clamp(0, 1)
+        share = (moved_px(matrix) / self.dead_band - 1).clamp(0, 1)
         return torch.lerp(still, matrix, share[:, None, None])
 
     def _look(self, lr: Tensor) -> Tensor:

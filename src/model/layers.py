@@ -1,8 +1,7 @@
 """The small layers that the networks share.
 
-Every ReLU but the revivable one works in place. It overwrites the output of a normalisation, convolution, linear layer,
-pooling or sum; none of these needs its output in the backward pass. Allocating a new tensor takes longer than the ReLU
-itself.
+Every ReLU works in place. It overwrites the output of a normalisation, convolution, linear layer, pooling or sum; none
+of these needs its output in the backward pass. Allocating a new tensor takes longer than the ReLU itself.
 """
 
 import torch
@@ -34,28 +33,6 @@ class Residual(nn.Module):
         """(B, inputs, H, W) -> (B, outputs, H, W)."""
         out: Tensor = self.branch(features) + self.shortcut(features)
         return out
-
-
-class RevivableReLU(nn.Module):
-    """A ReLU that passes a share of the gradient where its input is negative; its values are those of every ReLU.
-
-    For a ReLU without a normalisation before it: where the inputs of all places become negative, an ordinary one passes
-    no gradient, and nothing before it or after it learns again.
-
-    Args:
-        share: of the gradient, 0 (an ordinary ReLU) to 1.
-    """
-
-    def __init__(self, share: float = 0.01) -> None:
-        super().__init__()
-        self.share = share
-
-    def forward(self, features: Tensor) -> Tensor:
-        """Any shape -> the same shape."""
-        if not (self.training and features.requires_grad):
-            return F.relu(features)
-        negative = self.share * features.clamp(max=0)
-        return F.relu(features) + (negative - negative.detach())
 
 
 def residuals(width: int, count: int) -> list[nn.Module]:

@@ -20,7 +20,7 @@ from src.image.warp import mirrored, warp
 from src.model.aligner import Aligner, AlignerConfig
 from src.model.branches import Branches
 from src.model.hourglass import HeatmapEstimation, HEBConfig
-from src.model.layers import Attention, Modulation, Residual, RevivableReLU, residuals
+from src.model.layers import Attention, Modulation, Residual, residuals
 from src.model.output import Upscaled, mean_of_mirrored
 from src.model.parameters import groups_without
 from src.model.recompute import recompute
@@ -55,6 +55,8 @@ class LightConfig(Branches):
     """Residual blocks at the bottom of the U-Net, at 4x4."""
     blocks32: int = 2
     """Residual blocks on the 32x32 features, after the heatmaps are fused in."""
+    leak: float = 0.0
+    """Slope of the last activation below 0, 0-1; 0: a ReLU, which may die early: nothing normalises its inputs."""
     positions: int = 16
     """Learnt maps that tell the trunk where in the upright face a pixel lies; 0: none."""
     attention: bool = True
@@ -89,6 +91,8 @@ class LightConfig(Branches):
             )
         if self.lr_side not in FOLDED:
             raise ValueError(f"model.generator.lr_side must be {LR_SIDE} or {OWN_LR_SIDE}, not {self.lr_side}")
+        if not 0 <= self.leak <= 1:
+            raise ValueError(f"model.generator.leak must be 0 to 1, not {self.leak}")
         if self.width < 8 or self.width % 8:
             raise ValueError(f"model.generator.width must be a multiple of 8, not {self.width}")
 
@@ -191,7 +195,7 @@ class LightMTUN(nn.Module):
             nn.Conv2d(width32, 4 * width64, 1),
             nn.PixelShuffle(2),
             Residual(width64, width64),
-            RevivableReLU(),
+            nn.LeakyReLU(config.leak, inplace=True) if config.leak else nn.ReLU(inplace=True),
             # No feature map at 128x128: on a CPU one block of 16 channels there takes longer than everything before it.
             last,
             nn.PixelShuffle(2),

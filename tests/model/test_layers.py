@@ -1,8 +1,7 @@
-import pytest
 import torch
 from torch import nn
 
-from src.model.layers import Modulation, Residual, RevivableReLU, scaled_gradient
+from src.model.layers import Modulation, Residual, scaled_gradient
 
 
 def test_the_residual_block_is_bn_relu_conv3_bn_relu_conv1() -> None:
@@ -29,17 +28,6 @@ def test_an_idle_branch_leaves_the_shortcut() -> None:
     nn.init.zeros_(last.weight)
     nn.init.zeros_(last.bias)
     assert torch.equal(block(features), features)
-
-
-def test_a_revivable_relu_passes_a_hundredth_of_the_gradient_where_it_is_dead() -> None:
-    layer, features = RevivableReLU(), torch.tensor([-3.0, -0.5, 0.0, 2.0], requires_grad=True)
-    out = layer(features)
-    assert torch.equal(out, torch.tensor([0.0, 0.0, 0.0, 2.0]))
-    (gradient,) = torch.autograd.grad(out.sum(), features)
-    assert gradient.tolist()[:2] == pytest.approx([0.01, 0.01])
-    assert gradient[3] == 1
-    assert torch.equal(layer.eval()(features), out)
-    assert torch.autograd.grad(layer(features).sum(), features)[0].tolist() == [0, 0, 0, 1]
 
 
 def test_modulation_starts_as_the_identity_and_learns_to_scale_and_to_shift() -> None:

@@ -87,22 +87,26 @@ def graph(node: torch.autograd.graph.Node | None) -> set[torch.autograd.graph.No
     return found
 
 
-def test_a_network_whose_last_relu_has_died_learns_again() -> None:
-    torch.manual_seed(0)
-    network = LightConfig(width=8, width64=8, localisation="none").build().train()
-    residual, last = network.tail[-4], network.tail[-2]
-    assert isinstance(residual, Residual)
-    torch.nn.init.normal_(last.weight, std=0.1)
-    with torch.no_grad():
-        residual.branch[-1].bias.sub_(5)  # type: ignore[operator, union-attr]
+def test_a_leaky_last_activation_cannot_die() -> None:
     lr, hr = torch.rand(4, 3, 16, 16) * 2 - 1, torch.rand(4, 3, 128, 128) * 2 - 1
-    assert torch.allclose(network(lr).image, enlarged(enlarged(lr, 32), 128), atol=1e-5), "dead"
-    optimizer = torch.optim.Adam(network.parameters(), 0.1)
-    for _ in range(15):
-        optimizer.zero_grad()
+    for leak, learns in ((0.0, False), (0.2, True)):
+        network = LightConfig(width=8, width64=8, localisation="none", leak=leak).build()
+        residual, last = network.tail[-4], network.tail[-2]
+        assert isinstance(residual, Residual)
+        torch.nn.init.normal_(last.weight, std=0.1)
+        with torch.no_grad():
+            residual.branch[-1].bias.sub_(50)  # type: ignore[operator, union-attr]
         (network(lr).image - hr).square().mean().backward()
-        optimizer.step()
-    assert last.weight.grad.abs().amax() > 0
+        assert bool(last.weight.grad.any()) == bool(residual.branch[-1].weight.grad.any()) == learns  # type: ignore[union-attr, operator]
+
+
+def test_old_files_have_a_relu_and_new_trainings_a_leaky_one() -> None:
+    assert LightConfig().leak == 0
+    config = compose("train", TrainConfig, ["experiment=celeba16x_light", "data.train=[a]", "data.val=[a]"])
+    assert isinstance(config.model.generator, LightConfig)
+    assert config.model.generator.leak == 0.2
+    with pytest.raises(ValueError, match=r"model\.generator\.leak must be 0 to 1, not -0\.1"):
+        LightConfig(leak=-0.1)
 
 
 def test_the_trunk_knows_where_a_pixel_lies() -> None:

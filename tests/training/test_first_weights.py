@@ -1,5 +1,6 @@
 """A run that fine-tunes a trained generator."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,8 +9,11 @@ import torch
 from src.model.checkpoint import load_checkpoint
 from src.model.light import LightConfig
 from src.model.release import write_release
+from src.model.stn0 import STN0Config
 from src.system.errors import UserError
+from src.training.first_weights import load_weights
 from src.training.run import train
+from tests.helpers.tiny_files import checkpoint_content
 from tests.helpers.tiny_run import tiny_run
 
 STILL = ["optimizer.lr=0", "optimizer.discriminator_lr=0"]
@@ -62,6 +66,14 @@ def test_settings_that_fit_the_same_weights_may_change(trained: Path, tmp_path: 
     assert after.config.aligner.dead_band == 1.5
     for name, parameter in load_checkpoint(trained).generator.named_parameters():
         assert torch.equal(after.generator.get_parameter(name), parameter), name
+
+
+def test_an_aligner_by_itself_may_change_the_same_settings(tmp_path: Path) -> None:
+    torch.save(checkpoint_content(STN0Config(width=8, hidden=8)), tmp_path / "stn0.ckpt")
+    config = STN0Config(width=8, hidden=8, passes=2, dead_band=1.5)
+    load_weights(config.build(), config, str(tmp_path / "stn0.ckpt"))
+    with pytest.raises(UserError, match=r"model\.generator\.hidden differs"):
+        load_weights(config.build(), replace(config, hidden=16), str(tmp_path / "stn0.ckpt"))
 
 
 def test_it_goes_with_no_other_start(trained: Path, tmp_path: Path) -> None:
