@@ -1,7 +1,7 @@
 """The first weights of a run that fine-tunes a trained generator."""
 
 import logging
-from typing import Final
+from typing import Any, Final
 
 from torch import nn
 
@@ -29,11 +29,15 @@ def load_weights(generator: nn.Module, config: GeneratorConfig, init: str) -> No
         UserError: there is nothing to load, or it is another network.
     """
     trained = load_generator(init)
-    changed = differing(to_plain(trained.config), to_plain(config), FREE)
+    values = to_plain(trained.config)
+    changed = differing(values, to_plain(config), FREE)
     if changed:
+        value: Any = values
+        for key in changed[0].split("."):
+            value = value.get(key) if isinstance(value, dict) else None
         raise UserError(
-            f"init={init} is another network: model.generator.{changed[0]} differs; give the same model, "
-            "or leave init= out"
+            f"init={init} is another network: model.generator.{changed[0]} differs, there it is {value}; give the same "
+            "model, or leave init= out"
         )
     generator.load_state_dict(trained.generator.state_dict())
     log.info("first weights: %s, %s", init, trained.weights)

@@ -50,7 +50,7 @@ def test_a_run_that_resumes_keeps_what_it_has_learnt(trained: Path, tmp_path: Pa
 
 
 def test_another_network_is_refused(trained: Path, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"is another network: model.generator.width differs"):
+    with pytest.raises(UserError, match=r"is another network: model.generator.width differs, there it is 8;"):
         train(tiny_run(tmp_path, f"init={trained}", "model.generator.width=16", f"run_dir={tmp_path}/run"))
     with pytest.raises(UserError, match="does not exist"):
         train(tiny_run(tmp_path, f"init={tmp_path}/none.ckpt", f"run_dir={tmp_path}/run"))
