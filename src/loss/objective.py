@@ -54,7 +54,8 @@ class Objective(nn.Module):
         of_pixels = None
         if config.component > 0:
             of_pixels = component_weights(pairs.landmarks, pairs.visible, config.component, pairs.hr.shape[-1])
-        terms, weights = {"pixel": pixel_loss(output.image, pairs.hr, of_pixels)}, {"pixel": config.pixel}
+        error = pixel_loss(output.image, pairs.hr, of_pixels, log=config.pixel_error == "log")
+        terms, weights = {"pixel": error}, {"pixel": config.pixel}
         if self.backbone is not None:
             features = self.backbone(output.image), self.backbone(pairs.hr)
             terms["feature"] = feature_loss(*features, config.feature.relative)

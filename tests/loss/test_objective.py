@@ -1,4 +1,5 @@
-from typing import Any
+import math
+from typing import Any, Literal
 
 import pytest
 import torch
@@ -46,6 +47,15 @@ def test_lt_is_the_weighted_sum_of_eq_7_6() -> None:
     weights["coordinates"] = 0.7
     assert set(terms) == set(weights)
     assert value == pytest.approx(sum(weights[name] * term for name, term in terms.items()), rel=1e-5)
+
+
+def test_the_pixel_term_takes_the_configured_error() -> None:
+    def pixel(error: Literal["squared", "log"]) -> float:
+        weightless = {"feature": FeatureLossConfig(weight=0.0), "adversarial": AdversarialLossConfig(weight=0.0)}
+        return total(LossConfig(pixel_error=error, **weightless))[1]["pixel"]  # type: ignore[arg-type]
+
+    assert pixel("squared") == pytest.approx(0.01)
+    assert pixel("log") == pytest.approx(math.log(0.01), rel=0.01)
 
 
 def test_terms_of_weight_0_are_not_computed() -> None:
