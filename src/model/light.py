@@ -20,11 +20,12 @@ from src.image.warp import mirrored, warp
 from src.model.aligner import Aligner, AlignerConfig
 from src.model.branches import Branches
 from src.model.hourglass import HeatmapEstimation, HEBConfig
-from src.model.layers import Attention, Modulation, Residual, residuals
+from src.model.layers import Modulation, Residual, residuals
 from src.model.output import Upscaled, mean_of_mirrored
 from src.model.parameters import groups_without
 from src.model.recompute import recompute
 from src.model.stn import SpatialTransformer
+from src.model.trunk import Trunk
 
 WARPED: Final = 32
 """Side of the features that the STN warps: twice that of the LR face, so that bilinear sampling loses little."""
@@ -116,42 +117,6 @@ class LightConfig(Branches):
         return groups_without(generator, generator.stn)
 
 
-class Trunk(nn.Module):
-    """A U-Net on upright features: 16x16, 8x8, 4x4 and back, with pixel shuffles on the way up."""
-
-    def __init__(self, inputs: int, config: LightConfig) -> None:
-        super().__init__()
-        width16, width8, width4 = config.width, config.width * 5 // 4, config.width * 3 // 2
-        down16, down8 = config.blocks16 // 2, config.blocks8 // 2
-        attention = config.attention
-        self.positions = nn.Parameter(torch.empty(1, config.positions, LR_SIDE, LR_SIDE))
-        # Not where a file has the weights: normal_ on the meta device imports torch's compiler, which takes seconds.
-        if not self.positions.is_meta:
-            nn.init.normal_(self.positions, std=0.1)
-        self.down16 = nn.Sequential(
-            nn.Conv2d(inputs + config.positions, width16, 3, padding=1), *residuals(width16, down16)
-        )
-        self.down8 = nn.Sequential(nn.Conv2d(width16, width8, 2, 2), *residuals(width8, down8))
-        self.bottom = nn.Sequential(
-            nn.Conv2d(width8, width4, 2, 2), *residuals(width4, config.blocks4), *([Attention(width4)] * attention)
-        )
-        self.to8 = nn.Sequential(nn.Conv2d(width4, 4 * width8, 1), nn.PixelShuffle(2))
-        self.up8 = nn.Sequential(*residuals(width8, config.blocks8 - down8))
-        self.to16 = nn.Sequential(nn.Conv2d(width8, 4 * width16, 1), nn.PixelShuffle(2))
-        self.up16 = nn.Sequential(
-            *residuals(width16, config.blocks16 - down16), *([Attention(width16)] * attention)
-        )  # fmt: skip
-
-    def forward(self, features: Tensor) -> Tensor:
-        """(B, inputs, 16, 16) -> (B, width, 16, 16)."""
-        places = self.positions.to(features.dtype).expand(features.shape[0], -1, -1, -1)
-        at16 = self.down16(torch.cat([features, places], 1))
-        at8 = self.down8(at16)
-        at8 = self.up8(at8 + self.to8(self.bottom(at8)))
-        out: Tensor = self.up16(at16 + self.to16(at8))
-        return out
-
-
 class LightMTUN(nn.Module):
     """Stem at 16x16, pixel shuffle, STN at 32x32, trunk at 16x16, hourglasses at 32x32 or 16x16, two pixel shuffles.
 
@@ -175,7 +140,9 @@ class LightMTUN(nn.Module):
         elif config.localisation == "features16":
             self.stn = SpatialTransformer(width32 + inputs, "features16")
         self.fold = nn.PixelUnshuffle(WARPED // LR_SIDE)
-        self.trunk = Trunk(4 * (STEM + 3), config)
+        self.trunk = Trunk(
+            4 * (STEM + 3), width, (config.blocks16, config.blocks8, config.blocks4), config.positions, config.attention
+        )
         self.to32 = nn.Sequential(nn.Conv2d(width, 4 * width32, 1), nn.PixelShuffle(2))
         self.heb: HeatmapEstimation | None = None
         self.fuse: nn.Conv2d | Modulation | None = None
@@ -209,10 +176,13 @@ class LightMTUN(nn.Module):
         """
         check_lr(lr, self.config.lr_side, "MTUN-light")
         matrix = self.stn(lr) if self.stn is not None and self.config.aligns_alone else None
-        if self.training or not self.config.mirror:
-            return self._upscaled(lr, matrix)
-        twin = self._upscaled(lr.flip(3), None if matrix is None else mirrored(matrix))
-        return mean_of_mirrored(self._upscaled(lr, matrix), twin)
+        output = self._upscaled(lr, matrix)
+        if self.training:
+            return output
+        if self.config.mirror:
+            twin = self._upscaled(lr.flip(3), None if matrix is None else mirrored(matrix))
+            output = mean_of_mirrored(output, twin)
+        return output
 
     def _upscaled(self, lr: Tensor, matrix: Tensor | None) -> Upscaled:
         """The output for LR faces and the aligner's transform of them; None: there is no aligner."""

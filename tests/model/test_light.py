@@ -10,7 +10,7 @@ from src.image.pixels import enlarged
 from src.image.warp import warp
 from src.model.hourglass import HEBConfig
 from src.model.layers import Modulation, Residual
-from src.model.light import LightConfig, LightMTUN, Trunk
+from src.model.light import LightConfig, LightMTUN
 from src.model.parameters import parameter_count
 from src.system.errors import UserError
 from src.training.config import TrainConfig
@@ -107,17 +107,6 @@ def test_old_files_have_a_relu_and_new_trainings_a_leaky_one() -> None:
     assert config.model.generator.leak == 0.2
     with pytest.raises(ValueError, match=r"model\.generator\.leak must be 0 to 1, not -0\.1"):
         LightConfig(leak=-0.1)
-
-
-def test_the_trunk_knows_where_a_pixel_lies() -> None:
-    """Away from the edges, a uniform face gives the same everywhere without the maps of positions, not with them."""
-    features = torch.ones(1, 140, 16, 16)
-    for positions, differs in ((0, False), (16, True)):
-        trunk = Trunk(140, LightConfig(positions=positions, blocks8=0, blocks4=0, blocks16=2)).eval()
-        torch.nn.init.zeros_(trunk.to16[0].weight)  # type: ignore[arg-type] - deeper levels see the edges
-        torch.nn.init.zeros_(trunk.to16[0].bias)  # type: ignore[arg-type]
-        middle = trunk(features)[:, :, 6:10, 6:10]
-        assert (bool((middle - middle[:, :, :1, :1]).abs().max() > 1e-4)) == differs
 
 
 @pytest.mark.parametrize("width", [4, 12, 0])
