@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from src.image.back_projection import back_projected
 from src.image.own_size import FOLDED, check_lr, folded
 from src.image.pixels import enlarged
 from src.image.sides import LR_SIDE, OWN_LR_SIDE, SIDE
@@ -75,6 +76,10 @@ class LightConfig(Branches):
     """In eval mode, the mean of the outputs for the face and for its mirror image (self-ensemble, Timofte et al. 2016):
     1.8 times the GMAC. Not with `localisation=features16`, which turns the two by different angles."""
 
+    back_projection: bool = False
+    """In eval mode, the SR face is corrected so that it gives, misaligned and reduced again by anti-aliased bicubic,
+    the LR face (Irani and Peleg 1991): for LR faces without noise and JPEG, of 16 pixels."""
+
     def __post_init__(self) -> None:
         if self.heb.enabled and self.heb.resolution not in (LR_SIDE, WARPED):
             raise ValueError(
@@ -92,6 +97,10 @@ class LightConfig(Branches):
             )
         if self.lr_side not in FOLDED:
             raise ValueError(f"model.generator.lr_side must be {LR_SIDE} or {OWN_LR_SIDE}, not {self.lr_side}")
+        if self.back_projection and self.lr_side != LR_SIDE:
+            raise ValueError(
+                f"model.generator.back_projection=true needs model.generator.lr_side={LR_SIDE}, not {self.lr_side}"
+            )
         if not 0 <= self.leak <= 1:
             raise ValueError(f"model.generator.leak must be 0 to 1, not {self.leak}")
         if self.width < 8 or self.width % 8:
@@ -172,7 +181,8 @@ class LightMTUN(nn.Module):
         """(B, 3, 16, 16) in [-1, 1], unaligned -> the upright face, its heatmaps and the estimated transform.
 
         With `lr_side` 32 it takes (B, 4, 32, 32), see `with_own_size`. With `mirror`, in eval mode, the image and the
-        heatmaps are the means over the face and its mirror image.
+        heatmaps are the means over the face and its mirror image. With `back_projection`, in eval mode, the image is
+        in float32.
         """
         check_lr(lr, self.config.lr_side, "MTUN-light")
         matrix = self.stn(lr) if self.stn is not None and self.config.aligns_alone else None
@@ -182,6 +192,8 @@ class LightMTUN(nn.Module):
         if self.config.mirror:
             twin = self._upscaled(lr.flip(3), None if matrix is None else mirrored(matrix))
             output = mean_of_mirrored(output, twin)
+        if self.config.back_projection:
+            output = output._replace(image=back_projected(output.image, lr, output.matrix))
         return output
 
     def _upscaled(self, lr: Tensor, matrix: Tensor | None) -> Upscaled:

@@ -13,7 +13,15 @@ from src.training.resume import differing
 
 log = logging.getLogger(__name__)
 
-FREE: Final = ("heb.gradient", "aligner.passes", "aligner.dead_band", "passes", "dead_band", "mirror")
+FREE: Final = (
+    "heb.gradient",
+    "aligner.passes",
+    "aligner.dead_band",
+    "passes",
+    "dead_band",
+    "mirror",
+    "back_projection",
+)
 """Settings of a generator that change neither names nor shapes of its weights: a fine-tuning run may have others."""
 
 

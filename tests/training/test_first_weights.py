@@ -57,7 +57,7 @@ def test_another_network_is_refused(trained: Path, tmp_path: Path) -> None:
 
 
 def test_settings_that_fit_the_same_weights_may_change(trained: Path, tmp_path: Path) -> None:
-    changed = ["heb.gradient=0.1", "aligner.passes=2", "aligner.dead_band=1.5", "mirror=true"]
+    changed = ["heb.gradient=0.1", "aligner.passes=2", "aligner.dead_band=1.5", "mirror=true", "back_projection=true"]
     changed = [f"model.generator.{setting}" for setting in changed]
     words = [f"init={trained}", *changed, *STILL, f"run_dir={tmp_path}/run"]
     after = load_checkpoint(train(tiny_run(tmp_path, "trainer.max_epochs=1", *words)), "raw")
