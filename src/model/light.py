@@ -75,7 +75,6 @@ class LightConfig(Branches):
     mirror: bool = False
     """In eval mode, the mean of the outputs for the face and for its mirror image (self-ensemble, Timofte et al. 2016):
     1.8 times the GMAC. Not with `localisation=features16`, which turns the two by different angles."""
-
     back_projection: bool = False
     """In eval mode, the SR face is corrected so that it gives, misaligned and reduced again by anti-aliased bicubic,
     the LR face (Irani and Peleg 1991): for LR faces without noise and JPEG, of 16 pixels."""

@@ -13,6 +13,7 @@ from src.logger.config import LoggerConfig
 from src.loss.config import LossConfig
 from src.method.dictionary import DictionaryConfig
 from src.model.config import AnyDiscriminatorConfig, GeneratorConfig, lr_side_of
+from src.model.light import LightConfig
 from src.model.stage import Stage, aligner_first
 from src.model.stn0 import STN0Config
 from src.optimizer import AdamConfig, RMSpropConfig
@@ -111,6 +112,10 @@ class TrainConfig:
             raise ValueError(
                 f"model.generator.heatmaps is {generator.heatmaps} but data.heatmaps.maps is "
                 f"{self.data.heatmaps.maps}: set only data.heatmaps.maps; model.generator.heatmaps follows it"
+            )
+        if isinstance(generator, LightConfig) and generator.back_projection and self.data.degradation == "camera":
+            raise ValueError(
+                "model.generator.back_projection=true brings noise and JPEG back: it needs data.degradation=bicubic"
             )
         if self.callbacks.monitor.startswith("val_ema/") and not self.ema.enabled:
             raise ValueError(f"callbacks.monitor={self.callbacks.monitor} needs ema.enabled=true")

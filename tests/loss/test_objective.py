@@ -1,5 +1,4 @@
-import math
-from typing import Any, Literal
+from typing import Any
 
 import pytest
 import torch
@@ -13,6 +12,7 @@ from src.loss.config import (
     weight_in_epoch,
 )
 from src.loss.objective import Objective
+from src.loss.terms import component_weights, pixel_loss
 from src.model.output import Upscaled
 
 B = 2
@@ -50,12 +50,24 @@ def test_lt_is_the_weighted_sum_of_eq_7_6() -> None:
 
 
 def test_the_pixel_term_takes_the_configured_error() -> None:
-    def pixel(error: Literal["squared", "log"]) -> float:
-        weightless = {"feature": FeatureLossConfig(weight=0.0), "adversarial": AdversarialLossConfig(weight=0.0)}
-        return total(LossConfig(pixel_error=error, **weightless))[1]["pixel"]  # type: ignore[arg-type]
+    off = {"feature": FeatureLossConfig(weight=0.0), "adversarial": AdversarialLossConfig(weight=0.0)}
+    assert total(LossConfig(**off))[1]["pixel"] == pytest.approx(0.01)  # type: ignore[arg-type]
+    logarithm = total(LossConfig(pixel_error="log", **off))[1]["pixel"]  # type: ignore[arg-type]
+    assert logarithm == pytest.approx(pixel_loss(OUTPUT.image, HR, log=True).item())
 
-    assert pixel("squared") == pytest.approx(0.01)
-    assert pixel("log") == pytest.approx(math.log(0.01), rel=0.01)
+
+def test_components_weigh_more_in_the_logarithm_too() -> None:
+    config = LossConfig(
+        pixel_error="log",
+        component=3.0,
+        feature=FeatureLossConfig(weight=0.0),
+        adversarial=AdversarialLossConfig(weight=0.0),
+    )
+    near = OUTPUT._replace(image=torch.nn.functional.pad(OUTPUT.image[..., :8, :8], (0, 56, 0, 56)))
+    weights = component_weights(PAIRS.landmarks, PAIRS.visible, 3.0, 64)  # all landmarks lie at 0, 0
+    pixel = Objective(config)(near, PAIRS, None)[1]["pixel"]
+    assert pixel == pytest.approx(pixel_loss(near.image, HR, weights, log=True).item())
+    assert pixel > pixel_loss(near.image, HR, log=True) + 1e-3
 
 
 def test_terms_of_weight_0_are_not_computed() -> None:

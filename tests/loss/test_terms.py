@@ -5,6 +5,7 @@ import torch
 
 from src.face.heatmaps import component_heatmaps
 from src.loss.terms import (
+    LOG_SCALE,
     SMALLEST_ERROR,
     TEMPERATURE,
     adversarial_loss,
@@ -117,20 +118,31 @@ def test_a_weighted_pixel_loss_keeps_its_level_and_finds_the_error() -> None:
 def test_the_logarithmic_pixel_loss_is_the_mean_psnr_but_for_a_factor() -> None:
     hr, off = torch.zeros(2, 3, 4, 4), torch.tensor([0.2, 0.02])[:, None, None, None]
     loss = pixel_loss(hr + off, hr, log=True)
-    assert loss == pytest.approx(math.log((0.04 + SMALLEST_ERROR) * (0.0004 + SMALLEST_ERROR)) / 2)
-    assert pixel_loss(hr + off / 10 ** (1 / 20), hr, log=True) < loss  # 1 dB better
-    assert pixel_loss(hr, hr, log=True) == pytest.approx(math.log(SMALLEST_ERROR))
+    assert loss == pytest.approx(LOG_SCALE * math.log((0.04 / SMALLEST_ERROR + 1) * (0.0004 / SMALLEST_ERROR + 1)) / 2)
+    assert pixel_loss(hr, hr, log=True) == 0
+    better = pixel_loss(hr + 0.5 / 10 ** (1 / 20), hr, log=True)  # by 1 dB
+    assert pixel_loss(hr + 0.5, hr, log=True) - better == pytest.approx(LOG_SCALE * math.log(10) / 10, rel=1e-3)
 
 
 def test_faces_of_any_error_pull_equally_on_the_logarithmic_pixel_loss() -> None:
     sr, off = torch.zeros(2, 3, 4, 4, requires_grad=True), torch.tensor([0.8, 0.2])[:, None, None, None]
     pixel_loss(sr + off, torch.zeros(2, 3, 4, 4), log=True).backward()
     assert sr.grad is not None
-    # The gradient of a face is 2 / its error, so the product with its error is the same for both.
-    assert torch.allclose((sr.grad * off).sum((1, 2, 3)), torch.ones(2), rtol=5e-3)
+    # The gradient of a face is that of its squared error over this error, so the product with the difference is equal.
+    assert torch.allclose((sr.grad * off).sum((1, 2, 3)) / LOG_SCALE, torch.ones(2), rtol=5e-3)
     weights = torch.tensor([2.0, 0.5])[:, None, None, None].expand(2, 1, 4, 4)
     weighted = pixel_loss(sr.detach() + off, torch.zeros(2, 3, 4, 4), weights, log=True)
-    assert weighted == pytest.approx(math.log((1.28 + SMALLEST_ERROR) * (0.02 + SMALLEST_ERROR)) / 2)
+    expected = math.log((1.28 / SMALLEST_ERROR + 1) * (0.02 / SMALLEST_ERROR + 1)) / 2
+    assert weighted == pytest.approx(LOG_SCALE * expected)
+
+
+def test_at_25_dB_both_pixel_losses_have_the_same_gradient() -> None:  # noqa: N802 - the unit's name
+    gradients = []
+    for log in (False, True):
+        sr = torch.full((2, 3, 4, 4), LOG_SCALE**0.5, requires_grad=True)
+        pixel_loss(sr, torch.zeros(2, 3, 4, 4), log=log).backward()
+        gradients.append(sr.grad)
+    torch.testing.assert_close(gradients[1], gradients[0], rtol=0.01, atol=0)
 
 
 def test_the_soft_argmax_of_a_map_worked_by_hand() -> None:

@@ -64,7 +64,9 @@ def test_a_checkpoint_runs_in_onnx_runtime(busy_file: Path) -> None:
 def test_one_that_looks_into_the_mirror_leaves_nothing_of_its_tracing_behind(tmp_path: Path) -> None:
     torch.manual_seed(0)
     aligner = AlignerConfig(width=8, hidden=8, passes=2, dead_band=3)  # these faces would move by 3 to 6 px
-    config = LightConfig(width=8, heatmaps=68, localisation="aligner", aligner=aligner, mirror=True)
+    config = LightConfig(
+        width=8, heatmaps=68, localisation="aligner", aligner=aligner, mirror=True, back_projection=True
+    )
     content = checkpoint_content(config)
     torch.nn.init.normal_(content["state_dict"]["generator.stn.head.weight"], std=0.1)
     torch.save(content, tmp_path / "mirror.ckpt")
