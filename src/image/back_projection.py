@@ -7,9 +7,9 @@ faces; for the others a second one would change PSNR by less than 0.001 dB (480 
 from typing import Final
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
+from src.image.pixels import reduced
 from src.image.sides import LR_SIDE, SIDE
 from src.image.warp import invert, warp
 
@@ -17,15 +17,11 @@ INSIDE: Final = 0.005
 """An LR pixel counts if the weights of its kernel that lie within the face add up to 1, give or take this."""
 
 
-def _reduction() -> Tensor:
-    """What anti-aliased bicubic reduction does to a column of pixels, (16, 128) float64."""
-    columns = torch.eye(SIDE, dtype=torch.float64)[None, None]
-    return F.interpolate(columns, (LR_SIDE, SIDE), mode="bicubic", align_corners=False, antialias=True)[0, 0]
-
-
+_COLUMNS: Final = reduced(torch.eye(SIDE, dtype=torch.float64)[None, None], LR_SIDE, SIDE)[0, 0]
+"""What the reduction does to a column of pixels, (16, 128)."""
 # Plain numbers: a compiled or exported network shares no cached tensor with other code.
-REDUCTION: Final[list[list[float]]] = _reduction().tolist()
-ENLARGEMENT: Final[list[list[float]]] = torch.linalg.pinv(_reduction()).tolist()
+REDUCTION: Final[list[list[float]]] = _COLUMNS.tolist()
+ENLARGEMENT: Final[list[list[float]]] = torch.linalg.pinv(_COLUMNS).tolist()
 
 
 def back_projected(image: Tensor, lr: Tensor, matrix: Tensor | None) -> Tensor:

@@ -21,9 +21,14 @@ def quantise(images: Tensor) -> Tensor:
     return ((images.clamp(-1, 1) + 1) * 127.5).round() / 127.5 - 1
 
 
+def reduced(images: Tensor, height: int, width: int) -> Tensor:
+    """Anti-aliased bicubic reduction, neither clamped nor rounded: (B, C, H, W) -> (B, C, height, width)."""
+    return F.interpolate(images, (height, width), mode="bicubic", align_corners=False, antialias=True)
+
+
 def downsample(images: Tensor, side: int) -> Tensor:
     """Anti-aliased bicubic reduction, clamped and rounded to 8 bits: (B, 3, H, W) -> (B, 3, side, side) in [-1, 1]."""
-    return quantise(F.interpolate(images, (side, side), mode="bicubic", align_corners=False, antialias=True))
+    return quantise(reduced(images, side, side))
 
 
 def enlarged(images: Tensor, side: int) -> Tensor:

@@ -136,7 +136,7 @@ def test_faces_of_any_error_pull_equally_on_the_logarithmic_pixel_loss() -> None
     assert weighted == pytest.approx(LOG_SCALE * expected)
 
 
-def test_at_25_dB_both_pixel_losses_have_the_same_gradient() -> None:  # noqa: N802 - the unit's name
+def test_where_the_error_is_the_scale_both_pixel_losses_have_the_same_gradient() -> None:
     gradients = []
     for log in (False, True):
         sr = torch.full((2, 3, 4, 4), LOG_SCALE**0.5, requires_grad=True)
