@@ -81,7 +81,9 @@ class LossConfig:
     """Weight of the distance between the places of the components in the last heatmaps and in the true ones, as a share
     of a side; 0 leaves it out."""
     alignment: float = 0.0
-    """Weight of the alignment term; 0 in the method as published; for short trainings about 3, or 1 with corners."""
+    """Weight of the alignment term; 0 in the method as published; for short trainings about 3, or 1 with corners. With
+    `localisation=aligner`, 0 leaves the aligner that `init=` gives as it is: the rest learns from faces as it aligns
+    them in use."""
     alignment_error: Literal["matrix", "corners"] = "matrix"
     """matrix: mean squared error of its entries; corners: mean distance of the frame's four corners, as a share of half
     a side, which is what the image feels."""

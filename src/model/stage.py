@@ -25,6 +25,8 @@ class Stage:
     """The module or method of the generator that maps the LR faces to what the step compares; "": the generator."""
     learns: tuple[str, ...] = ()
     """The generator's children that learn; the others keep weights and statistics. (): all learn."""
+    rests: tuple[str, ...] = ()
+    """Children that do not learn, whatever `learns` says."""
 
     def output(self, generator: nn.Module, lr: Tensor) -> Upscaled | Tensor:
         """What the step compares, of (B, 3, 16, 16): an `Upscaled`, or the transform (B, 2, 3) for `alignment`."""
@@ -33,15 +35,20 @@ class Stage:
     def prepare(self, generator: nn.Module) -> None:
         """Let what learns take gradients and be in train mode; the rest takes none and is in eval mode."""
         for name, child in generator.named_children():
-            child.train(not self.learns or name in self.learns)
+            child.train(self._lets_learn(name))
         for name, parameter in generator.named_parameters():
-            parameter.requires_grad_(not self.learns or name.partition(".")[0] in self.learns)
+            parameter.requires_grad_(self._lets_learn(name.partition(".")[0]))
+
+    def _lets_learn(self, child: str) -> bool:
+        return (not self.learns or child in self.learns) and child not in self.rests
 
 
 WHOLE: Final = (Stage(),)
 """The stages of a generator that learns as a whole from the start."""
 ALIGNER: Final = "stn"
 """The child of a generator that `loss.alignment_first` lets learn alone."""
+WITHOUT_ALIGNER: Final = (Stage(rests=(ALIGNER,)),)
+"""The stages of a generator whose aligner has learnt already: it stays as it is, and works as it does in use."""
 
 
 def aligner_first(share: float) -> tuple[Stage, ...]:

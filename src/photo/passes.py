@@ -3,8 +3,7 @@
 Each pass reads the video anew, so that no more than a few frames are held, however long it is.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import numpy as np
@@ -17,6 +16,7 @@ from src.image.pixels import to_bytes
 from src.image.sides import SIDE
 from src.photo.confidence import confidence_of
 from src.photo.faces import UpscaledFace
+from src.photo.filmed import FilmedFace, Search
 from src.photo.frames import cut, place_of, possible, side_of, upright_square
 from src.photo.smooth import numbers_of, square_of_numbers, steady
 from src.photo.track import Track, Tracker
@@ -34,65 +34,6 @@ HELD: Final = 100_000_000
 """Bytes of the frames that wait for a full batch of faces."""
 
 Part = TypeVar("Part")
-
-
-@dataclass(eq=False)
-class FilmedFace:
-    """A face of a video in T frames after each other.
-
-    Attributes:
-        first: the number of the first frame.
-        boxes: (T, 4) in pixel edges of the frame; between two searches on the line between theirs.
-        scores: (T,) of the detector; NaN where it was not searched or not found.
-        seen: (T, 4), the squares that are cut for the network, as `numbers_of`, smoothed.
-        places: (T, 4), where the upright face is, likewise.
-        confidence: component -> the peak of its heatmap, one a frame drawn.
-        lost: frames drawn so far for which the network's output was not finite.
-    """
-
-    first: int
-    boxes: NDArray[np.float64]
-    scores: NDArray[np.float64]
-    seen: NDArray[np.float64]
-    places: NDArray[np.float64]
-    confidence: list[Mapping[str, float]] = field(default_factory=list)
-    lost: int = 0
-
-    def within(self, frame: int) -> bool:
-        """Whether it is in a frame."""
-        return self.first <= frame <= self.last
-
-    @property
-    def last(self) -> int:
-        """The number of the last frame."""
-        return self.first + len(self.boxes) - 1
-
-    def place(self, frame: int) -> Square:
-        """Where the upright face is on a frame."""
-        return square_of_numbers(self.places[frame - self.first])
-
-    def box(self, frame: int) -> FaceBox:
-        """Where the face was found on a frame."""
-        x0, y0, x1, y1 = self.boxes[frame - self.first].tolist()
-        return x0, y0, x1, y1
-
-    @property
-    def own_size(self) -> int:
-        """Side of its square in pixels, the median."""
-        return round(float(np.exp(np.median(self.seen[:, 2]))))
-
-
-@dataclass(frozen=True, eq=False)
-class Search:
-    """What the first pass found.
-
-    Attributes:
-        faces: by the frame in which they appear, there from left to right.
-        times: (F,) of all frames in seconds.
-    """
-
-    faces: list[FilmedFace]
-    times: NDArray[np.float64]
 
 
 def find_faces(

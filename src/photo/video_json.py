@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from src.image.sides import SIDE
-from src.photo.passes import FilmedFace, Search
+from src.photo.filmed import FilmedFace, Search
 from src.photo.video_file import VideoFile
 from src.system.errors import in_one_line
 

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from src.image.sides import SIDE
 from src.photo.bar import Bar
+from src.photo.filmed import FilmedFace, Search
 from src.photo.outputs import Names, refuse_taken
-from src.photo.passes import FilmedFace, Search, drawn_faces, find_faces, place_faces
+from src.photo.passes import drawn_faces, find_faces, place_faces
 from src.photo.paste import LARGEST, paste_at
 from src.photo.request import PhotoRequest, tell, warn_of
 from src.photo.upscaler import FaceUpscaler

@@ -14,7 +14,7 @@ from src.loss.config import LossConfig
 from src.method.dictionary import DictionaryConfig
 from src.model.config import AnyDiscriminatorConfig, GeneratorConfig, lr_side_of
 from src.model.light import LightConfig
-from src.model.stage import Stage, aligner_first
+from src.model.stage import WITHOUT_ALIGNER, Stage, aligner_first
 from src.model.stn0 import STN0Config
 from src.optimizer import AdamConfig, RMSpropConfig
 from src.trainer import TrainerConfig
@@ -78,7 +78,12 @@ class TrainConfig:
 
     @property
     def stages(self) -> tuple[Stage, ...]:
-        """The stages of the run, at least one: the aligner's, then all of it; or those of the generator."""
+        """The stages of the run, at least one: the aligner's, then all of it; or those of the generator.
+
+        Without the alignment loss, an aligner that nothing else teaches stays as it is.
+        """
+        if self.model.generator.aligns_alone and self.loss.alignment == 0:
+            return WITHOUT_ALIGNER
         first = self.loss.alignment_first if self.loss.alignment > 0 else 0.0
         return aligner_first(first) if first > 0 else self.model.generator.stages
 
@@ -130,9 +135,13 @@ class TrainConfig:
                 "set loss.alignment=0"
             )
         if generator.aligns_alone and self.loss.alignment == 0:
-            raise ValueError(
-                f"the aligner of {generator.title} learns from the alignment loss alone: set loss.alignment above 0"
-            )
+            if isinstance(generator, STN0Config):
+                raise ValueError(f"{generator.title} learns from the alignment loss alone: set loss.alignment above 0")
+            if self.init is None and self.resume is None:
+                raise ValueError(
+                    f"the aligner of {generator.title} learns from the alignment loss alone: set loss.alignment above "
+                    "0, or give a trained aligner with init=, which then stays as it is"
+                )
         if self.loss.alignment_first and self.loss.alignment and not generator.aligns_alone:
             raise ValueError(
                 "loss.alignment_first needs model.generator.localisation=aligner: set loss.alignment_first=0"

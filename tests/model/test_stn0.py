@@ -58,7 +58,7 @@ def test_it_trains_by_the_known_transform_alone_for_the_whole_run(tmp_path: Path
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["loss.alignment=0"], "the aligner of STN0 learns from the alignment loss alone"),
+        (["loss.alignment=0"], "STN0 learns from the alignment loss alone"),
         (["loss.adversarial.weight=0.1"], "needs a discriminator, and this model has none"),
     ],
 )

@@ -13,7 +13,8 @@ from src.model.light import LightConfig
 from src.model.output import Upscaled
 from src.photo import passes
 from src.photo.faces import UpscaledFace
-from src.photo.passes import Search, brought, drawn_faces, find_faces, in_batches, place_faces
+from src.photo.filmed import Search
+from src.photo.passes import brought, drawn_faces, find_faces, in_batches, place_faces
 from src.photo.smooth import square_of_numbers
 from src.photo.upscaler import FaceUpscaler
 from src.photo.video_file import Frame, VideoFile

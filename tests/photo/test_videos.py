@@ -11,8 +11,8 @@ from PIL import Image
 from src.model.hourglass import HEBConfig
 from src.model.light import LightConfig
 from src.photo import inputs, passes, photographs, videos
+from src.photo.filmed import Search
 from src.photo.outputs import is_result
-from src.photo.passes import Search
 from src.system.errors import UserError
 from src.upscale import main
 from tests.helpers.drawn_faces import noise_picture

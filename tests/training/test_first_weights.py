@@ -12,6 +12,7 @@ from src.model.release import write_release
 from src.model.stn0 import STN0Config
 from src.system.errors import UserError
 from src.training.first_weights import load_weights
+from src.training.module import FaceSR
 from src.training.run import train
 from tests.helpers.tiny_files import checkpoint_content
 from tests.helpers.tiny_run import tiny_run
@@ -74,6 +75,28 @@ def test_an_aligner_by_itself_may_change_the_same_settings(tmp_path: Path) -> No
     load_weights(config.build(), config, str(tmp_path / "stn0.ckpt"))
     with pytest.raises(UserError, match=r"model\.generator\.hidden differs"):
         load_weights(config.build(), replace(config, hidden=16), str(tmp_path / "stn0.ckpt"))
+
+
+def test_without_the_alignment_loss_a_trained_aligner_stays(trained: Path, tmp_path: Path) -> None:
+    """Weights and running statistics of the aligner stay, the rest learns: at first and when the run resumes."""
+    words = [f"init={trained}", "loss.alignment=0", f"run_dir={tmp_path}/run", "data.misalignment.fill=border"]
+    for epochs in (1, 2):
+        after = load_checkpoint(train(tiny_run(tmp_path, *words, f"trainer.max_epochs={epochs}")), "raw").generator
+        before = load_checkpoint(trained).generator.state_dict()
+        moved = {name for name, value in after.state_dict().items() if not torch.equal(value, before[name])}
+        assert not [name for name in moved if name.startswith("stn.")]
+        assert {name for name, _ in after.named_parameters() if not name.startswith("stn.")} <= moved
+
+
+def test_such_an_aligner_works_as_it_does_in_use(trained: Path, tmp_path: Path) -> None:
+    """The rest learns from faces that lie where the aligner in eval mode puts them: its dead band leaves all alone."""
+    words = [f"init={trained}", "loss.alignment=0", "model.generator.aligner.dead_band=60"]
+    module = FaceSR(tiny_run(tmp_path, *words))
+    module.train()
+    module.config.stages[0].prepare(module.generator)
+    output = module(torch.rand(4, 3, 16, 16) * 2 - 1)
+    assert torch.equal(output.matrix, torch.eye(2, 3).expand(4, 2, 3))
+    assert module.generator.trunk.training
 
 
 def test_it_goes_with_no_other_start(trained: Path, tmp_path: Path) -> None:
