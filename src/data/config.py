@@ -7,6 +7,7 @@ from pydantic import BeforeValidator
 
 from src.data.augment import PhotometricConfig
 from src.data.batch import HeatmapConfig
+from src.data.blend import BlendConfig
 from src.data.camera import CameraConfig, Degradation
 from src.data.own_size import OwnSizes, check_own_size
 from src.data.pairs import MisalignmentConfig
@@ -93,6 +94,7 @@ class DataConfig:
     """Side of the LR faces that the network takes: 16, or 32 with the face's own size beside it."""
     heatmaps: HeatmapConfig = field(default_factory=HeatmapConfig)
     photometric: PhotometricConfig = field(default_factory=PhotometricConfig)
+    blend: BlendConfig = field(default_factory=BlendConfig)
 
     def __post_init__(self) -> None:
         check_own_size(self.own_size, self.lr_side)

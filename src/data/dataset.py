@@ -11,6 +11,7 @@ from torch.utils.data import Dataset
 
 from src.data.augment import Photometric, PhotometricConfig
 from src.data.batch import FaceBatch
+from src.data.blend import BlendConfig, blended
 from src.data.camera import FRAME, CameraConfig, draw_camera, to_batch
 from src.data.own_size import OwnSizes, canvas_side, draw_own_size
 from src.data.pairs import UPRIGHT, MisalignmentConfig, draw_misalignment, face_random
@@ -40,6 +41,7 @@ class FaceDataset(Dataset[FaceBatch]):
         black_share: share of the faces that the LR face sees on black, 0-1.
         upright_share: share of the faces that are not misaligned, 0-1. Which ones also follows from the camera and from
             whether there are faces on black.
+        blend: how many faces are averaged with another one of their batch; whose face that is follows from the batch.
 
     Raises:
         UserError: `misalignment.fill` is context, and a store has no surroundings.
@@ -57,6 +59,7 @@ class FaceDataset(Dataset[FaceBatch]):
         own_size: OwnSizes | None = None,
         black_share: float = 0.0,
         upright_share: float = 0.0,
+        blend: BlendConfig | None = None,
     ) -> None:
         bare = [str(store.path) for store in stores.stores if not store.card.margin]
         if misalignment.fill == "context" and bare:
@@ -69,6 +72,7 @@ class FaceDataset(Dataset[FaceBatch]):
         self.stores, self.misalignment, self.seed, self.mirror = stores, misalignment, seed, mirror
         self.camera, self.own_size = camera, own_size
         self.black_share, self.upright_share = black_share, upright_share
+        self.blend = blend if blend and blend.enabled else None
         self._frame = FRAME if own_size is None else canvas_side(own_size[1])
         self.photometric = Photometric(photometric) if photometric and photometric.probability > 0 else None
 
@@ -82,7 +86,8 @@ class FaceDataset(Dataset[FaceBatch]):
     def __getitems__(self, keys: Sequence[FaceKey]) -> FaceBatch:
         """The whole batch in one read."""
         indices = np.array([index for _, index in keys])
-        images = self.stores.images(indices, self.margin)
+        images, landmarks = self.stores.images(indices, self.margin), self.stores.landmarks(indices)
+        visible, own_weight = self.stores.visible(indices), np.ones(len(keys), np.float32)
         # Rows count within a store, so a face is misaligned the same way whatever other stores are read.
         _, rows = self.stores.locate(indices)
         misalignment, mirror = np.empty((len(keys), 4), np.float32), np.zeros(len(keys), bool)
@@ -101,10 +106,14 @@ class FaceDataset(Dataset[FaceBatch]):
             black[place] = self.black_share > 0 and random.random() < self.black_share
             if self.upright_share > 0 and random.random() < self.upright_share:
                 misalignment[place] = UPRIGHT
+            if self.blend is not None:
+                own_weight[place] = self.blend.weight(tuple(misalignment[place]) == UPRIGHT, random)
+        if self.blend is not None:
+            images, landmarks, visible = blended(images, landmarks, visible, own_weight)
         return FaceBatch(
             torch.from_numpy(images),
-            torch.from_numpy(self.stores.landmarks(indices)),
-            torch.from_numpy(self.stores.visible(indices)),
+            torch.from_numpy(landmarks),
+            torch.from_numpy(visible),
             torch.from_numpy(misalignment),
             torch.from_numpy(mirror),
             to_batch(photographed) if photographed else None,

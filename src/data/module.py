@@ -83,6 +83,7 @@ class FaceData(LightningDataModule):
             own_size=config.own_size,
             black_share=config.black_share,
             upright_share=config.upright_share,
+            blend=config.blend,
         )
         self.val_faces = FaceDataset(
             val, config.misalignment, VALIDATION_SEED, surroundings=False, camera=camera, own_size=config.own_size

@@ -1,0 +1,63 @@
+"""Blends of training faces (mixup), so that an aligner cannot learn by heart which pictures are upright."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+LEAST: Final = 0.5
+"""Our choice: the least weight of the face itself; the other one has the rest."""
+
+
+@dataclass(frozen=True)
+class BlendConfig:
+    """How many training faces are averaged with another face of their batch (mixup, Zhang et al. 2018); for an aligner.
+
+    Without it an upright face is the same picture in every epoch, and the aligner learns it by heart. The average of
+    two faces, misaligned as one of them, is a new face to align. Its HR face and landmarks are averages too.
+    """
+
+    misaligned: float = 0.0
+    """Share of the misaligned faces, 0-1."""
+    upright: float = 0.0
+    """Share of the faces that `upright_share` leaves upright, 0-1."""
+
+    def __post_init__(self) -> None:
+        for name in ("misaligned", "upright"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name} must be 0-1, not {getattr(self, name):g}")
+
+    @property
+    def enabled(self) -> bool:
+        """Whether any face is blended."""
+        return self.misaligned > 0 or self.upright > 0
+
+    def weight(self, upright: bool, random: np.random.Generator) -> float:
+        """A face's own weight: uniform in [`LEAST`, 1), or 1 for a face that stays as it is."""
+        share = self.upright if upright else self.misaligned
+        return random.uniform(LEAST, 1.0) if random.random() < share else 1.0
+
+
+def blended(
+    images: NDArray[np.uint8], landmarks: NDArray[np.float32], visible: NDArray[np.bool_], weights: NDArray[np.float32]
+) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.bool_]]:
+    """Each face of a batch averaged with the next one, the last with the first.
+
+    Args:
+        images: (B, H, W, 3) RGB.
+        landmarks: (B, 68, 2), averaged likewise.
+        visible: (B, 68); of an average, those that are visible in both.
+        weights: (B,) of the face itself, 0-1; 1 leaves it as it is.
+
+    Returns:
+        The same three, new arrays.
+    """
+    images, landmarks, visible = images.copy(), landmarks.copy(), visible.copy()
+    others = np.roll(images, -1, 0), np.roll(landmarks, -1, 0), np.roll(visible, -1, 0)
+    for place in np.flatnonzero(weights < 1):
+        own = float(weights[place])
+        images[place] = np.rint(own * images[place] + (1 - own) * others[0][place]).astype(np.uint8)
+        landmarks[place] = own * landmarks[place] + (1 - own) * others[1][place]
+        visible[place] &= others[2][place]
+    return images, landmarks, visible
