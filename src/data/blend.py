@@ -1,6 +1,8 @@
-"""Blends of training faces (mixup), so that an aligner cannot learn by heart which pictures are upright."""
+"""Blends of training faces (mixup, Zhang et al. 2018), so that an aligner cannot learn faces by heart.
 
-from dataclasses import dataclass
+An upright face is the same picture in every epoch. The average of two faces, misaligned as one, is a new face to align.
+"""
+
 from typing import Final
 
 import numpy as np
@@ -10,33 +12,9 @@ LEAST: Final = 0.5
 """Our choice: the least weight of the face itself; the other one has the rest."""
 
 
-@dataclass(frozen=True)
-class BlendConfig:
-    """How many training faces are averaged with another face of their batch (mixup, Zhang et al. 2018); for an aligner.
-
-    Without it an upright face is the same picture in every epoch, and the aligner learns it by heart. The average of
-    two faces, misaligned as one of them, is a new face to align. Its HR face and landmarks are averages too.
-    """
-
-    misaligned: float = 0.0
-    """Share of the misaligned faces, 0-1."""
-    upright: float = 0.0
-    """Share of the faces that `upright_share` leaves upright, 0-1."""
-
-    def __post_init__(self) -> None:
-        for name in ("misaligned", "upright"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"{name} must be 0-1, not {getattr(self, name):g}")
-
-    @property
-    def enabled(self) -> bool:
-        """Whether any face is blended."""
-        return self.misaligned > 0 or self.upright > 0
-
-    def weight(self, upright: bool, random: np.random.Generator) -> float:
-        """A face's own weight: uniform in [`LEAST`, 1), or 1 for a face that stays as it is."""
-        share = self.upright if upright else self.misaligned
-        return random.uniform(LEAST, 1.0) if random.random() < share else 1.0
+def own_weight(share: float, random: np.random.Generator) -> float:
+    """A face's own weight in its blend: uniform in [`LEAST`, 1) for a share of the faces, 1 for those that stay."""
+    return random.uniform(LEAST, 1.0) if random.random() < share else 1.0
 
 
 def blended(

@@ -7,7 +7,6 @@ from pydantic import BeforeValidator
 
 from src.data.augment import PhotometricConfig
 from src.data.batch import HeatmapConfig
-from src.data.blend import BlendConfig
 from src.data.camera import CameraConfig, Degradation
 from src.data.own_size import OwnSizes, check_own_size
 from src.data.pairs import MisalignmentConfig
@@ -84,6 +83,9 @@ class DataConfig:
     upright_share: float = 0.0
     """Share of the training faces that are upright already, as those of the protocol `aligned`, 0-1. Misalignments are
     drawn from a range, so without it an upright face hardly ever occurs in training."""
+    blend_share: float = 0.0
+    """Share of the training faces, upright or not, that are averaged with another face of their batch (mixup), 0-1: HR
+    face and landmarks too. For an aligner that learns alone."""
     degradation: Degradation = "bicubic"
     """How LR faces get small: anti-aliased bicubic (as published), or as a camera makes them."""
     camera: CameraConfig = field(default_factory=CameraConfig)
@@ -94,7 +96,6 @@ class DataConfig:
     """Side of the LR faces that the network takes: 16, or 32 with the face's own size beside it."""
     heatmaps: HeatmapConfig = field(default_factory=HeatmapConfig)
     photometric: PhotometricConfig = field(default_factory=PhotometricConfig)
-    blend: BlendConfig = field(default_factory=BlendConfig)
 
     def __post_init__(self) -> None:
         check_own_size(self.own_size, self.lr_side)
@@ -104,7 +105,7 @@ class DataConfig:
             raise ValueError(f"overfit={self.overfit} is below batch_size={self.batch_size}: an epoch needs a batch")
         if self.workers < 0:
             raise ValueError("workers must be 0 or more")
-        for name in ("black_share", "upright_share"):
+        for name in ("black_share", "upright_share", "blend_share"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} must be 0-1, not {getattr(self, name):g}")
         if self.black_share and self.misalignment.fill != "context":

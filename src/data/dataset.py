@@ -11,7 +11,7 @@ from torch.utils.data import Dataset
 
 from src.data.augment import Photometric, PhotometricConfig
 from src.data.batch import FaceBatch
-from src.data.blend import BlendConfig, blended
+from src.data.blend import blended, own_weight
 from src.data.camera import FRAME, CameraConfig, draw_camera, to_batch
 from src.data.own_size import OwnSizes, canvas_side, draw_own_size
 from src.data.pairs import UPRIGHT, MisalignmentConfig, draw_misalignment, face_random
@@ -41,7 +41,8 @@ class FaceDataset(Dataset[FaceBatch]):
         black_share: share of the faces that the LR face sees on black, 0-1.
         upright_share: share of the faces that are not misaligned, 0-1. Which ones also follows from the camera and from
             whether there are faces on black.
-        blend: how many faces are averaged with another one of their batch; whose face that is follows from the batch.
+        blend_share: share of the faces, upright or not, that are averaged with another one of their batch, 0-1. Which
+            other one follows from the batch.
 
     Raises:
         UserError: `misalignment.fill` is context, and a store has no surroundings.
@@ -59,7 +60,7 @@ class FaceDataset(Dataset[FaceBatch]):
         own_size: OwnSizes | None = None,
         black_share: float = 0.0,
         upright_share: float = 0.0,
-        blend: BlendConfig | None = None,
+        blend_share: float = 0.0,
     ) -> None:
         bare = [str(store.path) for store in stores.stores if not store.card.margin]
         if misalignment.fill == "context" and bare:
@@ -72,7 +73,7 @@ class FaceDataset(Dataset[FaceBatch]):
         self.stores, self.misalignment, self.seed, self.mirror = stores, misalignment, seed, mirror
         self.camera, self.own_size = camera, own_size
         self.black_share, self.upright_share = black_share, upright_share
-        self.blend = blend if blend and blend.enabled else None
+        self.blend_share = blend_share
         self._frame = FRAME if own_size is None else canvas_side(own_size[1])
         self.photometric = Photometric(photometric) if photometric and photometric.probability > 0 else None
 
@@ -87,7 +88,7 @@ class FaceDataset(Dataset[FaceBatch]):
         """The whole batch in one read."""
         indices = np.array([index for _, index in keys])
         images, landmarks = self.stores.images(indices, self.margin), self.stores.landmarks(indices)
-        visible, own_weight = self.stores.visible(indices), np.ones(len(keys), np.float32)
+        visible, weights = self.stores.visible(indices), np.ones(len(keys), np.float32)
         # Rows count within a store, so a face is misaligned the same way whatever other stores are read.
         _, rows = self.stores.locate(indices)
         misalignment, mirror = np.empty((len(keys), 4), np.float32), np.zeros(len(keys), bool)
@@ -106,10 +107,10 @@ class FaceDataset(Dataset[FaceBatch]):
             black[place] = self.black_share > 0 and random.random() < self.black_share
             if self.upright_share > 0 and random.random() < self.upright_share:
                 misalignment[place] = UPRIGHT
-            if self.blend is not None:
-                own_weight[place] = self.blend.weight(tuple(misalignment[place]) == UPRIGHT, random)
-        if self.blend is not None:
-            images, landmarks, visible = blended(images, landmarks, visible, own_weight)
+            if self.blend_share > 0:
+                weights[place] = own_weight(self.blend_share, random)
+        if self.blend_share > 0:
+            images, landmarks, visible = blended(images, landmarks, visible, weights)
         return FaceBatch(
             torch.from_numpy(images),
             torch.from_numpy(landmarks),

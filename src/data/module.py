@@ -83,7 +83,7 @@ class FaceData(LightningDataModule):
             own_size=config.own_size,
             black_share=config.black_share,
             upright_share=config.upright_share,
-            blend=config.blend,
+            blend_share=config.blend_share,
         )
         self.val_faces = FaceDataset(
             val, config.misalignment, VALIDATION_SEED, surroundings=False, camera=camera, own_size=config.own_size
