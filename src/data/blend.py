@@ -1,6 +1,7 @@
 """Blends of training faces (mixup, Zhang et al. 2018), so that an aligner cannot learn faces by heart.
 
-An upright face is the same picture in every epoch. The average of two faces, misaligned as one, is a new face to align.
+An upright face is nearly the same picture in every epoch. The average of two faces, misaligned as one, is a new face to
+align.
 """
 
 from typing import Final
@@ -31,11 +32,12 @@ def blended(
     Returns:
         The same three, new arrays.
     """
-    images, landmarks, visible = images.copy(), landmarks.copy(), visible.copy()
-    others = np.roll(images, -1, 0), np.roll(landmarks, -1, 0), np.roll(visible, -1, 0)
+    import cv2
+
+    mixed, others = images.copy(), np.roll(np.arange(len(images)), -1)
     for place in np.flatnonzero(weights < 1):
         own = float(weights[place])
-        images[place] = np.rint(own * images[place] + (1 - own) * others[0][place]).astype(np.uint8)
-        landmarks[place] = own * landmarks[place] + (1 - own) * others[1][place]
-        visible[place] &= others[2][place]
-    return images, landmarks, visible
+        mixed[place] = cv2.addWeighted(images[place], own, images[others[place]], 1 - own, 0)
+    own_part = weights[:, None, None]
+    seen = visible & (visible[others] | (weights == 1)[:, None])
+    return mixed, own_part * landmarks + (1 - own_part) * landmarks[others], seen

@@ -82,14 +82,14 @@ class LossConfig:
     of a side; 0 leaves it out."""
     alignment: float = 0.0
     """Weight of the alignment term; 0 in the method as published; for short trainings about 3, or 1 with corners. With
-    `localisation=aligner`, 0 leaves the aligner that `init=` gives as it is: the rest learns from faces as it aligns
-    them in use."""
+    `localisation=aligner`, 0 leaves the aligner that `init=` gives as it is: the rest learns from faces where that
+    aligner puts them in use."""
     alignment_error: Literal["matrix", "corners"] = "matrix"
     """matrix: mean squared error of its entries; corners: mean distance of the frame's four corners, as a share of half
     a side, which is what the image feels."""
     alignment_first: float = 0.0
     """Share of the run at its start in which the STN alone learns, 0-1; above 0 it needs `localisation=aligner`, and
-    1 a generator that is nothing but an STN. Without the alignment term there is no such part."""
+    1 a generator that is nothing but an STN, or `init=`. Without the alignment term there is no such part."""
     frame: Frame = "true"
     """Where the image and heatmap terms take their targets: in the true frame, or in that of the estimated transform
     (own). Without an STN or without `fill=context` there is only the true one."""

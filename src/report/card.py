@@ -157,7 +157,11 @@ def _training(about: Mapping[str, Any], notes: Notes) -> list[str]:
 
 def _shares(data: Mapping[str, Any]) -> str:
     """The shares of the training faces that are made otherwise; older runs have not recorded them."""
-    shares = {"on black": data.get("black_share"), "upright already": data.get("upright_share")}
+    shares = {
+        "on black": data.get("black_share"),
+        "upright already": data.get("upright_share"),
+        "averaged with another one": data.get("blend_share"),
+    }
     return "".join(f", a share of {share:g} {which}" for which, share in shares.items() if share)
 
 

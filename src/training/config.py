@@ -78,9 +78,9 @@ class TrainConfig:
 
     @property
     def stages(self) -> tuple[Stage, ...]:
-        """The stages of the run, at least one: the aligner's, then all of it; or those of the generator.
+        """The stages of the run, at least one.
 
-        Without the alignment loss, an aligner that nothing else teaches stays as it is.
+        The aligner's, then all of it; all but the aligner, where no loss teaches it; or those of the generator.
         """
         if self.model.generator.aligns_alone and self.loss.alignment == 0:
             return WITHOUT_ALIGNER
@@ -140,15 +140,17 @@ class TrainConfig:
             if self.init is None and self.resume is None:
                 raise ValueError(
                     f"the aligner of {generator.title} learns from the alignment loss alone: set loss.alignment above "
-                    "0, or give a trained aligner with init=, which then stays as it is"
+                    "0, or give a trained aligner with init= (also when its run resumes), which then stays as it is"
                 )
         if self.loss.alignment_first and self.loss.alignment and not generator.aligns_alone:
             raise ValueError(
                 "loss.alignment_first needs model.generator.localisation=aligner: set loss.alignment_first=0"
             )
-        if self.loss.alignment_first == 1 and not isinstance(generator, STN0Config):
+        trained = self.init is not None or self.resume is not None
+        if self.loss.alignment_first == 1 and not trained and not isinstance(generator, STN0Config):
             raise ValueError(
-                f"loss.alignment_first must be a share of the run below 1: {generator.title} is more than an aligner"
+                f"loss.alignment_first must be a share of the run below 1: {generator.title} is more than an aligner; "
+                "only with init= its aligner may learn alone to the end"
             )
         if self.loss.adversarial.weight > 0 and self.model.discriminator is None:
             raise ValueError(

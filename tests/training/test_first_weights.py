@@ -80,8 +80,9 @@ def test_an_aligner_by_itself_may_change_the_same_settings(tmp_path: Path) -> No
 def test_without_the_alignment_loss_a_trained_aligner_stays(trained: Path, tmp_path: Path) -> None:
     """Weights and running statistics of the aligner stay, the rest learns: at first and when the run resumes."""
     words = [f"init={trained}", "loss.alignment=0", f"run_dir={tmp_path}/run", "data.misalignment.fill=border"]
-    for epochs in (1, 2):
-        after = load_checkpoint(train(tiny_run(tmp_path, *words, f"trainer.max_epochs={epochs}")), "raw").generator
+    for epochs, weights in ((2, "raw"), (3, "averaged")):
+        path = train(tiny_run(tmp_path, *words, f"trainer.max_epochs={epochs}"))
+        after = load_checkpoint(path, weights).generator  # type: ignore[arg-type]
         before = load_checkpoint(trained).generator.state_dict()
         moved = {name for name, value in after.state_dict().items() if not torch.equal(value, before[name])}
         assert not [name for name in moved if name.startswith("stn.")]
@@ -97,6 +98,18 @@ def test_such_an_aligner_works_as_it_does_in_use(trained: Path, tmp_path: Path) 
     output = module(torch.rand(4, 3, 16, 16) * 2 - 1)
     assert torch.equal(output.matrix, torch.eye(2, 3).expand(4, 2, 3))
     assert module.generator.trunk.training
+
+
+def test_an_aligner_may_learn_alone_to_the_end(trained: Path, tmp_path: Path) -> None:
+    """And its run resumes, in its own folder and in another one."""
+    words = [f"init={trained}", "loss.alignment_first=1", "trainer.max_epochs=1", f"run_dir={tmp_path}/run"]
+    path = train(tiny_run(tmp_path, *words))
+    before, after = load_checkpoint(trained).generator.state_dict(), load_checkpoint(path).generator.state_dict()
+    moved = {name for name, value in after.items() if not torch.equal(value, before[name])}
+    assert "stn.head.weight" in moved
+    assert all(name.startswith("stn.") for name in moved)
+    again = ["loss.alignment_first=1", "trainer.max_epochs=2", f"resume={tmp_path}/run", f"run_dir={tmp_path}/other"]
+    assert load_checkpoint(train(tiny_run(tmp_path, *again)), "raw").iterations == 6
 
 
 def test_it_goes_with_no_other_start(trained: Path, tmp_path: Path) -> None:
