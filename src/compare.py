@@ -38,7 +38,7 @@ def parser() -> argparse.ArgumentParser:
         nargs="+",
         default=[],
         metavar="KEY=VALUE",
-        help="dearer metrics, by the keys of `metrics` in conf/evaluate.yaml: landmarks=onnx landmarks_weights=DIR",
+        help="costly metrics, by the keys of `metrics` in conf/evaluate.yaml: landmarks=onnx landmarks_weights=DIR",
     )
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="auto: a GPU if there is one")
     return parser

@@ -144,7 +144,7 @@ def test_a_share_of_the_batches_is_a_share(text: str, words: str) -> None:
         compose("train", TrainConfig, [*DEBUG, *STORES, f"trainer.limit_train_batches={text}"])
 
 
-def test_profile_leaves_the_dearest_operations_and_the_hooks(stores: list[str], tmp_path: Path) -> None:
+def test_profile_leaves_the_costliest_operations_and_the_hooks(stores: list[str], tmp_path: Path) -> None:
     words = [*DEBUG, *stores, "debug=profile", "data.batch_size=2", f"run_dir={tmp_path}"]
     train(compose("train", TrainConfig, words))
     text = (tmp_path / "profile.txt").read_text()

@@ -77,7 +77,6 @@ RUNS = (
 )  # fmt: skip
 NOT_RUN = {
     "make test": "this is it",
-    "make data-celeba train-celeba EXPERIMENT=celeba16x_light": "likewise, and trains for hours",
     "make data-celeba": "downloads CelebA, 1.4 GB; the command below it prepares a small one",
 }
 

@@ -36,6 +36,11 @@ class ExportConfig:
     """What is written."""
     weights: Weights = "auto"
     """averaged: the generator's moving average; raw: its last update; auto: averaged where the checkpoint has it."""
+    aligner: str | None = None
+    """safetensors: a checkpoint or release of a training from the same start, whose aligner's weights are averaged into
+    this one's."""
+    aligner_share: float = 1.0
+    """The share of `aligner` in that average, above 0 and at most 1; 1 takes it alone."""
     uint8: bool = False
     """onnx, torch_export: images of 8 bits in and out, RGB, (B, height, width, 3), in place of float (B, 3, ...)."""
     int8: bool = False
@@ -69,6 +74,10 @@ class ExportConfig:
             raise ValueError(f"precision={self.precision} needs format=safetensors or release, not {self.format}")
         if (self.evaluations or self.push or self.card != Notes()) and self.format != "release":
             raise ValueError(f"card=, evaluations= and push= need format=release, not {self.format}")
+        if self.aligner is not None and self.format != "safetensors":
+            raise ValueError(f"aligner= needs format=safetensors, not {self.format}: measure that file, then export it")
+        if not 0 < self.aligner_share <= 1:
+            raise ValueError(f"aligner_share must be above 0 and at most 1, not {self.aligner_share}")
         if self.faces < 2:
             raise ValueError(f"faces must be 2 or more, not {self.faces}")
         if self.tolerance <= 0 or self.most_cost < 0:

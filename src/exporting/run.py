@@ -8,6 +8,7 @@ from pathlib import Path
 
 import torch
 
+from src.exporting.aligner import with_aligner
 from src.exporting.card import card_of
 from src.exporting.config import ExportConfig
 from src.exporting.faces import Faces, random_faces, store_faces
@@ -42,6 +43,9 @@ def export(config: ExportConfig) -> Iterator[str]:
         raise UserError(f"{config.checkpoint} is an export: give the checkpoint or release that it was made from")
     method = load_trained(Path(config.checkpoint), CPU, config.weights)
     stores, checkpoint = config.data.test, method.checkpoint
+    if config.aligner is not None:
+        other = load_trained(Path(config.aligner), CPU, config.weights).checkpoint
+        checkpoint = with_aligner(checkpoint, other, config.aligner_share)
     faces = store_faces(method, stores, config.faces, 0) if stores else random_faces(method.lr_side, config.faces)
     eager = outputs(checkpoint.generator, faces.lr)
     if config.precision != "float32":

@@ -1,4 +1,4 @@
-"""The metrics of an evaluation: all the cheap ones, and the dearer ones that a configuration asks for."""
+"""The metrics of an evaluation: all the cheap ones, and the costly ones that a configuration asks for."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

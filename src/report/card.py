@@ -23,7 +23,8 @@ LIMITS: Final = (
     "It restores faces like those that it was trained on. On others (other ages, skin tones, poses, glasses, hands, "
     "masks, make-up) it errs more, and errs towards the faces that it knows: it may change age, expression, skin tone "
     "or sex.",
-    "A face outside the sizes, turns and degradations named above is restored badly, and the output does not show it.",
+    "A face outside the sizes, turns and degradations listed under Training is restored badly, and the output does not "
+    "show it.",
     "It must not serve surveillance, face recognition or the forging of evidence. Say beside a picture that it was "
     "restored by a model.",
 )
@@ -110,8 +111,8 @@ def model_card(
     lines = [*head, "---", "", f"# {name}", ""]
     sections: dict[str, Sequence[str]] = {
         "What it is": [
-            f"{title}, {parameters:,} parameters: {_input(training)} to the upright face of 128x128 pixels, heatmaps "
-            "of its components where the network has them, and the transform that turned it upright."
+            f"{title}, {parameters:,} parameters: {_input(training)} to the upright face of 128x128 pixels, "
+            f"{_heatmaps(training)}and the transform that turned it upright."
         ],
         "Intended use": [notes.use or USE],
         "Limits and risks": [f"- {words}" for words in LIMITS],
@@ -135,6 +136,11 @@ def model_card(
 def _input(training: Mapping[str, Any]) -> str:
     own = (training.get("data") or {}).get("own_size")
     return f"a face of {own[0]} to {own[1]} pixels" if own else "an unaligned face of 16x16 pixels"
+
+
+def _heatmaps(training: Mapping[str, Any]) -> str:
+    generator = (training.get("model") or {}).get("generator") or {}
+    return "heatmaps of its components, " if (generator.get("heb") or {}).get("enabled") else ""
 
 
 def _training(about: Mapping[str, Any], notes: Notes) -> list[str]:

@@ -132,6 +132,8 @@ def test_the_card_says_which_faces_were_made_otherwise(busy_file: Path, tmp_path
         ({"precision": "bfloat16"}, "needs format=safetensors or release"),
         ({"push": "a/b"}, "need format=release"),
         ({"out": "model.pt"}, "must end in .onnx"),
+        ({"aligner": "a.ckpt"}, "aligner= needs format=safetensors, not onnx: measure that file"),
+        ({"aligner_share": 0.0}, "aligner_share must be above 0 and at most 1"),
         ({"faces": 1}, "faces must be 2 or more"),
         ({"tolerance": 0.0}, "tolerance must be above 0"),
     ],

@@ -1,0 +1,46 @@
+"""Averages the aligner of one training with that of another, weight by weight."""
+
+import copy
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from src.model.aligner import Aligner
+from src.model.checkpoint import Checkpoint
+from src.system.errors import UserError
+
+
+def with_aligner(checkpoint: Checkpoint, other: Checkpoint, share: float) -> Checkpoint:
+    """A copy of a generator, its aligner's weights averaged with those of another aligner.
+
+    Both must come from the same start: weights of unrelated trainings have no useful average (model soups, Wortsman et
+    al. 2022). The rest, such as `dead_band`, stays as in `checkpoint`.
+
+    Args:
+        checkpoint: the generator.
+        other: whose aligner is taken.
+        share: of the other aligner, 0-1; 1 takes it alone.
+
+    Raises:
+        UserError: one of them has no aligner, or the aligners have different layers.
+    """
+    generator = copy.deepcopy(checkpoint.generator)
+    own, new = _aligner(generator, checkpoint.path), _aligner(other.generator, other.path)
+    mine, theirs = own.state_dict(), new.state_dict()
+    if {name: value.shape for name, value in mine.items()} != {name: value.shape for name, value in theirs.items()}:
+        raise UserError(f"aligner: {other.path} has an aligner of other layers than {checkpoint.path}")
+    averaged = {
+        name: torch.lerp(value, theirs[name], share) if value.is_floating_point() else value
+        for name, value in mine.items()
+    }
+    own.load_state_dict(averaged)
+    return replace(checkpoint, generator=generator)
+
+
+def _aligner(generator: nn.Module, path: Path) -> Aligner:
+    stn = getattr(generator, "stn", None)
+    if not isinstance(stn, Aligner):
+        raise UserError(f"aligner: {path} has none; it needs model.generator.localisation=aligner")
+    return stn
