@@ -81,7 +81,7 @@ class EvaluateConfig:
     grid_faces: int = 8
     """Rows of grid.png, spread evenly, 1-64."""
     metrics: MetricsConfig = field(default_factory=MetricsConfig)
-    """Dearer metrics, each measured only where it is asked for."""
+    """Costly metrics, each measured only where it is asked for."""
     run: str | None = None
     """Folder of a sweep: its jobs' checkpoints are the methods, and the report has the ablation table."""
     reference: str | None = None

@@ -9,6 +9,7 @@ from torch import nn
 
 from src.model.aligner import Aligner
 from src.model.checkpoint import Checkpoint
+from src.model.stn0 import STN0Config
 from src.system.errors import UserError
 
 
@@ -16,7 +17,8 @@ def with_aligner(checkpoint: Checkpoint, other: Checkpoint, share: float) -> Che
     """A copy of a generator, its aligner's weights averaged with those of another aligner.
 
     Both must come from the same start: weights of unrelated trainings have no useful average (model soups, Wortsman et
-    al. 2022). The rest, such as `dead_band`, stays as in `checkpoint`.
+    al. 2022). The rest, such as `dead_band`, stays as in `checkpoint`. `iterations` becomes None: the average is a new
+    generator, and an evaluation of either training is none of it.
 
     Args:
         checkpoint: the generator.
@@ -24,8 +26,10 @@ def with_aligner(checkpoint: Checkpoint, other: Checkpoint, share: float) -> Che
         share: of the other aligner, 0-1; 1 takes it alone.
 
     Raises:
-        UserError: one of them has no aligner, or the aligners have different layers.
+        UserError: one of them has no aligner, the other is an STN0, or the aligners have different layers.
     """
+    if isinstance(other.config, STN0Config):
+        raise UserError(f"aligner: {other.path} is an STN0: give a training of the same network from the same start")
     generator = copy.deepcopy(checkpoint.generator)
     own, new = _aligner(generator, checkpoint.path), _aligner(other.generator, other.path)
     mine, theirs = own.state_dict(), new.state_dict()
@@ -36,7 +40,7 @@ def with_aligner(checkpoint: Checkpoint, other: Checkpoint, share: float) -> Che
         for name, value in mine.items()
     }
     own.load_state_dict(averaged)
-    return replace(checkpoint, generator=generator)
+    return replace(checkpoint, generator=generator, iterations=None)
 
 
 def _aligner(generator: nn.Module, path: Path) -> Aligner:

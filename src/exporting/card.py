@@ -25,4 +25,7 @@ def card_of(method: Trained, notes: Notes, evaluations: Sequence[str] = ()) -> s
         for folder in evaluations
     ]  # fmt: skip
     title, parameters = checkpoint.config.title, parameter_count(checkpoint.generator)
-    return model_card(about(checkpoint), title, parameters, notes, found)
+    config = checkpoint.config
+    beside = ["heatmaps of its components"] * (config.heatmap_side is not None)
+    beside += ["the transform that turned it upright"] * config.aligns
+    return model_card(about(checkpoint), title, parameters, notes, found, beside)

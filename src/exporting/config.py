@@ -75,9 +75,14 @@ class ExportConfig:
         if (self.evaluations or self.push or self.card != Notes()) and self.format != "release":
             raise ValueError(f"card=, evaluations= and push= need format=release, not {self.format}")
         if self.aligner is not None and self.format != "safetensors":
-            raise ValueError(f"aligner= needs format=safetensors, not {self.format}: measure that file, then export it")
+            raise ValueError(
+                f"aligner= needs format=safetensors, not {self.format}: write the average as .safetensors first, "
+                "measure it, then export that file"
+            )
         if not 0 < self.aligner_share <= 1:
             raise ValueError(f"aligner_share must be above 0 and at most 1, not {self.aligner_share}")
+        if self.aligner is None and self.aligner_share != 1:
+            raise ValueError("aligner_share= needs aligner=FILE")
         if self.faces < 2:
             raise ValueError(f"faces must be 2 or more, not {self.faces}")
         if self.tolerance <= 0 or self.most_cost < 0:

@@ -20,7 +20,7 @@ from src.method.trained import load_trained
 from src.model.checkpoint import Checkpoint
 from src.model.hub import push
 from src.model.output import Upscaled
-from src.model.release import is_release, write_release
+from src.model.release import is_release, load_generator, write_release
 from src.model.single import Precision, tensors_for
 from src.system.errors import UserError
 from src.system.files import write_whole
@@ -39,13 +39,15 @@ def export(config: ExportConfig) -> Iterator[str]:
     """
     out = Path(config.out)
     check_out(out, config)
-    if config.checkpoint.endswith(ONNX):
-        raise UserError(f"{config.checkpoint} is an export: give the checkpoint or release that it was made from")
+    for given in (config.checkpoint, config.aligner or ""):
+        if given.endswith(ONNX):
+            raise UserError(f"{given} is an export: give the checkpoint or release that it was made from")
     method = load_trained(Path(config.checkpoint), CPU, config.weights)
     stores, checkpoint = config.data.test, method.checkpoint
     if config.aligner is not None:
-        other = load_trained(Path(config.aligner), CPU, config.weights).checkpoint
-        checkpoint = with_aligner(checkpoint, other, config.aligner_share)
+        other, share = load_generator(config.aligner, config.weights), config.aligner_share
+        checkpoint = with_aligner(checkpoint, other, share)
+        yield f"aligner: {1 - share:.3g} of its own weights, {share:.3g} of those in {config.aligner}"
     faces = store_faces(method, stores, config.faces, 0) if stores else random_faces(method.lr_side, config.faces)
     eager = outputs(checkpoint.generator, faces.lr)
     if config.precision != "float32":

@@ -8,7 +8,7 @@ LPIPSNet = Literal["alex", "vgg", "squeeze"]
 
 @dataclass(frozen=True)
 class MetricsConfig:
-    """Dearer metrics. One whose weights or package are missing is left out, and the report says so."""
+    """Costly metrics. One whose weights or package are missing is left out, and the report says so."""
 
     ms_ssim: bool = False
     """MS-SSIM on RGB."""

@@ -93,7 +93,12 @@ def measured(
 
 
 def model_card(
-    about: Mapping[str, Any], title: str, parameters: int, notes: Notes, evaluations: Sequence[Measured] = ()
+    about: Mapping[str, Any],
+    title: str,
+    parameters: int,
+    notes: Notes,
+    evaluations: Sequence[Measured] = (),
+    beside: Sequence[str] = (),
 ) -> str:
     """The text of a card.
 
@@ -103,6 +108,7 @@ def model_card(
         parameters: their number.
         notes: what the publisher says.
         evaluations: measurements of this generator.
+        beside: what it gives beside the face, in words.
     """
     training = about["training"]
     name = notes.name or training.get("name") or title
@@ -111,8 +117,8 @@ def model_card(
     lines = [*head, "---", "", f"# {name}", ""]
     sections: dict[str, Sequence[str]] = {
         "What it is": [
-            f"{title}, {parameters:,} parameters: {_input(training)} to the upright face of 128x128 pixels, "
-            f"{_heatmaps(training)}and the transform that turned it upright."
+            f"{title}, {parameters:,} parameters: {_input(training)} to the upright face of 128x128 pixels"
+            f"{', with ' if beside else ''}{' and '.join(beside)}."
         ],
         "Intended use": [notes.use or USE],
         "Limits and risks": [f"- {words}" for words in LIMITS],
@@ -136,11 +142,6 @@ def model_card(
 def _input(training: Mapping[str, Any]) -> str:
     own = (training.get("data") or {}).get("own_size")
     return f"a face of {own[0]} to {own[1]} pixels" if own else "an unaligned face of 16x16 pixels"
-
-
-def _heatmaps(training: Mapping[str, Any]) -> str:
-    generator = (training.get("model") or {}).get("generator") or {}
-    return "heatmaps of its components, " if (generator.get("heb") or {}).get("enabled") else ""
 
 
 def _training(about: Mapping[str, Any], notes: Notes) -> list[str]:

@@ -1,6 +1,7 @@
 """An export is written only if it computes what eager torch computes, and never over what is there."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,13 @@ from src.evaluation.write import write_results
 from src.exporting.config import ExportConfig, ExportData
 from src.exporting.run import export
 from src.method.load import load_file, load_methods
+from src.model.light import LightConfig
 from src.model.output import Upscaled
 from src.model.release import load_release
 from src.report.card import Notes
 from src.store.read import FaceStores
 from src.system.errors import UserError
+from tests.helpers.tiny_files import TINY, checkpoint_content
 
 CPU = torch.device("cpu")
 
@@ -81,6 +84,8 @@ def test_what_is_there_stays_unless_it_may_be_replaced(busy_file: Path, tmp_path
     assert "is a folder" in refused(busy_file, (tmp_path / "b.onnx").mkdir() or tmp_path / "b.onnx")
     assert "is a file" in refused(busy_file, out / "below.onnx")
     assert "is an export" in refused(tmp_path / "x.onnx", tmp_path / "y.onnx")
+    whole, both = tmp_path / "x.ckpt", tmp_path / "y.safetensors"
+    assert "z.onnx is an export" in refused(whole, both, format="safetensors", aligner="z.onnx")
 
 
 def test_bfloat16_says_what_it_costs(busy_file: Path, face_store: Path, tmp_path: Path) -> None:
@@ -124,6 +129,24 @@ def test_the_card_says_which_faces_were_made_otherwise(busy_file: Path, tmp_path
 
 
 @pytest.mark.parametrize(
+    ("config", "words"),
+    [
+        (TINY, "pixels, with heatmaps of its components and the transform that turned it upright."),
+        (replace(TINY, localisation="none"), "pixels, with heatmaps of its components."),
+        (replace(TINY, heb=replace(TINY.heb, enabled=False)), "pixels, with the transform that turned it upright."),
+        (
+            replace(TINY, localisation="none", heb=replace(TINY.heb, enabled=False)),
+            "the upright face of 128x128 pixels.",
+        ),
+    ],
+)
+def test_the_card_says_what_the_network_gives(tmp_path: Path, config: LightConfig, words: str) -> None:
+    torch.save(checkpoint_content(config), tmp_path / "a.ckpt")
+    exported(tmp_path / "a.ckpt", tmp_path / "release", format="release")
+    assert words in (tmp_path / "release/README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
     ("more", "words"),
     [
         ({"int8": True}, "needs faces to calibrate on"),
@@ -132,8 +155,10 @@ def test_the_card_says_which_faces_were_made_otherwise(busy_file: Path, tmp_path
         ({"precision": "bfloat16"}, "needs format=safetensors or release"),
         ({"push": "a/b"}, "need format=release"),
         ({"out": "model.pt"}, "must end in .onnx"),
-        ({"aligner": "a.ckpt"}, "aligner= needs format=safetensors, not onnx: measure that file"),
+        ({"aligner": "a.ckpt"}, "aligner= needs format=safetensors, not onnx: write the average as .safetensors first"),
         ({"aligner_share": 0.0}, "aligner_share must be above 0 and at most 1"),
+        ({"aligner_share": 1.5}, "aligner_share must be above 0 and at most 1"),
+        ({"aligner_share": 0.5}, "aligner_share= needs aligner=FILE"),
         ({"faces": 1}, "faces must be 2 or more"),
         ({"tolerance": 0.0}, "tolerance must be above 0"),
     ],
