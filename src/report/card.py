@@ -148,7 +148,7 @@ def _training(about: Mapping[str, Any], notes: Notes) -> list[str]:
     training, data = about["training"], about["training"].get("data") or {}
     said = [notes.training] if notes.training else []
     iterations, batch = about["iterations"], data.get("batch_size")
-    length = "not recorded" if iterations is None else f"{iterations:,} batches"
+    length = "length not recorded" if iterations is None else f"{iterations:,} batches"
     if iterations is not None and isinstance(batch, int):
         length += f" of {batch}, {iterations * batch:,} faces seen"
     said += [
