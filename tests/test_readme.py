@@ -61,12 +61,6 @@ def test_every_make_target_exists_and_has_a_line_of_help() -> None:
         assert re.search(rf"^  make {target}\s+\w", shown, re.MULTILINE), target
 
 
-def test_every_file_it_links_to_is_there() -> None:
-    links = re.findall(r"\]\(((?!http)[^)]+)\)", README)
-    assert links
-    assert [link for link in links if not (ROOT / link).exists()] == []
-
-
 def test_it_shows_no_table_without_its_protocol() -> None:
     for table in re.findall(r"(?:^.*\n)\n((?:\|.*\n)+)", README, re.MULTILINE):
         if "PSNR" in table:
