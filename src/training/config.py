@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from typing import Annotated
 
-from pydantic import Discriminator
+from pydantic import BeforeValidator, Discriminator
 from torch import nn
 
 from src.callbacks.config import CallbacksConfig
-from src.data.config import DataConfig
+from src.data.config import DataConfig, as_list
 from src.image.sides import LR_SIDE
 from src.logger.config import LoggerConfig
 from src.loss.config import LossConfig
@@ -66,6 +66,8 @@ class TrainConfig:
     callbacks: CallbacksConfig
     init: str | None = None
     """Checkpoint or release whose generator's weights a new run starts with, to fine-tune them; null: random ones."""
+    init_fresh: Annotated[tuple[str, ...], BeforeValidator(as_list)] = ()
+    """Parts of the generator, by the names of its modules, that do not take the weights of `init`, and start afresh."""
     method: DictionaryConfig | None = None
     """Make the dictionary of this method in place of training a network; null: train."""
 
@@ -104,6 +106,10 @@ class TrainConfig:
         if self.init is not None and (self.resume is not None or self.method is not None):
             raise ValueError(
                 f"init={self.init} gives a new training its first weights: leave out resume= and method=, or init="
+            )
+        if self.init_fresh and self.init is None:
+            raise ValueError(
+                f"init_fresh={','.join(self.init_fresh)} is for a run with init=: leave it out, or give init="
             )
         generator = self.model.generator
         if self.method is not None and self.data.lr_side != LR_SIDE:

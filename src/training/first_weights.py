@@ -3,7 +3,7 @@
 import logging
 from typing import Any, Final
 
-from torch import nn
+from torch import Tensor, nn
 
 from src.model.config import GeneratorConfig
 from src.model.release import load_generator
@@ -25,27 +25,54 @@ FREE: Final = (
 """Settings of a generator that change neither names nor shapes of its weights: a fine-tuning run may have others."""
 
 
-def load_weights(generator: nn.Module, config: GeneratorConfig, init: str) -> None:
+def load_weights(generator: nn.Module, config: GeneratorConfig, init: str, fresh: tuple[str, ...] = ()) -> None:
     """Give a new generator the weights of a trained one, the averaged ones where there are any.
 
     Args:
         generator: of the run, on the CPU.
         config: its configuration.
         init: the checkpoint or the release.
+        fresh: parts of the generator, by the names of its modules, that keep their random weights. With them its other
+            settings may differ as well, as long as the weights of all other parts fit.
 
     Raises:
-        UserError: there is nothing to load, or it is another network.
+        UserError: there is nothing to load, it is another network, or `fresh` names no part of it.
     """
     trained = load_generator(init)
     values = to_plain(trained.config)
     changed = differing(values, to_plain(config), FREE)
-    if changed:
+    if changed and not fresh:
         value: Any = values
         for key in changed[0].split("."):
             value = value.get(key) if isinstance(value, dict) else None
         raise UserError(
             f"init={init} is another network: model.generator.{changed[0]} differs, there it is {value}; give the same "
-            "model, or leave init= out"
+            "model, leave init= out, or name the parts that start afresh in init_fresh="
         )
-    generator.load_state_dict(trained.generator.state_dict())
+    there = trained.generator.state_dict()
+    _load(generator, there, init, fresh)
     log.info("first weights: %s, %s", init, trained.weights)
+    if fresh:
+        log.info("afresh: %s; other settings than there: %s", ", ".join(fresh), ", ".join(changed) or "none")
+
+
+def _load(generator: nn.Module, there: dict[str, Tensor], init: str, fresh: tuple[str, ...]) -> None:
+    here = generator.state_dict()
+    for part in fresh:
+        if not any(_in(name, part) for name in here):
+            parts = ", ".join(name for name, _ in generator.named_children())
+            raise UserError(f"init_fresh={part} is no part of this generator, which has {parts}")
+    kept = {name for name in here if not any(_in(name, part) for part in fresh)}
+    misfit = sorted(name for name in kept if name not in there or there[name].shape != here[name].shape)
+    misfit += sorted(name for name in there if name not in here and not any(_in(name, part) for part in fresh))
+    if misfit:
+        raise UserError(
+            f"init={init} is another network: {misfit[0]} and {len(misfit) - 1} more weights do not fit; name their "
+            f"parts in init_fresh= too, or give the same model"
+        )
+    generator.load_state_dict({**here, **{name: there[name] for name in kept}})
+
+
+def _in(name: str, part: str) -> bool:
+    """Whether a weight belongs to a part: `fuse.weight` to `fuse`, `stem.0.bias` to `stem` and to `stem.0`."""
+    return name == part or name.startswith(f"{part}.")

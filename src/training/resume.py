@@ -20,7 +20,7 @@ FREE = ("run_dir", "resume", "trainer", "logger", "callbacks", "guard", "data.wo
 """Keys that may change when a run resumes: how long, where and with what display it trains, not what it learns."""
 BOUND = ("trainer.accumulate", "trainer.sync_batchnorm", "trainer.limit_train_batches")
 """Keys among FREE that must not change."""
-ELSEWHERE = ("optimizer", "init")
+ELSEWHERE = ("optimizer", "init", "init_fresh")
 """Keys that may also change when a run resumes in another folder, for example to rescue a run that diverged; `resume=`
 gives the weights then, in place of `init=`."""
 NEEDED = ("state_dict", "optimizer_states", "loops", "callbacks", "hyper_parameters", "iterations")

@@ -105,7 +105,7 @@ def _fit(config: TrainConfig, machine: Machine, run_dir: Path, signals: Signals)
         machine = machine_of(config.trainer)
     module = FaceSR(config)
     if config.init is not None and start.path is None:
-        load_weights(module.generator, config.model.generator, config.init)
+        load_weights(module.generator, config.model.generator, config.init, config.init_fresh)
     save_config(run_dir, to_plain(config))
     if first_process():
         log_to(run_dir / LOG)

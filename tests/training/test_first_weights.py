@@ -69,6 +69,43 @@ def test_settings_that_fit_the_same_weights_may_change(trained: Path, tmp_path: 
         assert torch.equal(after.generator.get_parameter(name), parameter), name
 
 
+def test_named_parts_start_afresh_and_may_be_of_another_kind(trained: Path, tmp_path: Path) -> None:
+    """The rest has the trained weights, also when the run resumes."""
+    changed = ["guidance=modulate", "leak=0.2", "localisation=aligner"]
+    words = [f"init={trained}", "init_fresh=[fuse,tail.0]", *(f"model.generator.{key}" for key in changed), *STILL]
+    words += [f"run_dir={tmp_path}/run"]
+    for epochs in (1, 2):
+        after = load_checkpoint(train(tiny_run(tmp_path, f"trainer.max_epochs={epochs}", *words)), "raw")
+        assert isinstance(after.config, LightConfig)
+        assert (after.config.guidance, after.config.leak) == ("modulate", 0.2)
+        before = dict(load_checkpoint(trained).generator.named_parameters())
+        now = dict(after.generator.named_parameters())
+        same = {name for name in before if name in now and torch.equal(now[name], before[name])}
+        assert {name for name in before if not name.startswith(("fuse.", "tail.0."))} <= same
+        drawn = {name for name, value in now.items() if name.startswith("tail.0.") and value.ndim == 4}
+        assert drawn
+        assert not drawn & same
+
+
+@pytest.mark.parametrize(
+    ("words", "error"),
+    [
+        (["init_fresh=fuse", "model.generator.width=16"], r"is another network: .* do not fit; name their parts"),
+        (["init_fresh=head"], r"init_fresh=head is no part of this generator, which has stem, upsampler, stn, "),
+        (["init_fresh=fus"], "init_fresh=fus is no part"),
+        (["init_fresh=tail", "model.generator.guidance=modulate"], r"fuse\.\w+.* do not fit"),
+    ],
+)
+def test_parts_that_do_not_fit_are_named(trained: Path, tmp_path: Path, words: list[str], error: str) -> None:
+    with pytest.raises(UserError, match=error):
+        train(tiny_run(tmp_path, f"init={trained}", *words, f"run_dir={tmp_path}/run"))
+
+
+def test_parts_start_afresh_beside_trained_ones_alone(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"init_fresh=fuse,heb is for a run with init="):
+        tiny_run(tmp_path, "init_fresh=[fuse,heb]")
+
+
 def test_an_aligner_by_itself_may_change_the_same_settings(tmp_path: Path) -> None:
     torch.save(checkpoint_content(STN0Config(width=8, hidden=8)), tmp_path / "stn0.ckpt")
     config = STN0Config(width=8, hidden=8, passes=2, dead_band=1.5)
