@@ -10,6 +10,7 @@ from src.data.batch import HeatmapConfig
 from src.data.camera import CameraConfig, Degradation
 from src.data.own_size import OwnSizes, check_own_size
 from src.data.pairs import MisalignmentConfig
+from src.data.stretch import MOST_STRETCH
 from src.image.sides import LR_SIDE
 
 
@@ -86,6 +87,9 @@ class DataConfig:
     blend_share: float = 0.0
     """Share of the training faces, upright or not, that are averaged with another face of their batch (mixup), 0-1: HR
     face and landmarks too. For an aligner that learns alone."""
+    stretch: float = 0.0
+    """The most by which a training face gets wider or narrower for its height, a share, 0-0.5; it then lies in the
+    upright frame of its new shape. Every face is resampled then: for an aligner that learns alone."""
     degradation: Degradation = "bicubic"
     """How LR faces get small: anti-aliased bicubic (as published), or as a camera makes them."""
     camera: CameraConfig = field(default_factory=CameraConfig)
@@ -108,6 +112,8 @@ class DataConfig:
         for name in ("black_share", "upright_share", "blend_share"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} must be 0-1, not {getattr(self, name):g}")
+        if not 0 <= self.stretch <= MOST_STRETCH:
+            raise ValueError(f"stretch must be 0-{MOST_STRETCH:g}, not {self.stretch:g}")
         if self.black_share and self.misalignment.fill != "context":
             raise ValueError(
                 f"black_share={self.black_share:g} is for misalignment.fill=context; with {self.misalignment.fill} "

@@ -16,6 +16,7 @@ from src.data.camera import FRAME, CameraConfig, draw_camera, to_batch
 from src.data.own_size import OwnSizes, canvas_side, draw_own_size
 from src.data.pairs import UPRIGHT, MisalignmentConfig, draw_misalignment, face_random
 from src.data.sampler import FaceKey
+from src.data.stretch import draw_stretch, stretched
 from src.store.card import MOST_MARGIN
 from src.store.read import FaceStores
 from src.system.errors import UserError
@@ -43,6 +44,7 @@ class FaceDataset(Dataset[FaceBatch]):
             whether there are faces on black.
         blend_share: share of the faces, upright or not, that are averaged with another one of their batch, 0-1. Which
             other one follows from the batch.
+        stretch: the most by which a face gets wider or narrower for its height, a share, 0-0.5.
 
     Raises:
         UserError: `misalignment.fill` is context, and a store has no surroundings.
@@ -61,6 +63,7 @@ class FaceDataset(Dataset[FaceBatch]):
         black_share: float = 0.0,
         upright_share: float = 0.0,
         blend_share: float = 0.0,
+        stretch: float = 0.0,
     ) -> None:
         bare = [str(store.path) for store in stores.stores if not store.card.margin]
         if misalignment.fill == "context" and bare:
@@ -73,7 +76,7 @@ class FaceDataset(Dataset[FaceBatch]):
         self.stores, self.misalignment, self.seed, self.mirror = stores, misalignment, seed, mirror
         self.camera, self.own_size = camera, own_size
         self.black_share, self.upright_share = black_share, upright_share
-        self.blend_share = blend_share
+        self.blend_share, self.stretch = blend_share, stretch
         self._frame = FRAME if own_size is None else canvas_side(own_size[1])
         self.photometric = Photometric(photometric) if photometric and photometric.probability > 0 else None
 
@@ -109,6 +112,9 @@ class FaceDataset(Dataset[FaceBatch]):
                 misalignment[place] = UPRIGHT
             if self.blend_share > 0:
                 weights[place] = own_weight(self.blend_share, random)
+            if self.stretch > 0:
+                drawn = draw_stretch(self.stretch, random)
+                images[place], landmarks[place] = stretched(images[place], landmarks[place], visible[place], drawn)
         if self.blend_share > 0:
             images, landmarks, visible = blended(images, landmarks, visible, weights)
         return FaceBatch(

@@ -84,6 +84,7 @@ class FaceData(LightningDataModule):
             black_share=config.black_share,
             upright_share=config.upright_share,
             blend_share=config.blend_share,
+            stretch=config.stretch,
         )
         self.val_faces = FaceDataset(
             val, config.misalignment, VALIDATION_SEED, surroundings=False, camera=camera, own_size=config.own_size

@@ -163,13 +163,16 @@ def _training(about: Mapping[str, Any], notes: Notes) -> list[str]:
 
 
 def _shares(data: Mapping[str, Any]) -> str:
-    """The shares of the training faces that are made otherwise; older runs have not recorded them."""
+    """What else was done to training faces, and to which share; older runs have not recorded it."""
     shares = {
         "on black": data.get("black_share"),
         "upright already": data.get("upright_share"),
         "averaged with another one": data.get("blend_share"),
     }
-    return "".join(f", a share of {share:g} {which}" for which, share in shares.items() if share)
+    said = [f", a share of {share:g} {which}" for which, share in shares.items() if share]
+    if data.get("stretch"):
+        said.append(f", each made wider or narrower by up to {100 * data['stretch']:g} %")
+    return "".join(said)
 
 
 def _numbers(one: Measured) -> list[str]:

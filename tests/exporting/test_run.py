@@ -120,11 +120,12 @@ def test_the_card_says_which_faces_were_made_otherwise(busy_file: Path, tmp_path
     content = torch.load(busy_file, weights_only=True)
     data = content["hyper_parameters"]["data"]
     data["misalignment"]["fill"] = "context"
-    data |= {"degradation": "bicubic", "black_share": 0.4, "upright_share": 0.15, "blend_share": 0.8}
+    data |= {"degradation": "bicubic", "black_share": 0.4, "upright_share": 0.15, "blend_share": 0.8, "stretch": 0.2}
     torch.save(content, tmp_path / "other.ckpt")
     exported(tmp_path / "other.ckpt", tmp_path / "release", format="release")
     card = (tmp_path / "release/README.md").read_text(encoding="utf-8")
     shares = "a share of 0.4 on black, a share of 0.15 upright already, a share of 0.8 averaged with another one"
+    shares += ", each made wider or narrower by up to 20 %"
     assert f"filled with the true surroundings, {shares}; then" in card
 
 
