@@ -88,8 +88,8 @@ class DataConfig:
     """Share of the training faces, upright or not, that are averaged with another face of their batch (mixup), 0-1: HR
     face and landmarks too. For an aligner that learns alone."""
     stretch: float = 0.0
-    """The most by which a training face gets wider or narrower for its height, a share, 0-0.5; it then lies in the
-    upright frame of its new shape. Every face is resampled then: for an aligner that learns alone."""
+    """1 + stretch is the most by which a training face's width is multiplied or divided for its height, 0-0.5; the face
+    then lies in the upright frame of its new shape, and is resampled: for an aligner that learns alone."""
     degradation: Degradation = "bicubic"
     """How LR faces get small: anti-aliased bicubic (as published), or as a camera makes them."""
     camera: CameraConfig = field(default_factory=CameraConfig)
@@ -118,6 +118,11 @@ class DataConfig:
             raise ValueError(
                 f"black_share={self.black_share:g} is for misalignment.fill=context; with {self.misalignment.fill} "
                 "no face sees its surroundings"
+            )
+        if self.stretch and self.misalignment.fill != "context":
+            raise ValueError(
+                f"stretch={self.stretch:g} is for misalignment.fill=context: without surroundings, a narrower face "
+                "would lie between smeared border pixels"
             )
         large = self.balance.of_batch(self.batch_size)
         if self.balance.enabled and not 0 < large < self.batch_size:

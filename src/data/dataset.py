@@ -44,7 +44,7 @@ class FaceDataset(Dataset[FaceBatch]):
             whether there are faces on black.
         blend_share: share of the faces, upright or not, that are averaged with another one of their batch, 0-1. Which
             other one follows from the batch.
-        stretch: the most by which a face gets wider or narrower for its height, a share, 0-0.5.
+        stretch: 1 + stretch is the most by which a face's width is multiplied or divided for its height, 0-0.5.
 
     Raises:
         UserError: `misalignment.fill` is context, and a store has no surroundings.

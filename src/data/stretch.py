@@ -20,7 +20,7 @@ MOST_STRETCH: Final = 0.5
 
 
 def draw_stretch(most: float, random: np.random.Generator) -> float:
-    """How much wider a face gets for its height: log-uniform in [1 / (1 + most), 1 + most]."""
+    """How many times as wide a face gets for its height: log-uniform in [1 / (1 + most), 1 + most]."""
     return math.exp(random.uniform(-1, 1) * math.log1p(most))
 
 
@@ -39,8 +39,7 @@ def stretched(
         image: (S, S, 3) RGB, the 128x128 face in the middle of its surroundings.
         landmarks: (68, 2) x, y in pixels of the face.
         visible: (68,) bool.
-        stretch: how much wider the face gets for its height, along the line of its eyes; 1: not at all, below 1:
-            narrower.
+        stretch: how many times as wide, along the line of its eyes, the face gets for its height; below 1: narrower.
 
     Returns:
         Image and landmarks, new arrays of the same shapes. Beyond the surroundings their border pixels are replicated.
@@ -54,7 +53,7 @@ def stretched(
         image,
         np.column_stack([matrix[:, :2], shift]),
         image.shape[1::-1],
-        flags=cv2.INTER_CUBIC,
+        flags=cv2.INTER_LINEAR,
         borderMode=cv2.BORDER_REPLICATE,
     )
     places = landmarks.astype(np.float64) @ matrix[:, :2].T + matrix[:, 2]

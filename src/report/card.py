@@ -171,7 +171,7 @@ def _shares(data: Mapping[str, Any]) -> str:
     }
     said = [f", a share of {share:g} {which}" for which, share in shares.items() if share]
     if data.get("stretch"):
-        said.append(f", each made wider or narrower by up to {100 * data['stretch']:g} %")
+        said.append(f", each up to {1 + data['stretch']:g} times as wide or narrow for its height")
     return "".join(said)
 
 

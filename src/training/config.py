@@ -107,10 +107,10 @@ class TrainConfig:
             raise ValueError(
                 f"init={self.init} gives a new training its first weights: leave out resume= and method=, or init="
             )
+        fresh = ",".join(self.init_fresh)
+        of_stn = [part.partition(".")[0] == "stn" for part in self.init_fresh]
         if self.init_fresh and self.init is None:
-            raise ValueError(
-                f"init_fresh={','.join(self.init_fresh)} is for a run with init=: leave it out, or give init="
-            )
+            raise ValueError(f"init_fresh=[{fresh}] is for a run with init=: leave it out, or give init=")
         generator = self.model.generator
         if self.method is not None and self.data.lr_side != LR_SIDE:
             raise ValueError(f"{self.method.name} is a dictionary of 16x16 faces: set data.lr_side={LR_SIDE}")
@@ -148,9 +148,19 @@ class TrainConfig:
                     f"the aligner of {generator.title} learns from the alignment loss alone: set loss.alignment above "
                     "0, or give a trained aligner with init= (also when its run resumes), which then stays as it is"
                 )
+            if any(of_stn):
+                raise ValueError(
+                    f"init_fresh=[{fresh}]: an aligner that starts afresh learns from the alignment loss alone: set "
+                    "loss.alignment above 0"
+                )
         if self.loss.alignment_first and self.loss.alignment and not generator.aligns_alone:
             raise ValueError(
                 "loss.alignment_first needs model.generator.localisation=aligner: set loss.alignment_first=0"
+            )
+        if self.loss.alignment_first == 1 and self.loss.alignment and not all(of_stn):
+            raise ValueError(
+                f"init_fresh=[{fresh}] with loss.alignment_first=1: the aligner alone would learn, and what else "
+                "starts afresh would stay random; set loss.alignment_first below 1"
             )
         trained = self.init is not None or self.resume is not None
         if self.loss.alignment_first == 1 and not trained and not isinstance(generator, STN0Config):

@@ -32,11 +32,12 @@ def load_weights(generator: nn.Module, config: GeneratorConfig, init: str, fresh
         generator: of the run, on the CPU.
         config: its configuration.
         init: the checkpoint or the release.
-        fresh: parts of the generator, by the names of its modules, that keep their random weights. With them its other
-            settings may differ as well, as long as the weights of all other parts fit.
+        fresh: parts of either generator, by the names of its modules, whose trained weights are left out: the new one
+            keeps its random ones there, or has no such part. With them its settings may differ as well, as long as the
+            weights of all other parts fit.
 
     Raises:
-        UserError: there is nothing to load, it is another network, or `fresh` names no part of it.
+        UserError: there is nothing to load, it is another network, or `fresh` names no part of either.
     """
     trained = load_generator(init)
     values = to_plain(trained.config)
@@ -52,25 +53,29 @@ def load_weights(generator: nn.Module, config: GeneratorConfig, init: str, fresh
     there = trained.generator.state_dict()
     _load(generator, there, init, fresh)
     log.info("first weights: %s, %s", init, trained.weights)
-    if fresh:
-        log.info("afresh: %s; other settings than there: %s", ", ".join(fresh), ", ".join(changed) or "none")
+    if fresh and changed:
+        log.warning("beside what starts afresh, settings differ from %s: %s", init, ", ".join(changed))
 
 
 def _load(generator: nn.Module, there: dict[str, Tensor], init: str, fresh: tuple[str, ...]) -> None:
     here = generator.state_dict()
     for part in fresh:
-        if not any(_in(name, part) for name in here):
-            parts = ", ".join(name for name, _ in generator.named_children())
+        if not any(_in(name, part) for name in (*here, *there)):
+            parts = ", ".join(dict.fromkeys(_part(name) for name in here))
             raise UserError(f"init_fresh={part} is no part of this generator, which has {parts}")
     kept = {name for name in here if not any(_in(name, part) for part in fresh)}
     misfit = sorted(name for name in kept if name not in there or there[name].shape != here[name].shape)
     misfit += sorted(name for name in there if name not in here and not any(_in(name, part) for part in fresh))
     if misfit:
         raise UserError(
-            f"init={init} is another network: {misfit[0]} and {len(misfit) - 1} more weights do not fit; name their "
-            f"parts in init_fresh= too, or give the same model"
+            f"init={init} is another network: weights do not fit in {', '.join(dict.fromkeys(map(_part, misfit)))}, "
+            f"such as {misfit[0]}; name these parts in init_fresh= too, or give the same model"
         )
     generator.load_state_dict({**here, **{name: there[name] for name in kept}})
+
+
+def _part(name: str) -> str:
+    return name.partition(".")[0]
 
 
 def _in(name: str, part: str) -> bool:

@@ -97,6 +97,17 @@ def test_unknown_landmarks_stay_unknown() -> None:
     assert np.array_equal(np.isnan(places), np.isnan(points))
 
 
+def test_hidden_eyes_and_faces_without_surroundings() -> None:
+    """With both eyes hidden the roll is not known: the face is taken for level, as the crop rule takes it."""
+    points, hidden = face(), ALL.copy()
+    hidden[36:48] = False
+    image, places = stretched(dots(points)[MARGIN:-MARGIN, MARGIN:-MARGIN], points, hidden, 0.8)
+    assert image.shape == (SIDE, SIDE, 3)
+    np.testing.assert_allclose(places, stretched(dots(points), points, ALL, 0.8)[1], atol=0.1)
+    white, _ = stretched(np.full((SIDE, SIDE, 3), 255, np.uint8), points, ALL, 0.7)
+    assert white.min() == 255, "border pixels, and no black ones, beside a narrower face"
+
+
 def test_stretches_are_drawn_both_ways_to_the_most() -> None:
     random = np.random.default_rng(0)
     draws = np.array([draw_stretch(0.25, random) for _ in range(2000)])
@@ -125,6 +136,13 @@ def test_no_other_draw_moves(stores: FaceStores) -> None:
         assert torch.equal(getattr(some, name), getattr(none, name)), name
     moved = (some.landmarks - none.landmarks).abs().amax((1, 2))
     assert (moved > 0.05).all(), "upright or not, blended or not"
+    assert (some.images != none.images).flatten(1).any(1).all(), "the pictures too"
+
+
+def test_a_face_has_another_shape_in_each_epoch(stores: FaceStores) -> None:
+    faces = FaceDataset(stores, MisalignmentConfig(fill="context"), 3, stretch=0.2)
+    places = faces.__getitems__([(epoch, 2) for epoch in range(5)]).landmarks
+    assert torch.pdist(places.flatten(1)).min() > 0.1
 
 
 def test_training_faces_are_stretched_and_validation_faces_never(tmp_path: Path) -> None:
@@ -137,6 +155,12 @@ def test_training_faces_are_stretched_and_validation_faces_never(tmp_path: Path)
     assert data.val_faces is not None
     assert data.train_faces.stretch == 0.1
     assert data.val_faces.stretch == 0
+
+
+def test_a_stretch_needs_surroundings() -> None:
+    words = ["experiment=demo", "data.train=[a]", "data.val=[a]", "data.stretch=0.2"]
+    with pytest.raises(UserError, match=r"stretch=0.2 is for misalignment.fill=context"):
+        compose("train", TrainConfig, [*words, "data.misalignment.fill=border"])
 
 
 @pytest.mark.parametrize("most", [-0.1, MOST_STRETCH + 0.1])

@@ -125,7 +125,7 @@ def test_the_card_says_which_faces_were_made_otherwise(busy_file: Path, tmp_path
     exported(tmp_path / "other.ckpt", tmp_path / "release", format="release")
     card = (tmp_path / "release/README.md").read_text(encoding="utf-8")
     shares = "a share of 0.4 on black, a share of 0.15 upright already, a share of 0.8 averaged with another one"
-    shares += ", each made wider or narrower by up to 20 %"
+    shares += ", each up to 1.2 times as wide or narrow for its height"
     assert f"filled with the true surroundings, {shares}; then" in card
 
 

@@ -90,10 +90,17 @@ def test_named_parts_start_afresh_and_may_be_of_another_kind(trained: Path, tmp_
 @pytest.mark.parametrize(
     ("words", "error"),
     [
-        (["init_fresh=fuse", "model.generator.width=16"], r"is another network: .* do not fit; name their parts"),
-        (["init_fresh=head"], r"init_fresh=head is no part of this generator, which has stem, upsampler, stn, "),
+        (
+            ["init_fresh=fuse", "model.generator.width=16"],
+            r"another network: weights do not fit in .*stem.*; name these",
+        ),
+        (["init_fresh=head"], r"=head is no part of this generator, which has stem, upsampler, stn, trunk, .*, tail$"),
         (["init_fresh=fus"], "init_fresh=fus is no part"),
-        (["init_fresh=tail", "model.generator.guidance=modulate"], r"fuse\.\w+.* do not fit"),
+        (["init_fresh=tail", "model.generator.guidance=modulate"], r"do not fit in fuse, such as fuse\.\w+"),
+        (
+            ["init_fresh=tail", "model.generator.heb.enabled=false", "loss.structure.weight=0"],
+            r"do not fit in fuse, heb, ",
+        ),
     ],
 )
 def test_parts_that_do_not_fit_are_named(trained: Path, tmp_path: Path, words: list[str], error: str) -> None:
@@ -102,8 +109,30 @@ def test_parts_that_do_not_fit_are_named(trained: Path, tmp_path: Path, words: l
 
 
 def test_parts_start_afresh_beside_trained_ones_alone(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"init_fresh=fuse,heb is for a run with init="):
+    with pytest.raises(UserError, match=r"init_fresh=\[fuse,heb\] is for a run with init="):
         tiny_run(tmp_path, "init_fresh=[fuse,heb]")
+
+
+def test_no_part_that_starts_afresh_stays_random(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"init_fresh=\[stn.head\]: an aligner that starts afresh learns from the "):
+        tiny_run(tmp_path, "init=x", "init_fresh=[stn.head]", "loss.alignment=0")
+    with pytest.raises(UserError, match=r"init_fresh=\[stn,fuse\] with loss.alignment_first=1: the aligner alone"):
+        tiny_run(tmp_path, "init=x", "init_fresh=[stn,fuse]", "loss.alignment_first=1")
+    assert tiny_run(tmp_path, "init=x", "init_fresh=stn", "loss.alignment_first=1").init_fresh == ("stn",)
+
+
+def test_a_part_may_be_left_out_and_the_run_resumed_elsewhere(
+    trained: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    bare = ["model.generator.heb.enabled=false", "loss.structure.weight=0"]
+    words = [f"init={trained}", "init_fresh=[heb,fuse]", "trainer.max_epochs=1", f"run_dir={tmp_path}/run"]
+    first = load_checkpoint(train(tiny_run(tmp_path, *bare, *words, *STILL)), "raw").generator
+    assert "heb" not in dict(first.named_children())
+    before = load_checkpoint(trained).generator
+    assert all(torch.equal(value, before.get_parameter(name)) for name, value in first.named_parameters())
+    assert f"settings differ from {trained}: heb.enabled" in caplog.text
+    again = [f"resume={tmp_path}/run", "trainer.max_epochs=2", f"run_dir={tmp_path}/other"]
+    assert load_checkpoint(train(tiny_run(tmp_path, *bare, *again)), "raw").iterations == 6
 
 
 def test_an_aligner_by_itself_may_change_the_same_settings(tmp_path: Path) -> None:
