@@ -68,13 +68,13 @@ def test_they_train_the_aligner_first_and_then_all_of_it(name: str, tmp_path: Pa
 @pytest.mark.parametrize(
     "guidance",
     [
-        ["model.generator.guidance=modulate", "model.generator.heb.gradient=0"],
+        ["model.generator.guidance=concat", "model.generator.heb.gradient=0"],
         ["model.generator.heb.resolution=16", "data.heatmaps.std=8", "loss.coordinates=0.1"],
         ["data.heatmaps.maps=5", "loss.structure.decay=0.5", "loss.structure.floor=0.001"],
-        ["data.heatmaps.maps=68", "loss.coordinates=0.1", "model.generator.guidance=modulate"],
+        ["data.heatmaps.maps=68", "loss.coordinates=0.1"],
         ["loss.component=2", "model.generator.heb.enabled=false", "loss.structure.weight=0"],
     ],
-    ids=["modulate", "at 16", "5 maps", "68 maps", "component"],
+    ids=["concat", "at 16", "5 maps", "68 maps", "component"],
 )
 def test_every_form_of_guidance_trains(guidance: list[str], tmp_path: Path) -> None:
     write_store(tmp_path / "train", 10, seed=1)

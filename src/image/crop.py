@@ -77,7 +77,7 @@ class Square:
         return min(1.0, max(0.0, 1 - outside / (of_whole - of_face)))
 
 
-def level_square(points: NDArray[np.float32], roll: float = 0.0) -> Square:
+def level_square(points: NDArray[np.floating], roll: float = 0.0) -> Square:
     """The square around the known points in a face's own frame, side 1.5 x the longer side of their box in it.
 
     Args:

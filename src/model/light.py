@@ -71,7 +71,7 @@ class LightConfig(Branches):
     """The heatmap branch; at resolution 16 it reads the trunk's 16x16 features, at 32 the 32x32 ones."""
     guidance: Literal["concat", "modulate"] = "concat"
     """How the last heatmaps act on the 32x32 features: a convolution of both adds to them (concat), or the heatmaps
-    alone give each place a scale and a shift (modulate)."""
+    alone give each place a scale and a shift (modulate); without heatmaps it has no effect."""
     mirror: bool = False
     """In eval mode, the mean of the outputs for the face and for its mirror image (self-ensemble, Timofte et al. 2016):
     1.8 times the GMAC. Not with `localisation=features16`, which turns the two by different angles."""
@@ -84,10 +84,6 @@ class LightConfig(Branches):
             raise ValueError(
                 f"model.generator.heb.resolution must be 16 or 32 in the light generator, not {self.heb.resolution}: "
                 "its features are 16x16 and 32x32"
-            )
-        if self.guidance != "concat" and not self.heb.enabled:
-            raise ValueError(
-                f"model.generator.guidance={self.guidance} needs heatmaps: set model.generator.heb.enabled=true"
             )
         if self.mirror and self.localisation == "features16":
             raise ValueError(

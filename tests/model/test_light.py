@@ -100,11 +100,11 @@ def test_a_leaky_last_activation_cannot_die() -> None:
         assert bool(last.weight.grad.any()) == bool(residual.branch[-1].weight.grad.any()) == learns  # type: ignore[union-attr, operator]
 
 
-def test_old_files_have_a_relu_and_new_trainings_a_leaky_one() -> None:
-    assert LightConfig().leak == 0
+def test_old_files_have_a_relu_and_concatenation_and_new_trainings_do_not() -> None:
+    assert (LightConfig().leak, LightConfig().guidance) == (0, "concat")
     config = compose("train", TrainConfig, ["experiment=celeba16x_light", "data.train=[a]", "data.val=[a]"])
     assert isinstance(config.model.generator, LightConfig)
-    assert config.model.generator.leak == 0.2
+    assert (config.model.generator.leak, config.model.generator.guidance) == (0.2, "modulate")
     with pytest.raises(ValueError, match=r"model\.generator\.leak must be 0 to 1, not -0\.1"):
         LightConfig(leak=-0.1)
 
@@ -120,9 +120,11 @@ def test_heatmaps_elsewhere_than_16_and_32_are_refused() -> None:
         LightConfig(heb=HEBConfig(resolution=64))
 
 
-def test_guidance_without_heatmaps_is_refused() -> None:
-    with pytest.raises(ValueError, match="guidance=modulate needs heatmaps"):
-        LightConfig(guidance="modulate", heb=HEBConfig(enabled=False, resolution=32, depth=3))
+def test_without_heatmaps_guidance_has_no_effect() -> None:
+    bare = HEBConfig(enabled=False, resolution=32, depth=3)
+    modulate, concat = (LightConfig(guidance=kind, heb=bare).build().state_dict() for kind in ("modulate", "concat"))
+    assert list(modulate) == list(concat)
+    assert not [name for name in modulate if name.startswith("fuse")]
 
 
 def small(**changes: Any) -> LightConfig:
