@@ -156,13 +156,13 @@ def _training(about: Mapping[str, Any], notes: Notes) -> list[str]:
         f"the weights are {'the moving average' if about['weights'] == 'averaged' else 'those of the last update'}.",
     ]
     try:
-        said.append(f"Inputs: {inputs_words(data['misalignment'])}{_shares(data)}; {reduction_words(data)}.")
+        said.append(f"Inputs: {inputs_words(data['misalignment'])}{_made_otherwise(data)}; {reduction_words(data)}.")
     except (KeyError, TypeError, ValueError):
         said.append("Inputs: not recorded.")
     return said
 
 
-def _shares(data: Mapping[str, Any]) -> str:
+def _made_otherwise(data: Mapping[str, Any]) -> str:
     """What else was done to training faces, and to which share; older runs have not recorded it."""
     shares = {
         "on black": data.get("black_share"),

@@ -58,20 +58,25 @@ def load_weights(generator: nn.Module, config: GeneratorConfig, init: str, fresh
 
 
 def _load(generator: nn.Module, there: dict[str, Tensor], init: str, fresh: tuple[str, ...]) -> None:
+    """Load what no fresh part holds, or say what does not fit."""
     here = generator.state_dict()
     for part in fresh:
         if not any(_in(name, part) for name in (*here, *there)):
             parts = ", ".join(dict.fromkeys(_part(name) for name in here))
             raise UserError(f"init_fresh={part} is no part of this generator, which has {parts}")
-    kept = {name for name in here if not any(_in(name, part) for part in fresh)}
-    misfit = sorted(name for name in kept if name not in there or there[name].shape != here[name].shape)
-    misfit += sorted(name for name in there if name not in here and not any(_in(name, part) for part in fresh))
+    new, old = (
+        {name: weight for name, weight in weights.items() if not any(_in(name, part) for part in fresh)}
+        for weights in (here, there)
+    )
+    misfit = sorted(
+        name for name in {*new, *old} if name not in new or name not in old or new[name].shape != old[name].shape
+    )
     if misfit:
         raise UserError(
             f"init={init} is another network: weights do not fit in {', '.join(dict.fromkeys(map(_part, misfit)))}, "
             f"such as {misfit[0]}; name these parts in init_fresh= too, or give the same model"
         )
-    generator.load_state_dict({**here, **{name: there[name] for name in kept}})
+    generator.load_state_dict({**here, **old})
 
 
 def _part(name: str) -> str:

@@ -1,7 +1,5 @@
 """Blends of training faces."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
@@ -10,7 +8,6 @@ from src.config.compose import compose
 from src.data.batch import FaceBatch
 from src.data.blend import LEAST, blended, own_weight
 from src.data.dataset import FaceDataset
-from src.data.module import FaceData
 from src.data.pairs import MisalignmentConfig
 from src.store.read import FaceStores
 from src.system.errors import UserError
@@ -78,18 +75,6 @@ def test_the_face_itself_weighs_most() -> None:
     assert 0.26 < (weights < 1).mean() < 0.34
     assert weights.min() >= LEAST
     assert abs(weights[weights < 1].mean() - 0.75) < 0.02
-
-
-def test_training_faces_are_blended_and_validation_faces_never(tmp_path: Path) -> None:
-    path = str(write_store(tmp_path / "faces", 4))
-    words = ["experiment=demo", f"data.train=[{path}]", f"data.val=[{path}]", "data.batch_size=2", "data.workers=0"]
-    config = compose("train", TrainConfig, [*words, "data.blend_share=0.5"]).data
-    data = FaceData(config, 32, 1)
-    data.setup("fit")
-    assert data.train_faces is not None
-    assert data.val_faces is not None
-    assert data.train_faces.blend_share == 0.5
-    assert data.val_faces.blend_share == 0
 
 
 @pytest.mark.parametrize("word", ["data.blend_share=1.5", "data.blend_share=-0.1"])

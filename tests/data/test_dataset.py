@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from src.config.compose import compose
 from src.data.batch import FaceBatch, HeatmapConfig, make_batch
 from src.data.camera import CameraConfig
 from src.data.config import DataConfig
@@ -12,6 +13,7 @@ from src.data.module import FaceData
 from src.data.pairs import VALIDATION_EPOCH, MisalignmentConfig
 from src.image.pixels import downsample
 from src.store.read import FaceStores
+from src.training.config import TrainConfig
 from tests.helpers.tiny_files import write_store
 
 
@@ -150,3 +152,13 @@ def test_a_share_of_the_faces_lies_on_black_and_no_other_draw_moves(two_stores: 
     for one, other in zip(some, none, strict=True):
         assert torch.equal(one.misalignment, other.misalignment)
         assert torch.equal(one.mirror, other.mirror)
+
+
+@pytest.mark.parametrize("key", ["black_share", "upright_share", "blend_share", "stretch"])
+def test_training_faces_are_made_otherwise_and_validation_faces_never(tmp_path: Path, key: str) -> None:
+    path = str(write_store(tmp_path / "faces", 4))
+    words = ["experiment=demo", f"data.train=[{path}]", f"data.val=[{path}]", "data.batch_size=2", "data.workers=0"]
+    data = FaceData(compose("train", TrainConfig, [*words, f"data.{key}=0.1"]).data, 32, 1)
+    data.setup("fit")
+    assert getattr(data.train_faces, key) == 0.1
+    assert getattr(data.val_faces, key) == 0

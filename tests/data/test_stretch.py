@@ -1,7 +1,5 @@
 """Stretched training faces."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
@@ -9,7 +7,6 @@ import torch
 from src.config.compose import compose
 from src.data.batch import FaceBatch
 from src.data.dataset import FaceDataset
-from src.data.module import FaceData
 from src.data.pairs import MisalignmentConfig
 from src.data.stretch import MOST_STRETCH, draw_stretch, stretched
 from src.face.level import eye_roll
@@ -143,18 +140,6 @@ def test_a_face_has_another_shape_in_each_epoch(stores: FaceStores) -> None:
     faces = FaceDataset(stores, MisalignmentConfig(fill="context"), 3, stretch=0.2)
     places = faces.__getitems__([(epoch, 2) for epoch in range(5)]).landmarks
     assert torch.pdist(places.flatten(1)).min() > 0.1
-
-
-def test_training_faces_are_stretched_and_validation_faces_never(tmp_path: Path) -> None:
-    path = str(write_store(tmp_path / "faces", 4))
-    words = ["experiment=demo", f"data.train=[{path}]", f"data.val=[{path}]", "data.batch_size=2", "data.workers=0"]
-    config = compose("train", TrainConfig, [*words, "data.stretch=0.1"]).data
-    data = FaceData(config, 32, 1)
-    data.setup("fit")
-    assert data.train_faces is not None
-    assert data.val_faces is not None
-    assert data.train_faces.stretch == 0.1
-    assert data.val_faces.stretch == 0
 
 
 def test_a_stretch_needs_surroundings() -> None:
