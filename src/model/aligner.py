@@ -24,7 +24,8 @@ class AlignerConfig:
     """1 or 2; the second sees the LR face that the first has turned upright, and the mean of both counts."""
     dead_band: float = 0.0
     """In eval mode, a face stays as it is if the corners of its frame would move by less than this in the mean, in
-    pixels of the 128x128 face. From here to twice as far, the move grows from nothing to the whole; 0: no dead band."""
+    pixels of the 128x128 face, by the estimate or by what the face alone or its mirror image alone say. From here to
+    twice as far, the move grows from nothing to the whole; 0: no dead band."""
 
     def __post_init__(self) -> None:
         if self.passes not in (1, 2):
@@ -47,7 +48,8 @@ class Aligner(nn.Module):
     faces that are nearly upright.
 
     Every estimate has an error. A face that is upright already would move by it, and its pixels would be resampled. In
-    eval mode a dead band leaves such faces as they are.
+    eval mode a dead band leaves such faces as they are. It takes one of two for it, the face or its mirror image: where
+    they disagree over an upright face, one often sees that it is upright, and a turned face hardly ever looks so.
     """
 
     def __init__(self, config: AlignerConfig | None = None, lr_side: int = LR_SIDE) -> None:
@@ -73,7 +75,7 @@ class Aligner(nn.Module):
         With `lr_side` 32 it takes (B, 4, 32, 32), see `with_own_size`.
         """
         if not self.training:
-            return self._beyond_dead_band(self._both_looks(lr))
+            return self._in_use(lr)
         if self.passes == 1:
             return self._look(lr)
         first, seen, again = torch.eye(2, 3, device=lr.device).repeat(len(lr), 1, 1), lr.clone(), lr[1::2]
@@ -83,28 +85,29 @@ class Aligner(nn.Module):
             seen[1::2] = _turned(again, first[1::2])
         return compose(first, self._look(seen))
 
-    def _both_looks(self, lr: Tensor) -> Tensor:
-        """In eval mode: the mean of the estimates of the passes, (B, 2, 3) float32."""
-        first = self._look(lr)
-        return first if self.passes == 1 else (first + compose(first, self._look(_turned(lr, first)))) / 2
-
-    def _beyond_dead_band(self, matrix: Tensor) -> Tensor:
-        """The transforms (B, 2, 3): the identity within the dead band, blends up to twice as far, unchanged beyond."""
+    def _in_use(self, lr: Tensor) -> Tensor:
+        """In eval mode: the mean of the passes, and of the face and its mirror image; the identity in the dead band."""
+        views = self._views(lr)
+        matrix = first = similarity_matrix(*views.mean(0).unbind(1))
+        if self.passes == 2:
+            matrix = (first + compose(first, self._look(_turned(lr, first)))) / 2
         if self.dead_band == 0:
             return matrix
-        still = torch.eye(2, 3, device=matrix.device).expand_as(matrix)
-        share = (moved_px(matrix) / self.dead_band - 1).clamp(0, 1)
-        return torch.lerp(still, matrix, share[:, None, None])
+        moves = [moved_px(matrix), *(moved_px(similarity_matrix(*view.unbind(1))) for view in views)]
+        share = (torch.stack(moves).amin(0) / self.dead_band - 1).clamp(0, 1)
+        return torch.lerp(torch.eye(2, 3, device=matrix.device).expand_as(matrix), matrix, share[:, None, None])
 
     def _look(self, lr: Tensor) -> Tensor:
         """The transform by one pass, (B, 2, 3) float32."""
-        if self.training:
-            return similarity_matrix(*self._estimate(lr).unbind(1))
+        estimate = self._estimate(lr) if self.training else self._views(lr).mean(0)
+        return similarity_matrix(*estimate.unbind(1))
+
+    def _views(self, lr: Tensor) -> Tensor:
+        """What the face and its mirror image say, both for the face: (2, B, 4) float32, as `_estimate`."""
         both = self._estimate(torch.cat([lr, lr.flip(3)]))
         seen, mirrored = both.reshape(2, lr.shape[0], 4).unbind(0)  # a chunk would fix the batch when exported
         # In a mirror, angle and horizontal shift change their signs.
-        back = mirrored * mirrored.new_tensor([-1.0, 1.0, -1.0, 1.0])
-        return similarity_matrix(*((seen + back) / 2).unbind(1))
+        return torch.stack([seen, mirrored * mirrored.new_tensor([-1.0, 1.0, -1.0, 1.0])])
 
     def _estimate(self, lr: Tensor) -> Tensor:
         """Angle in radians, scale and shifts in x and y in normalised units, (B, 4) float32."""

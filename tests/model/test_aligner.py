@@ -1,4 +1,3 @@
-import math
 
 import pytest
 import torch
@@ -103,14 +102,19 @@ def test_the_running_statistics_are_those_of_the_passes_that_learn() -> None:
     assert all(parameter.grad is not None for parameter in network.parameters())
 
 
-def moving_by(pixels: list[float], dead_band: float, passes: int) -> tuple[Aligner, torch.Tensor]:
-    """An aligner that shifts each of some faces to the right by so many pixels of 128, and these faces."""
+def moving_by(
+    pixels: list[float], dead_band: float, passes: int, in_mirror: list[float] | None = None
+) -> tuple[Aligner, torch.Tensor]:
+    """An aligner that shifts each of some faces to the right by so many pixels of 128, and these faces.
+
+    Their mirror images say `in_mirror`, if given.
+    """
     network = Aligner(AlignerConfig(width=8, hidden=16, passes=passes, dead_band=dead_band)).eval()
-    shifts = {float(number): shift for number, shift in enumerate(pixels, 1)}
+    shifts = dict(enumerate(pixels, 1)) | {-n: -shift for n, shift in enumerate(in_mirror or pixels, 1)}
 
     def estimate(lr: torch.Tensor) -> torch.Tensor:
         seen = [(face[0, 0, 0] - face[0, 0, -1]).item() for face in lr]  # its number; negative in the mirror
-        moves = [math.copysign(shifts[abs(round(number))], number) / 64 for number in seen]
+        moves = [shifts[round(number)] / 64 for number in seen]
         return torch.tensor([[0, 1, move, 0] for move in moves])
 
     faces = torch.zeros(len(pixels), 3, 16, 16)
@@ -128,6 +132,12 @@ def test_a_face_within_the_dead_band_stays_and_one_beyond_twice_as_far_moves_all
         assert torch.equal(matrix[:, :, :2], torch.eye(2).expand(len(moves), 2, 2))
     still = network(faces)[[1, 2]]
     assert torch.equal(still, torch.eye(2, 3).expand(2, 2, 3)), "no pixel is resampled"
+
+
+def test_a_face_stays_if_it_or_its_mirror_image_is_within_the_dead_band() -> None:
+    network, faces = moving_by([0.0, 8.0, 8.0, 8.0, 9.0], 2.0, passes=1, in_mirror=[8.0, -1.9, 3.0, 4.0, -9.0])
+    moves = network(faces)[:, 0, 2] * 64
+    assert torch.allclose(moves, torch.tensor([0, 0, 0.5 * 5.5, 6, 0]), atol=1e-4)
 
 
 @pytest.mark.parametrize("passes", [1, 2])
