@@ -114,6 +114,12 @@ def warp(
         return F.grid_sample(images.float(), grid, mode, outside, align_corners=False).to(images.dtype)
 
 
+def within_input(matrix: Tensor, side: int) -> Tensor:
+    """Which pixels of a square output `warp` takes from inside its input: (B, 2, 3) -> (B, 1, side, side) bool."""
+    grid = F.affine_grid(matrix.float(), [len(matrix), 1, side, side], align_corners=False)
+    return (grid.abs() <= 1).all(-1)[:, None]
+
+
 def align(images: Tensor, matrix: Tensor) -> Tensor:
     """The upright face from an unaligned one by a known or estimated transform: the inverse of `misalign`."""
     return warp(images + 1, matrix) - 1

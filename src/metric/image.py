@@ -7,6 +7,7 @@ from torch import Tensor
 
 from src.data.own_frame import hr_in_own_frame
 from src.image.pixels import quantise
+from src.image.warp import within_input
 from src.metric.metric import Judged, Metric
 
 BORDER: Final = 8
@@ -19,17 +20,22 @@ K1, K2 = 0.01, 0.03  # the same paper's constants
 IMAGE_METRICS: Final = ("psnr_rgb", "ssim_rgb", "psnr_y", "ssim_y")
 
 
-def psnr(sr: Tensor, hr: Tensor) -> Tensor:
+def psnr(sr: Tensor, hr: Tensor, counted: Tensor | None = None) -> Tensor:
     """Peak signal-to-noise ratio of each image in dB, over all its channels.
 
     Args:
         sr: (B, C, H, W) in [0, 1].
         hr: (B, C, H, W) in [0, 1].
+        counted: (B, 1, H, W) bool, the pixels that count; None: all.
 
     Returns:
-        (B,) float32; infinite for identical images, which means leave out and count.
+        (B,) float32; infinite for identical images, which means leave out and count; NaN where no pixel counts.
     """
-    error = (sr.double() - hr.double()).square().mean((1, 2, 3))
+    errors = (sr.double() - hr.double()).square()
+    if counted is None:
+        error = errors.mean((1, 2, 3))
+    else:
+        error = (errors.mean(1, keepdim=True) * counted).sum((1, 2, 3)) / counted.sum((1, 2, 3))
     return (-10 * torch.log10(error)).float()
 
 
@@ -191,11 +197,23 @@ _LUMA = "Y: BT.601 in studio range (16-235), as MATLAB's rgb2ycbcr, not rounded.
 _BORDER = f"Border {BORDER}: the same after cutting {BORDER} pixels off each side of both images."
 
 
-def _registered(judged: Judged) -> Tensor | None:
+def _in_own_frame(judged: Judged) -> tuple[Tensor, Tensor] | None:
+    """SR and HR in the frame of the estimated transform."""
     if judged.output.matrix is None or judged.pairs.surroundings is None:
         return None
-    hr = hr_in_own_frame(judged.pairs, judged.output.matrix)
-    return psnr(*unit_images(judged.output.image, hr))
+    return unit_images(judged.output.image, hr_in_own_frame(judged.pairs, judged.output.matrix))
+
+
+def _registered(judged: Judged) -> Tensor | None:
+    images = judged.once(_in_own_frame)
+    return None if images is None else psnr(*images)
+
+
+def _registered_shown(judged: Judged) -> Tensor | None:
+    images, matrix = judged.once(_in_own_frame), judged.output.matrix
+    if images is None or matrix is None:
+        return None
+    return psnr(*images, within_input(matrix, images[0].shape[-1]))
 
 
 METRICS: Final = (
@@ -209,6 +227,17 @@ METRICS: Final = (
         _registered,
         in_validation=True,
         place=4,
+    ),
+    Metric(
+        "psnr_registered_shown",
+        "PSNR registered, shown",
+        "dB",
+        2,
+        "PSNR registered, shown: the same over the pixels that lie inside the LR face, by the estimated transform. "
+        "A turned or shifted face has corners that its LR face does not show, and no method can restore them.",
+        _registered_shown,
+        place=9,
+        aside=True,
     ),
     _of_image("psnr_rgb", "PSNR RGB", "dB", 2, f"{_FILES} {_PSNR}", 0),
     _of_image("ssim_rgb", "SSIM RGB", "", 4, _SSIM, 1),
