@@ -116,7 +116,8 @@ def warp(
 
 def within_input(matrix: Tensor, side: int) -> Tensor:
     """Which pixels of a square output `warp` takes from inside its input: (B, 2, 3) -> (B, 1, side, side) bool."""
-    grid = F.affine_grid(matrix.float(), [len(matrix), 1, side, side], align_corners=False)
+    with torch.autocast(matrix.device.type, enabled=False):
+        grid = F.affine_grid(matrix.float(), [len(matrix), 1, side, side], align_corners=False)
     return (grid.abs() <= 1).all(-1)[:, None]
 
 

@@ -233,8 +233,8 @@ METRICS: Final = (
         "PSNR registered, shown",
         "dB",
         2,
-        "PSNR registered, shown: the same over the pixels that lie inside the LR face, by the estimated transform. "
-        "A turned or shifted face has corners that its LR face does not show, and no method can restore them.",
+        "PSNR registered, shown: PSNR registered over those pixels alone that lie inside the LR face, by the estimated "
+        "transform. The others a method can only guess.",
         _registered_shown,
         place=9,
         aside=True,

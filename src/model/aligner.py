@@ -24,8 +24,9 @@ class AlignerConfig:
     """1 or 2; the second sees the LR face that the first has turned upright, and the mean of both counts."""
     dead_band: float = 0.0
     """In eval mode, a face stays as it is if the corners of its frame would move by less than this in the mean, in
-    pixels of the 128x128 face, by the estimate or by what the face alone or its mirror image alone say. From here to
-    twice as far, the move grows from nothing to the whole; 0: no dead band."""
+    pixels of the 128x128 face. The least of three moves decides: by the estimate, and by the first pass over the face
+    alone or its mirror image alone. From here to twice as far, the move grows from nothing to the whole; 0: no dead
+    band."""
 
     def __post_init__(self) -> None:
         if self.passes not in (1, 2):
@@ -48,8 +49,8 @@ class Aligner(nn.Module):
     faces that are nearly upright.
 
     Every estimate has an error. A face that is upright already would move by it, and its pixels would be resampled. In
-    eval mode a dead band leaves such faces as they are. It takes one of two for it, the face or its mirror image: where
-    they disagree over an upright face, one often sees that it is upright, and a turned face hardly ever looks so.
+    eval mode a dead band leaves such faces as they are. The face and its mirror image need not agree that a face is
+    upright, one of them is enough: of an upright face that would move, often one alone is mistaken.
     """
 
     def __init__(self, config: AlignerConfig | None = None, lr_side: int = LR_SIDE) -> None:
@@ -86,7 +87,7 @@ class Aligner(nn.Module):
         return compose(first, self._look(seen))
 
     def _in_use(self, lr: Tensor) -> Tensor:
-        """In eval mode: the mean of the passes, and of the face and its mirror image; the identity in the dead band."""
+        """In eval mode: the mean of the passes, each that of the face and its mirror image, then the dead band."""
         views = self._views(lr)
         matrix = first = similarity_matrix(*views.mean(0).unbind(1))
         if self.passes == 2:

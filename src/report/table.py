@@ -85,8 +85,8 @@ def identical(rows: Sequence[FaceScores], protocol: Protocol) -> list[str]:
     """A sentence for each method some of whose images are identical to the HR image."""
     summary, found = summarise(rows), []
     for name, card in protocol.methods.items():
-        count = max((mean.infinite for mean in summary.methods[name].whole.values()), default=0)
-        if count:
+        mean = summary.methods[name].whole.get("psnr_rgb")
+        if mean and (count := mean.infinite):
             found.append(f"{card.title}: {count:,} images are identical to HR, and in no mean of PSNR.")
     return found
 

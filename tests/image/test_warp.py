@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from src.image.warp import align_small, angle_of, invert, similarity_matrix, warp
+from src.image.warp import align_small, angle_of, invert, similarity_matrix, warp, within_input
 
 
 def matrix(angle: float = 0.0, scale: float = 1.0, x: float = 0.0, y: float = 0.0) -> torch.Tensor:
@@ -43,8 +43,9 @@ def test_sampling_is_float32_under_autocast() -> None:
     # bfloat16 coordinates would be off by up to 1/4 pixel at the border of 128.
     image = torch.arange(128.0).repeat(1, 1, 128, 1)
     with torch.autocast("cpu", torch.bfloat16):
-        shifted = warp(image, matrix(x=2 / 128))
+        shifted, within = warp(image, matrix(x=2 / 128)), within_input(matrix(0.3, 0.95), 128)
     assert torch.allclose(shifted[..., :-1], image[..., 1:], atol=1e-3)
+    assert within.equal(within_input(matrix(0.3, 0.95), 128))
 
 
 def test_a_small_face_is_aligned_by_bicubic_samples_with_its_border_beyond_it() -> None:

@@ -134,9 +134,24 @@ def test_a_face_within_the_dead_band_stays_and_one_beyond_twice_as_far_moves_all
 
 
 def test_a_face_stays_if_it_or_its_mirror_image_is_within_the_dead_band() -> None:
-    network, faces = moving_by([0.0, 8.0, 8.0, 8.0, 9.0], 2.0, passes=1, in_mirror=[8.0, -1.9, 3.0, 4.0, -9.0])
+    """Or if their mean is."""
+    network, faces = moving_by([0.0, 8.0, 8.0, 8.0, 9.0], 2.0, passes=1, in_mirror=[8.0, -1.9, 3.0, 4.0, -8.0])
     moves = network(faces)[:, 0, 2] * 64
     assert torch.allclose(moves, torch.tensor([0, 0, 0.5 * 5.5, 6, 0]), atol=1e-4)
+
+
+def test_the_views_of_the_dead_band_are_those_of_the_first_pass() -> None:
+    network, faces = moving_by([8.0], 2.0, passes=2, in_mirror=[3.0])
+    seen: list[int] = []
+    first = network._estimate
+
+    def estimate(lr: torch.Tensor) -> torch.Tensor:
+        seen.append(len(lr))
+        return first(lr) if len(seen) == 1 else torch.tensor([[0.0, 1, 0, 0]]).repeat(len(lr), 1)
+
+    network._estimate = estimate  # type: ignore[method-assign]
+    assert torch.allclose(network(faces)[:, 0, 2] * 64, torch.tensor([0.5 * 5.5]), atol=1e-4)
+    assert seen == [2, 2]
 
 
 @pytest.mark.parametrize("passes", [1, 2])
