@@ -1,4 +1,4 @@
-"""Blends of training faces (mixup, Zhang et al. 2018), so that an aligner cannot learn faces by heart.
+"""Blends of training faces (mixup, Zhang et al. 2018), so that a network cannot learn faces by heart.
 
 An upright face is nearly the same picture in every epoch. The average of two faces, misaligned as one, is a new face to
 align.

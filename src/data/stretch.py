@@ -1,4 +1,4 @@
-"""Stretched training faces, so that an aligner cannot learn faces by heart: each is a face of another shape.
+"""Stretched training faces, so that a network cannot learn faces by heart: each is a face of another shape.
 
 An upright face is nearly the same picture in every epoch. Made wider or narrower it has other proportions, and by the
 crop rule another upright frame: both are new to the aligner. It is not stretched along other directions: its eyes would
