@@ -86,11 +86,11 @@ class DataConfig:
     drawn from a range, so without it an upright face hardly ever occurs in training."""
     blend_share: float = 0.0
     """Share of the training faces, upright or not, that are averaged with another face of their batch (mixup), 0-1: HR
-    face and landmarks too. So that faces are not learnt by heart: most of them for an aligner that learns alone, few for
+    face and landmarks too. Against faces learnt by heart: most of the faces for an aligner that learns alone, fewer for
     the whole network."""
     stretch: float = 0.0
     """1 + stretch is the most by which a training face's width is multiplied or divided for its height, 0-0.5; the face
-    then lies in the upright frame of its new shape, and is resampled. So that faces are not learnt by heart, likewise."""
+    then lies in the upright frame of its new shape, and is resampled. Against faces learnt by heart, likewise."""
     degradation: Degradation = "bicubic"
     """How LR faces get small: anti-aliased bicubic (as published), or as a camera makes them."""
     camera: CameraConfig = field(default_factory=CameraConfig)
