@@ -41,6 +41,10 @@ class ExportConfig:
     this one's."""
     aligner_share: float = 1.0
     """The share of `aligner` in that average, above 0 and at most 1; 1 takes it alone."""
+    soup: str | None = None
+    """safetensors: a checkpoint or release of a training from the same start, whose weights are averaged into these."""
+    soup_share: float = 0.5
+    """The share of `soup` in that average, above 0 and below 1."""
     uint8: bool = False
     """onnx, torch_export: images of 8 bits in and out, RGB, (B, height, width, 3), in place of float (B, 3, ...)."""
     int8: bool = False
@@ -74,11 +78,18 @@ class ExportConfig:
             raise ValueError(f"precision={self.precision} needs format=safetensors or release, not {self.format}")
         if (self.evaluations or self.push or self.card != Notes()) and self.format != "release":
             raise ValueError(f"card=, evaluations= and push= need format=release, not {self.format}")
-        if self.aligner is not None and self.format != "safetensors":
-            raise ValueError(
-                f"aligner= needs format=safetensors, not {self.format}: write the average as .safetensors first, "
-                "measure it, then export that file"
-            )
+        for name in ("aligner", "soup"):
+            if getattr(self, name) is not None and self.format != "safetensors":
+                raise ValueError(
+                    f"{name}= needs format=safetensors, not {self.format}: write the average as .safetensors first, "
+                    "measure it, then export that file"
+                )
+        if self.aligner is not None and self.soup is not None:
+            raise ValueError("aligner= and soup= are two exports: average one, then give that file as checkpoint=")
+        if not 0 < self.soup_share < 1:
+            raise ValueError(f"soup_share must be above 0 and below 1, not {self.soup_share}")
+        if self.soup is None and self.soup_share != 0.5:
+            raise ValueError("soup_share= needs soup=FILE")
         if not 0 < self.aligner_share <= 1:
             raise ValueError(f"aligner_share must be above 0 and at most 1, not {self.aligner_share}")
         if self.aligner is None and self.aligner_share != 1:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from src.exporting.aligner import with_aligner
+from src.exporting.average import soup, with_aligner
 from src.exporting.card import card_of
 from src.exporting.config import ExportConfig
 from src.exporting.faces import Faces, random_faces, store_faces
@@ -39,7 +39,7 @@ def export(config: ExportConfig) -> Iterator[str]:
     """
     out = Path(config.out)
     check_out(out, config)
-    for given in (config.checkpoint, config.aligner or ""):
+    for given in (config.checkpoint, config.aligner or "", config.soup or ""):
         if given.endswith(ONNX):
             raise UserError(f"{given} is an export: give the checkpoint or release that it was made from")
     method = load_trained(Path(config.checkpoint), CPU, config.weights)
@@ -48,6 +48,9 @@ def export(config: ExportConfig) -> Iterator[str]:
         other, share = load_generator(config.aligner, config.weights), config.aligner_share
         checkpoint = with_aligner(checkpoint, other, share)
         yield f"aligner: {1 - share:.3g} of its own weights, {share:.3g} of those in {config.aligner}"
+    if config.soup is not None:
+        checkpoint = soup(checkpoint, load_generator(config.soup, config.weights), config.soup_share)
+        yield f"soup: {1 - config.soup_share:.3g} of its own weights, {config.soup_share:.3g} of those in {config.soup}"
     faces = store_faces(method, stores, config.faces, 0) if stores else random_faces(method.lr_side, config.faces)
     eager = outputs(checkpoint.generator, faces.lr)
     if config.precision != "float32":

@@ -1,4 +1,4 @@
-"""An export with the average of two trainings' aligners."""
+"""An export with the average of two trainings' networks, or of their aligners."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +11,7 @@ from torch import Tensor
 from src.evaluation.config import ProtocolConfig
 from src.evaluation.run import evaluate
 from src.evaluation.write import write_results
-from src.exporting.aligner import with_aligner
+from src.exporting.average import soup, with_aligner
 from src.exporting.config import ExportConfig
 from src.exporting.run import export
 from src.method.load import load_methods
@@ -65,6 +65,33 @@ def test_the_aligner_alone_is_averaged(tmp_path: Path) -> None:
     before = {name: value.clone() for name, value in old.generator.state_dict().items()}
     with_aligner(old, load_checkpoint(alone), 1.0)
     assert all(torch.equal(value, before[name]) for name, value in old.generator.state_dict().items())
+
+
+def test_a_soup_averages_all_weights_and_keeps_the_settings(tmp_path: Path) -> None:
+    one = written(tmp_path / "one.ckpt", ALIGNED)
+    other = replace(ALIGNED, mirror=True, aligner=replace(ALIGNED.aligner, dead_band=0.0))
+    two, out = written(tmp_path / "two.ckpt", other, averaged=0.5), tmp_path / "both.safetensors"
+    config = ExportConfig(str(one), str(out), "safetensors", soup=str(two), soup_share=0.3, faces=2)
+    first, *_ = export(config)
+    assert first == f"soup: 0.7 of its own weights, 0.3 of those in {two}"
+    new, old = load_generator(out), load_checkpoint(one)
+    assert new.config == ALIGNED
+    assert new.iterations is None
+    for name, value in new.generator.state_dict().items():
+        before = old.generator.state_dict()[name]
+        torch.testing.assert_close(value, before + 0.15 if value.is_floating_point() else before, msg=name)
+    before = {name: value.clone() for name, value in old.generator.state_dict().items()}
+    soup(old, load_checkpoint(two), 0.5)
+    assert all(torch.equal(value, before[name]) for name, value in old.generator.state_dict().items())
+
+
+def test_networks_of_other_layers_make_no_soup(tmp_path: Path) -> None:
+    one, two = written(tmp_path / "one.ckpt", ALIGNED), written(tmp_path / "two.ckpt", TINY)
+    out = tmp_path / "both.safetensors"
+    with pytest.raises(UserError, match=r"soup: .*two\.ckpt is a network of other layers than .*one\.ckpt") as caught:
+        list(export(ExportConfig(str(one), str(out), "safetensors", soup=str(two), faces=2)))
+    assert "\n" not in str(caught.value)
+    assert not out.exists()
 
 
 def test_weights_says_which_of_both_are_taken(tmp_path: Path) -> None:
