@@ -13,12 +13,16 @@ from torch import nn
 
 from src.model.aligner import Aligner
 from src.model.checkpoint import Checkpoint
+from src.model.config import SETTINGS_IN_USE
 from src.model.stn0 import STN0Config
 from src.system.errors import UserError
+from src.system.plain import differing, to_plain
 
 
 def soup(checkpoint: Checkpoint, other: Checkpoint, share: float) -> Checkpoint:
-    """A copy of a generator, all its weights averaged with those of another training; its settings stay.
+    """A copy of a generator, all its weights averaged with those of another training; settings and seed stay its own.
+
+    The running statistics of its normalisation are averaged too.
 
     Args:
         checkpoint: the generator.
@@ -26,11 +30,20 @@ def soup(checkpoint: Checkpoint, other: Checkpoint, share: float) -> Checkpoint:
         share: of the other one, 0-1.
 
     Raises:
-        UserError: the networks have different layers.
+        UserError: the networks differ, but for `SETTINGS_IN_USE`, or one file holds averaged and the other raw weights.
     """
+    changed = differing(to_plain(checkpoint.config), to_plain(other.config), SETTINGS_IN_USE)
+    if changed:
+        raise UserError(
+            f"soup: {other.path} is another network than {checkpoint.path}: model.generator.{changed[0]} differs"
+        )
+    if checkpoint.weights != other.weights:
+        raise UserError(
+            f"soup: {checkpoint.path} gives {checkpoint.weights} weights, {other.path} {other.weights} ones: "
+            "set weights=raw"
+        )
     generator = copy.deepcopy(checkpoint.generator)
-    if not _averaged(generator, other.generator, share):
-        raise UserError(f"soup: {other.path} is a network of other layers than {checkpoint.path}")
+    _averaged(generator, other.generator, share)
     return replace(checkpoint, generator=generator, iterations=None)
 
 

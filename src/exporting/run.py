@@ -50,7 +50,7 @@ def export(config: ExportConfig) -> Iterator[str]:
         yield f"aligner: {1 - share:.3g} of its own weights, {share:.3g} of those in {config.aligner}"
     if config.soup is not None:
         checkpoint = soup(checkpoint, load_generator(config.soup, config.weights), config.soup_share)
-        yield f"soup: {1 - config.soup_share:.3g} of its own weights, {config.soup_share:.3g} of those in {config.soup}"
+        yield f"soup: {1 - config.soup_share:g} of its own weights, {config.soup_share:g} of those in {config.soup}"
     faces = store_faces(method, stores, config.faces, 0) if stores else random_faces(method.lr_side, config.faces)
     eager = outputs(checkpoint.generator, faces.lr)
     if config.precision != "float32":

@@ -2,7 +2,7 @@
 
 import typing
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from torch import nn
 
@@ -24,6 +24,18 @@ GeneratorConfig = MTUNConfig | LightConfig | STN0Config | URDGNConfig | SRResNet
 
 AnyDiscriminatorConfig = DiscriminatorConfig | SRGANDiscriminatorConfig
 """Every discriminator's configuration, likewise."""
+
+
+SETTINGS_IN_USE: Final = (
+    "heb.gradient",
+    "aligner.passes",
+    "aligner.dead_band",
+    "passes",
+    "dead_band",
+    "mirror",
+    "back_projection",
+)
+"""Settings of a generator that leave the meaning of its weights alone: a fine-tuning run may have others."""
 
 
 class AnyGeneratorConfig(Protocol):

@@ -22,6 +22,28 @@ def _plain(value: Any) -> Any:
     return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
 
 
+def differing(
+    before: Any, after: Any, free: tuple[str, ...], bound: tuple[str, ...] = (), prefix: str = ""
+) -> list[str]:
+    """The dotted keys in which two plain configurations differ.
+
+    Args:
+        before: nested dicts, as of `to_plain`.
+        after: likewise.
+        free: keys that may differ, with all below them.
+        bound: keys below these that must not.
+        prefix: of every key.
+    """
+    if isinstance(before, dict) and isinstance(after, dict):
+        keys = sorted({*before, *after})
+        return [
+            name for key in keys for name in differing(before.get(key), after.get(key), free, bound, f"{prefix}{key}.")
+        ]
+    name = prefix.rstrip(".")
+    may = any(name == key or name.startswith(f"{key}.") for key in free) and name not in bound
+    return [] if may or before == after else [name]
+
+
 def variants(annotation: Any) -> tuple[type, ...]:
     """The dataclasses in an annotation: the annotation itself, or the members of a union or of `Annotated[...]`."""
     if typing.get_origin(annotation) is typing.Annotated:

@@ -9,13 +9,13 @@ from src.data.module import open_stores
 from src.method.dictionary import DictionaryConfig, made, planned
 from src.method.dictionary_file import FILE, BadDictionary, DictionaryCard, read_card, write_dictionary
 from src.system.errors import UserError
-from src.system.plain import to_plain
+from src.system.plain import differing, to_plain
 from src.system.processes import first_process
 from src.system.progress import FaceProgress
 from src.system.revision import revision
 from src.training.config import TrainConfig
 from src.training.drawn_faces import draw_missing_faces
-from src.training.resume import differing, save_config
+from src.training.resume import save_config
 from src.training.run_log import LOG, log_to
 
 log = logging.getLogger(__name__)

@@ -1,28 +1,16 @@
 """The first weights of a run that fine-tunes a trained generator."""
 
 import logging
-from typing import Any, Final
+from typing import Any
 
 from torch import Tensor, nn
 
-from src.model.config import GeneratorConfig
+from src.model.config import SETTINGS_IN_USE, GeneratorConfig
 from src.model.release import load_generator
 from src.system.errors import UserError
-from src.system.plain import to_plain
-from src.training.resume import differing
+from src.system.plain import differing, to_plain
 
 log = logging.getLogger(__name__)
-
-FREE: Final = (
-    "heb.gradient",
-    "aligner.passes",
-    "aligner.dead_band",
-    "passes",
-    "dead_band",
-    "mirror",
-    "back_projection",
-)
-"""Settings of a generator that change neither names nor shapes of its weights: a fine-tuning run may have others."""
 
 
 def load_weights(generator: nn.Module, config: GeneratorConfig, init: str, fresh: tuple[str, ...] = ()) -> None:
@@ -41,7 +29,7 @@ def load_weights(generator: nn.Module, config: GeneratorConfig, init: str, fresh
     """
     trained = load_generator(init)
     values = to_plain(trained.config)
-    changed = differing(values, to_plain(config), FREE)
+    changed = differing(values, to_plain(config), SETTINGS_IN_USE)
     if changed and not fresh:
         value: Any = values
         for key in changed[0].split("."):

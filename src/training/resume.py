@@ -11,7 +11,7 @@ from omegaconf import OmegaConf
 from src.model.checkpoint import Damaged, read_content
 from src.system.errors import UserError
 from src.system.files import write_whole
-from src.system.plain import from_plain, to_plain
+from src.system.plain import differing, from_plain, to_plain
 from src.system.processes import first_process
 from src.training.config import TrainConfig
 
@@ -71,7 +71,7 @@ def start_from(run_dir: Path, config: dict[str, Any]) -> Start:
         path, content, remarks = _from(Path(named))
         remedy = "give the same values, or leave resume= out"
         _require_same(content, config, f"resume={named} is from a run", remedy, (*FREE, *ELSEWHERE))
-        changed = differing(dict(content["hyper_parameters"]), config)
+        changed = differing(dict(content["hyper_parameters"]), config, FREE, BOUND)
         if "optimizer.name" in changed:
             before = content["hyper_parameters"]["optimizer"]["name"]
             raise UserError(
@@ -106,16 +106,6 @@ def save_config(run_dir: Path, config: dict[str, Any]) -> None:
         write_whole(run_dir / CONFIG, OmegaConf.to_yaml(OmegaConf.create(config)))
     except OSError as error:
         raise UserError(f"run_dir={run_dir} cannot be written ({error}); free some space, or choose another") from error
-
-
-def differing(before: Any, after: Any, free: tuple[str, ...] = FREE, prefix: str = "") -> list[str]:
-    """The dotted keys in which two configurations differ, except for those that are free to."""
-    if isinstance(before, dict) and isinstance(after, dict):
-        keys = sorted({*before, *after})
-        return [name for key in keys for name in differing(before.get(key), after.get(key), free, f"{prefix}{key}.")]
-    name = prefix.rstrip(".")
-    may = any(name == key or name.startswith(f"{key}.") for key in free) and name not in BOUND
-    return [] if may or before == after else [name]
 
 
 def _epochs(config: dict[str, Any]) -> int:
@@ -200,7 +190,7 @@ def _completed(values: Mapping[str, Any]) -> dict[str, Any]:
 def _require_same(
     content: dict[str, Any], config: dict[str, Any], whose: str, remedy: str, free: tuple[str, ...] = FREE
 ) -> None:
-    other = differing(dict(content["hyper_parameters"]), config, free)
+    other = differing(dict(content["hyper_parameters"]), config, free, BOUND)
     if other:
         raise UserError(f"{whose} of another configuration, which differs in {', '.join(other[:5])}; {remedy}")
 

@@ -68,7 +68,7 @@ def test_the_aligner_alone_is_averaged(tmp_path: Path) -> None:
 
 
 def test_a_soup_averages_all_weights_and_keeps_the_settings(tmp_path: Path) -> None:
-    one = written(tmp_path / "one.ckpt", ALIGNED)
+    one = written(tmp_path / "one.ckpt", ALIGNED, averaged=0.0)
     other = replace(ALIGNED, mirror=True, aligner=replace(ALIGNED.aligner, dead_band=0.0))
     two, out = written(tmp_path / "two.ckpt", other, averaged=0.5), tmp_path / "both.safetensors"
     config = ExportConfig(str(one), str(out), "safetensors", soup=str(two), soup_share=0.3, faces=2)
@@ -85,10 +85,20 @@ def test_a_soup_averages_all_weights_and_keeps_the_settings(tmp_path: Path) -> N
     assert all(torch.equal(value, before[name]) for name, value in old.generator.state_dict().items())
 
 
-def test_networks_of_other_layers_make_no_soup(tmp_path: Path) -> None:
-    one, two = written(tmp_path / "one.ckpt", ALIGNED), written(tmp_path / "two.ckpt", TINY)
+@pytest.mark.parametrize(
+    ("other", "averaged", "words"),
+    [
+        (TINY, None, r"two\.ckpt is another network than .*one\.ckpt: model\.generator\.aligner\.hidden differs"),
+        (replace(ALIGNED, leak=0.1), None, r"two\.ckpt is another network than .*: model\.generator\.leak differs"),
+        (ALIGNED, 0.5, r"one\.ckpt gives raw weights, .*two\.ckpt averaged ones: set weights=raw"),
+    ],
+)
+def test_another_network_and_other_weights_make_no_soup(
+    tmp_path: Path, other: GeneratorConfig, averaged: float | None, words: str
+) -> None:
+    one, two = written(tmp_path / "one.ckpt", ALIGNED), written(tmp_path / "two.ckpt", other, averaged)
     out = tmp_path / "both.safetensors"
-    with pytest.raises(UserError, match=r"soup: .*two\.ckpt is a network of other layers than .*one\.ckpt") as caught:
+    with pytest.raises(UserError, match=f"soup: .*{words}") as caught:
         list(export(ExportConfig(str(one), str(out), "safetensors", soup=str(two), faces=2)))
     assert "\n" not in str(caught.value)
     assert not out.exists()
