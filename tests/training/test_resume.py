@@ -11,10 +11,10 @@ from lightning import Callback, Trainer
 from src.callbacks.checkpoints import Checkpoints
 from src.data.module import FaceData
 from src.system.errors import UserError
-from src.system.plain import to_plain
+from src.system.plain import differing, to_plain
 from src.training.config import TrainConfig
 from src.training.module import FaceSR
-from src.training.resume import differing, start_from
+from src.training.resume import BOUND, FREE, start_from
 from src.training.run import train
 from tests.helpers.tiny_files import write_store
 from tests.training.test_module import tiny
@@ -187,8 +187,10 @@ def test_a_run_that_its_time_cuts_is_validated_and_saved(tmp_path: Path, stores:
 
 
 def test_a_key_that_is_new_differs() -> None:
-    assert differing({"a": 1}, {"a": 1, "b": {"c": 2}}) == ["b"]
-    assert differing({"logger": {"name": "csv"}}, {"logger": {"name": "none"}}) == []
+    assert differing({"a": 1}, {"a": 1, "b": {"c": 2}}, FREE, BOUND) == ["b"]
+    assert differing({"logger": {"name": "csv"}}, {"logger": {"name": "none"}}, FREE, BOUND) == []
+    before, after = ({"trainer": {"accumulate": value, "max_epochs": value}} for value in (1, 2))
+    assert differing(before, after, FREE, BOUND) == ["trainer.accumulate"]
 
 
 @pytest.fixture(scope="module")
