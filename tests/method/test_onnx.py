@@ -63,9 +63,8 @@ def test_a_checkpoint_runs_in_onnx_runtime(busy_file: Path) -> None:
 
 def test_one_that_looks_into_the_mirror_leaves_nothing_of_its_tracing_behind(tmp_path: Path) -> None:
     torch.manual_seed(0)
-    aligner = AlignerConfig(
-        width=8, hidden=8, passes=2, dead_band=2
-    )  # between the least of these faces' moves and half of it
+    # The dead band lies between the least of these faces' moves and half of it, so the moves are blends.
+    aligner = AlignerConfig(width=8, hidden=8, passes=2, dead_band=2)
     config = LightConfig(
         width=8, heatmaps=68, localisation="aligner", aligner=aligner, mirror=True, back_projection=True
     )
